@@ -1,0 +1,126 @@
+//! Every size, budget and timeout, with its reason, and the inequalities between them.
+//!
+//! Constants bound structures and the work of one turn. [`Config`] holds what an operator may
+//! choose; its defaults are here too, so that `--help` and the code cannot disagree.
+
+use std::time::Duration;
+
+/// Longest request head, in bytes. Browsers with full cookie jars stay below 8 KiB, and nginx,
+/// Apache and Node draw the line at 8 or 16 KiB.
+pub const HEAD_BYTES_MAX: usize = 8 * 1024;
+
+/// Most fields in a request head (Apache and Go use 100 as well).
+pub const HEAD_FIELDS_MAX: usize = 100;
+
+/// Longest head of a client's frame: 2 bytes, 8 of length, 4 of masking key (RFC 6455 §5.2).
+pub const FRAME_HEAD_BYTES_MAX: usize = 14;
+
+/// Longest payload of a control frame (RFC 6455 §5.5).
+pub const CONTROL_BYTES_MAX: usize = 125;
+
+/// Text frames of up to this many bytes are sent only when their last byte has been validated,
+/// so that invalid text is always answered with Close 1007. The price is that much memory for
+/// each connection that is in the middle of one.
+pub const COMMIT_BYTES_MAX: usize = 16 * 1024;
+
+/// Room in front of the read area: what a connection brought along from its last read (the start
+/// of a frame head, or an uncommitted reply) is laid there, next to the bytes that follow it.
+pub const HEADROOM_BYTES: usize = COMMIT_BYTES_MAX + FRAME_HEAD_BYTES_MAX + 2;
+
+/// Bytes of one read at most. A larger area saves system calls, a smaller one stays in the
+/// second-level cache and bounds what one refused write can leave behind.
+pub const READ_BYTES_MAX: usize = 256 * 1024;
+
+/// The least worth a system call: below this a read waits for the buffer budget to recover.
+pub const READ_BYTES_MIN: usize = 4 * 1024;
+
+/// While outboxes hold more than this in all, reads shrink, so that many blocked peers together
+/// stay in single mebibytes although each of them alone may leave a whole read behind.
+pub const OUTBOX_BYTES_SOFT: usize = 4 * 1024 * 1024;
+
+/// Bytes that one connection may read in one turn before the others have theirs.
+pub const TURN_BYTES_MAX: usize = 2 * READ_BYTES_MAX;
+
+/// Connections accepted in one turn, so that a burst of them does not delay the echoes.
+pub const TURN_ACCEPTS_MAX: usize = 128;
+
+/// Events fetched by one wait.
+pub const TURN_EVENTS_MAX: usize = 1024;
+
+/// Connections beyond `max_connections` that are told so (503) in an orderly way at one time.
+pub const SHED_CONNECTIONS_MAX: usize = 64;
+
+/// Descriptors that are not connections: standard streams, poll, listeners, signals, the spare.
+pub const RESERVED_DESCRIPTORS: usize = 32 + SHED_CONNECTIONS_MAX;
+
+/// Outbox buffers kept for the next connection that needs one, so that replies which arrive in
+/// pieces do not allocate either.
+pub const SPARE_OUTBOXES_MAX: usize = 32;
+
+/// An outbox grown beyond this is given back to the allocator rather than kept as a spare.
+pub const SPARE_OUTBOX_BYTES_MAX: usize = 2 * COMMIT_BYTES_MAX;
+
+/// Resolution of all deadlines. The clock column counts these in 16 bits, see [`TIMEOUT_MAX`].
+pub const TICK: Duration = Duration::from_millis(250);
+
+/// Longest timeout that the 16-bit tick column can tell from one just begun.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// Longest stretch of a peer's own words (path, close reason) that goes into one log line.
+pub const LOGGED_BYTES_MAX: usize = 120;
+
+const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX);
+const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES_MAX, "a whole head fits into one read");
+const _: () = assert!(COMMIT_BYTES_MAX + 4 <= HEADROOM_BYTES, "an uncommitted reply fits");
+const _: () = assert!(CONTROL_BYTES_MAX <= COMMIT_BYTES_MAX, "control frames commit whole too");
+const _: () = assert!(HEAD_BYTES_MAX <= u16::MAX as usize, "head offsets are 16 bits wide");
+const _: () = assert!(READ_BYTES_MAX <= OUTBOX_BYTES_SOFT / 4);
+const _: () = assert!(TIMEOUT_MAX.as_millis() / TICK.as_millis() < u16::MAX as u128 - 1024);
+
+/// What an operator may choose. A zero duration turns that deadline off.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Longest message in bytes, `u64::MAX` for none. Judged on announced lengths.
+    pub max_message_size: u64,
+    /// Most frames in one message.
+    pub max_fragments: u32,
+    /// Most connections at one time.
+    pub max_connections: usize,
+    /// Bytes that all outboxes together may hold.
+    pub buffer_budget: usize,
+    /// From accept to the end of the request head; not extended by traffic.
+    pub handshake_timeout: Duration,
+    /// Silence after which a peer is pinged.
+    pub ping_interval: Duration,
+    /// Silence after that ping until the connection ends.
+    pub ping_timeout: Duration,
+    /// Silence in the middle of a frame, or without progress of a refused write.
+    pub stall_timeout: Duration,
+    /// From our Close or answer to the end of the connection; not extended by traffic.
+    pub close_timeout: Duration,
+    /// From the first signal to the end of the process.
+    pub drain_timeout: Duration,
+    /// Subprotocols to choose from, in order of preference; `*` takes the client's first.
+    pub subprotocols: Vec<String>,
+    /// Origins allowed; empty allows all.
+    pub origins: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_message_size: 64 * 1024 * 1024,
+            max_fragments: 131_072,
+            max_connections: 1024,
+            buffer_budget: 64 * 1024 * 1024,
+            handshake_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(60),
+            ping_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(60),
+            close_timeout: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(5),
+            subprotocols: Vec::new(),
+            origins: Vec::new(),
+        }
+    }
+}
