@@ -1,1 +1,13 @@
-//! wsecho.
+//! A WebSocket echo server for machines that are not big.
+//!
+//! The binary is the product; the library exists so that tests, fuzzers and benches can reach
+//! each floor on its own. ARCHITECTURE.md explains how they hang together. Lowest floor first:
+//! [`limits`], [`metrics`], [`ending`] and [`id`] are words; [`ws`] and [`http`] are the RFCs as
+//! functions; [`conn`] is one connection; [`net`] and [`server`] are the machinery; [`cli`] is
+//! the entry.
+
+pub mod cli;
+pub mod ending;
+pub mod id;
+pub mod limits;
+pub mod metrics;

@@ -1,0 +1,124 @@
+//! Counters of the one loop, and their Prometheus text. One table: name, help, field.
+
+use std::fmt::Write;
+
+use crate::ending::Ending;
+
+/// Statuses that are counted on their own; any other counts as the last.
+pub const STATUSES: [u16; 15] =
+    [200, 204, 400, 403, 404, 405, 408, 414, 417, 426, 431, 501, 503, 505, 0];
+
+/// Plain numbers: one thread, no atomics.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    /// Connections accepted.
+    pub connections_accepted: u64,
+    /// Connections now in the registry.
+    pub connections_open: u64,
+    /// Opening handshakes completed.
+    pub opens: u64,
+    /// Connections ended, by [`Ending`].
+    pub endings: [u64; Ending::ALL.len()],
+    /// Plain HTTP answers, by [`STATUSES`].
+    pub answers: [u64; STATUSES.len()],
+    /// Frames received whole.
+    pub frames: u64,
+    /// Data messages received whole.
+    pub messages: u64,
+    /// Bytes read from sockets.
+    pub bytes_received: u64,
+    /// Bytes written to sockets.
+    pub bytes_sent: u64,
+    /// Pings received.
+    pub pings_received: u64,
+    /// Pings sent to idle peers.
+    pub pings_sent: u64,
+    /// Bytes in all outboxes now.
+    pub buffered_bytes: u64,
+    /// Reads put off because the buffer budget was used up.
+    pub budget_waits: u64,
+    /// Failures of accept other than a peer that had gone already.
+    pub accept_errors: u64,
+    /// Connections shed for want of a descriptor or above the limit.
+    pub shed: u64,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Connections put to the end of the queue because their share of a turn was used up.
+    pub yields: u64,
+}
+
+type Row = (&'static str, &'static str, &'static str, fn(&Metrics) -> u64);
+
+const TABLE: &[Row] = &[
+    ("connections_accepted_total", "counter", "Connections accepted.", |m| m.connections_accepted),
+    ("connections_open", "gauge", "Connections open now.", |m| m.connections_open),
+    ("opens_total", "counter", "Opening handshakes completed.", |m| m.opens),
+    ("frames_received_total", "counter", "Frames received whole.", |m| m.frames),
+    ("messages_received_total", "counter", "Data messages received whole.", |m| m.messages),
+    ("received_bytes_total", "counter", "Bytes read from sockets.", |m| m.bytes_received),
+    ("sent_bytes_total", "counter", "Bytes written to sockets.", |m| m.bytes_sent),
+    ("pings_received_total", "counter", "Pings received.", |m| m.pings_received),
+    ("pings_sent_total", "counter", "Pings sent to idle peers.", |m| m.pings_sent),
+    ("buffered_bytes", "gauge", "Bytes in all outboxes now.", |m| m.buffered_bytes),
+    ("budget_waits_total", "counter", "Reads put off by the buffer budget.", |m| m.budget_waits),
+    ("accept_errors_total", "counter", "Failures of accept.", |m| m.accept_errors),
+    ("shed_total", "counter", "Connections turned away, too many open.", |m| m.shed),
+    ("loop_turns_total", "counter", "Turns of the loop.", |m| m.turns),
+    ("yields_total", "counter", "Turns that used up their share.", |m| m.yields),
+];
+
+impl Metrics {
+    /// Counts one plain HTTP answer.
+    pub fn count_answer(&mut self, status: u16) {
+        let last = STATUSES.len() - 1;
+        let at = STATUSES.iter().position(|s| *s == status).unwrap_or(last);
+        self.answers[at] += 1;
+    }
+
+    /// Appends everything in the Prometheus text format, version 0.0.4.
+    pub fn render(&self, out: &mut String) {
+        for (name, kind, help, field) in TABLE {
+            describe(out, name, kind, help);
+            let _ = writeln!(out, "wsecho_{name} {}", field(self));
+        }
+        describe(out, "endings_total", "counter", "Connections ended, by cause.");
+        for (ending, count) in Ending::ALL.iter().zip(self.endings) {
+            let word = ending.word();
+            let _ = writeln!(out, "wsecho_endings_total{{ending=\"{word}\"}} {count}");
+        }
+        describe(out, "http_answers_total", "counter", "Plain HTTP answers, by status.");
+        for (status, count) in STATUSES.iter().zip(self.answers) {
+            let label = if *status == 0 { "other".to_owned() } else { status.to_string() };
+            let _ = writeln!(out, "wsecho_http_answers_total{{status=\"{label}\"}} {count}");
+        }
+    }
+}
+
+// Writing to a `String` cannot fail, hence the results that are let go here and above.
+fn describe(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP wsecho_{name} {help}");
+    let _ = writeln!(out, "# TYPE wsecho_{name} {kind}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_has_help_and_type() {
+        let mut metrics = Metrics { opens: 7, ..Metrics::default() };
+        metrics.count_answer(404);
+        metrics.count_answer(299);
+        let mut text = String::new();
+        metrics.render(&mut text);
+        assert!(text.contains("\nwsecho_opens_total 7\n"));
+        assert!(text.contains("\nwsecho_http_answers_total{status=\"404\"} 1\n"));
+        assert!(text.contains("\nwsecho_http_answers_total{status=\"other\"} 1\n"));
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap_or_default();
+            assert!(text.contains(&format!("# HELP {name} ")), "{line}");
+            assert!(text.contains(&format!("# TYPE {name} ")), "{line}");
+        }
+        assert!(text.ends_with('\n'));
+    }
+}
