@@ -11,3 +11,4 @@ pub mod ending;
 pub mod id;
 pub mod limits;
 pub mod metrics;
+pub mod ws;

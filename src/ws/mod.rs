@@ -1,0 +1,12 @@
+//! RFC 6455 as functions: frame heads, masking, UTF-8, close codes and the frame decoder.
+//!
+//! Nothing here sees a clock, a socket or a log, and no input makes it panic.
+
+pub mod close;
+pub mod decoder;
+mod fault;
+pub mod head;
+pub mod mask;
+pub mod utf8;
+
+pub use fault::Fault;
