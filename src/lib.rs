@@ -1,1 +1,4 @@
 //! wsecho.
+
+pub mod http;
+pub mod limits;
