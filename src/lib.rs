@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod ending;
+pub mod http;
 pub mod id;
 pub mod limits;
 pub mod metrics;

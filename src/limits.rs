@@ -12,6 +12,14 @@ pub const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// Most fields in a request head (Apache and Go use 100 as well).
 pub const HEAD_FIELDS_MAX: usize = 100;
 
+/// Longest method with its space, in bytes (501 beyond it): RFC 9112 §3 wants that for a method
+/// longer than any the server implements, and no registered one has more than 17.
+pub const HEAD_METHOD_BYTES_MAX: usize = 32;
+
+/// Most subprotocols that a client may offer (400 beyond it), so that the search for a duplicate
+/// is bounded. Real clients offer one to three.
+pub const SUBPROTOCOLS_MAX: usize = 64;
+
 /// Longest head of a client's frame: 2 bytes, 8 of length, 4 of masking key (RFC 6455 §5.2).
 pub const FRAME_HEAD_BYTES_MAX: usize = 14;
 
@@ -74,6 +82,8 @@ const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES_MAX, "a whole head fits into 
 const _: () = assert!(COMMIT_BYTES_MAX + 4 <= HEADROOM_BYTES, "an uncommitted reply fits");
 const _: () = assert!(CONTROL_BYTES_MAX <= COMMIT_BYTES_MAX, "control frames commit whole too");
 const _: () = assert!(HEAD_BYTES_MAX <= u16::MAX as usize, "head offsets are 16 bits wide");
+const _: () = assert!(HEAD_FIELDS_MAX < u8::MAX as usize, "fields are counted in 8 bits");
+const _: () = assert!(HEAD_METHOD_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(READ_BYTES_MAX <= OUTBOX_BYTES_SOFT / 4);
 const _: () = assert!(TIMEOUT_MAX.as_millis() / TICK.as_millis() < u16::MAX as u128 - 1024);
 

@@ -1,0 +1,28 @@
+//! HTTP/1.1 as far as a WebSocket server needs it, as pure functions: bytes in, decisions and bytes
+//! out.
+//!
+//! No clock, no socket, no log, and no knowledge of frames. A request passes through in this order:
+//!
+//! ```text
+//! bytes --scan--> Head --routes--> Route::Upgrade (Mount, Opening)  --response--> 101
+//!          |                   |-> Route::Answer (page, health, ..) --response--> 200, 503
+//!          '-> HeadFault ------'-> Route::Refuse (Refusal)          --response--> 4xx, 5xx
+//! ```
+//!
+//! Every response but the 101 says `Connection: close`: a request body is never read, and a second
+//! request is never served, so nothing behind a head can be mistaken for either.
+
+mod head;
+mod refusal;
+mod response;
+mod routes;
+mod scan;
+mod target;
+mod upgrade;
+
+pub use head::{Head, Version};
+pub use refusal::{HeadFault, Refusal, Status};
+pub use response::{Media, write_answer, write_opening, write_options, write_refusal};
+pub use routes::{Answer, Mount, Route, route};
+pub use scan::{Progress, Scan};
+pub use upgrade::{AcceptKey, Opening, Rules, extensions};

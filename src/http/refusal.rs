@@ -1,0 +1,244 @@
+//! Statuses, and the reasons for which a request is refused: each refusal has one status and one
+//! text.
+
+/// The statuses this server sends (RFC 9110 §15, RFC 6585 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// 200
+    Ok,
+    /// 400
+    BadRequest,
+    /// 403
+    Forbidden,
+    /// 404
+    NotFound,
+    /// 405, sent with `Allow`
+    MethodNotAllowed,
+    /// 408
+    RequestTimeout,
+    /// 414
+    UriTooLong,
+    /// 417
+    ExpectationFailed,
+    /// 426, sent with `Upgrade` and `Sec-WebSocket-Version`
+    UpgradeRequired,
+    /// 431
+    FieldsTooLarge,
+    /// 501
+    NotImplemented,
+    /// 503, sent with `Retry-After`
+    Unavailable,
+    /// 505
+    VersionNotSupported,
+}
+
+impl Status {
+    /// All of them, in order of their codes: rows for a table of counters.
+    pub const ALL: [Self; 13] = [
+        Self::Ok,
+        Self::BadRequest,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::UriTooLong,
+        Self::ExpectationFailed,
+        Self::UpgradeRequired,
+        Self::FieldsTooLarge,
+        Self::NotImplemented,
+        Self::Unavailable,
+        Self::VersionNotSupported,
+    ];
+
+    /// Code and reason phrase as they stand in a status line, e.g. `404 Not Found`.
+    #[must_use]
+    pub const fn line(self) -> &'static str {
+        match self {
+            Self::Ok => "200 OK",
+            Self::BadRequest => "400 Bad Request",
+            Self::Forbidden => "403 Forbidden",
+            Self::NotFound => "404 Not Found",
+            Self::MethodNotAllowed => "405 Method Not Allowed",
+            Self::RequestTimeout => "408 Request Timeout",
+            Self::UriTooLong => "414 URI Too Long",
+            Self::ExpectationFailed => "417 Expectation Failed",
+            Self::UpgradeRequired => "426 Upgrade Required",
+            Self::FieldsTooLarge => "431 Request Header Fields Too Large",
+            Self::NotImplemented => "501 Not Implemented",
+            Self::Unavailable => "503 Service Unavailable",
+            Self::VersionNotSupported => "505 HTTP Version Not Supported",
+        }
+    }
+
+    /// The three digits, e.g. `404`: a metric's label.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        &self.line()[..3]
+    }
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The head is not HTTP, or is too large.
+    Head(HeadFault),
+    /// No `Host` in HTTP/1.1, or more than one, or one that is not `uri-host [":" port]`.
+    Host,
+    /// The target has none of the forms of RFC 9112 §3.2.
+    Target,
+    /// A registered method that no resource here has.
+    Method,
+    /// A method nobody knows.
+    MethodUnknown,
+    /// `Content-Length` or `Transfer-Encoding` is malformed, repeated, or both are there.
+    Framing,
+    /// A transfer coding other than `chunked`.
+    Coding,
+    /// The request has a body.
+    Body,
+    /// An expectation other than `100-continue`.
+    Expectation,
+    /// No resource has this path.
+    NotFound,
+    /// The resource is there for WebSocket connections only.
+    UpgradeOnly,
+    /// Not exactly one `Sec-WebSocket-Key` that decodes to 16 bytes.
+    Key,
+    /// `Sec-WebSocket-Version` is not 13.
+    Version,
+    /// More than one `Sec-WebSocket-Version`.
+    VersionRepeated,
+    /// `Origin` is not on the allow-list, or there are two.
+    Origin,
+    /// `Sec-WebSocket-Protocol` is not a list of unique tokens.
+    Subprotocol,
+    /// The server is going away.
+    Draining,
+    /// The server has as many connections as it may have.
+    Busy,
+    /// The head was not complete in time.
+    Timeout,
+}
+
+impl Refusal {
+    /// The status this refusal is answered with.
+    #[must_use]
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Head(fault) => fault.status(),
+            Self::Host | Self::Target | Self::Framing | Self::Body => Status::BadRequest,
+            Self::Key | Self::VersionRepeated | Self::Subprotocol => Status::BadRequest,
+            Self::Method => Status::MethodNotAllowed,
+            Self::MethodUnknown | Self::Coding => Status::NotImplemented,
+            Self::Expectation => Status::ExpectationFailed,
+            Self::NotFound => Status::NotFound,
+            Self::UpgradeOnly | Self::Version => Status::UpgradeRequired,
+            Self::Origin => Status::Forbidden,
+            Self::Draining | Self::Busy => Status::Unavailable,
+            Self::Timeout => Status::RequestTimeout,
+        }
+    }
+
+    /// One line for the response's body and for the log; it never quotes the request.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Head(fault) => fault.reason(),
+            Self::Host => "exactly one valid Host field is needed",
+            Self::Target => "the request target is malformed",
+            Self::Method => "only GET and HEAD are served here",
+            Self::MethodUnknown => "the method is not known",
+            Self::Framing => "Content-Length or Transfer-Encoding is malformed",
+            Self::Coding => "the transfer coding is not known",
+            Self::Body => "a request body is not read here",
+            Self::Expectation => "the expectation cannot be met",
+            Self::NotFound => "nothing is here",
+            Self::UpgradeOnly => "this is a WebSocket endpoint: connect with a WebSocket client",
+            Self::Key => "exactly one Sec-WebSocket-Key of 16 bytes in base64 is needed",
+            Self::Version => "Sec-WebSocket-Version has to be 13",
+            Self::VersionRepeated => "Sec-WebSocket-Version is there more than once",
+            Self::Origin => "this origin may not connect",
+            Self::Subprotocol => "Sec-WebSocket-Protocol is not a list of unique tokens",
+            Self::Draining => "draining",
+            Self::Busy => "too many connections",
+            Self::Timeout => "the request head did not arrive in time",
+        }
+    }
+}
+
+/// Why bytes are not the head of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadFault {
+    /// The first byte is that of a TLS record with a ClientHello.
+    TlsHello,
+    /// A line ended in LF alone.
+    BareLf,
+    /// A CR that no LF follows, or one inside a line.
+    BareCr,
+    /// The method is not a token followed by one space.
+    Method,
+    /// The method is longer than any that is known.
+    MethodTooLong,
+    /// The target is missing or has a byte that no URI has.
+    Target,
+    /// The head's limit was reached within the target.
+    TargetTooLong,
+    /// The protocol version is not `HTTP/DIGIT.DIGIT`.
+    Version,
+    /// The protocol is HTTP, but neither 1.1 nor 1.0.
+    VersionUnsupported,
+    /// A field name is empty or not a token.
+    FieldName,
+    /// White space between field name and colon.
+    FieldNameSpace,
+    /// A field line continued on the next line, or one that begins with white space.
+    FieldFolded,
+    /// A control character in a field value.
+    FieldValue,
+    /// More field lines than allowed.
+    FieldsTooMany,
+    /// The head is longer than allowed.
+    TooLong,
+}
+
+impl HeadFault {
+    /// The status this fault is answered with.
+    #[must_use]
+    pub const fn status(self) -> Status {
+        match self {
+            Self::MethodTooLong => Status::NotImplemented,
+            Self::TargetTooLong => Status::UriTooLong,
+            Self::VersionUnsupported => Status::VersionNotSupported,
+            Self::FieldsTooMany | Self::TooLong => Status::FieldsTooLarge,
+            _ => Status::BadRequest,
+        }
+    }
+
+    /// One line for the response's body and for the log.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::TlsHello => "this port does not speak TLS",
+            Self::BareLf => "a line ends in LF without CR",
+            Self::BareCr => "CR without LF",
+            Self::Method => "the method is not a token followed by one space",
+            Self::MethodTooLong => "the method is not known",
+            Self::Target => "the request target is missing or malformed",
+            Self::TargetTooLong => "the request target is too long",
+            Self::Version => "the request line does not end in a protocol version",
+            Self::VersionUnsupported => "HTTP/1.1 and HTTP/1.0 are spoken here",
+            Self::FieldName => "a field name is not a token",
+            Self::FieldNameSpace => "white space before a field's colon",
+            Self::FieldFolded => "a line begins with white space",
+            Self::FieldValue => "a control character in a field value",
+            Self::FieldsTooMany => "too many fields",
+            Self::TooLong => "the request head is too long",
+        }
+    }
+}
+
+impl From<HeadFault> for Refusal {
+    fn from(fault: HeadFault) -> Self {
+        Self::Head(fault)
+    }
+}
