@@ -70,10 +70,22 @@ pub const TIMEOUT_MAX: Duration = Duration::from_secs(4 * 60 * 60);
 pub const LOGGED_BYTES_MAX: usize = 120;
 
 const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX);
-const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES_MAX, "a whole head fits into one read");
-const _: () = assert!(COMMIT_BYTES_MAX + 4 <= HEADROOM_BYTES, "an uncommitted reply fits");
-const _: () = assert!(CONTROL_BYTES_MAX <= COMMIT_BYTES_MAX, "control frames commit whole too");
-const _: () = assert!(HEAD_BYTES_MAX <= u16::MAX as usize, "head offsets are 16 bits wide");
+const _: () = assert!(
+    HEAD_BYTES_MAX <= READ_BYTES_MAX,
+    "a whole head fits into one read"
+);
+const _: () = assert!(
+    COMMIT_BYTES_MAX + 4 <= HEADROOM_BYTES,
+    "an uncommitted reply fits"
+);
+const _: () = assert!(
+    CONTROL_BYTES_MAX <= COMMIT_BYTES_MAX,
+    "control frames commit whole too"
+);
+const _: () = assert!(
+    HEAD_BYTES_MAX <= u16::MAX as usize,
+    "head offsets are 16 bits wide"
+);
 const _: () = assert!(READ_BYTES_MAX <= OUTBOX_BYTES_SOFT / 4);
 const _: () = assert!(TIMEOUT_MAX.as_millis() / TICK.as_millis() < u16::MAX as u128 - 1024);
 

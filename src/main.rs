@@ -1,1 +1,3 @@
+//! wsecho.
+
 fn main() {}
