@@ -3,6 +3,7 @@
 //! [`parse`] takes arguments and environment as values, so that all of it is tested without a
 //! process. What it finds wrong is one line that names the flag or the variable.
 
+pub mod healthcheck;
 pub mod log;
 mod options;
 mod spec;

@@ -182,7 +182,7 @@ pub fn origin(text: &str) -> Result<String, String> {
 }
 
 /// Digits alone: `parse` would take a plus sign too.
-fn digits<N: FromStr>(text: &str) -> Option<N> {
+pub fn digits<N: FromStr>(text: &str) -> Option<N> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()
 }
