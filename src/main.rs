@@ -1,1 +1,66 @@
-fn main() {}
+//! `wsecho`: what the command line asks for, and an exit status for it.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use wsecho::cli::{self, Invocation, Options};
+
+/// What was asked for could not be done.
+const FAILURE: u8 = 1;
+
+/// What was asked for makes no sense.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    match cli::parse(env::args_os().skip(1), &|name| env::var_os(name)) {
+        Ok(Invocation::Serve(options)) => {
+            cli::log::init(options.verbosity, env::var("RUST_LOG").ok().as_deref());
+            finish(serve(options), FAILURE)
+        }
+        Ok(Invocation::Healthcheck(check)) => finish(cli::healthcheck::run(&check), FAILURE),
+        Ok(Invocation::Show(text)) => {
+            let shown = io::stdout().write_all(text.as_bytes());
+            finish(shown.map_err(|error| error.to_string()), FAILURE)
+        }
+        Err(wrong) => finish(Err(wrong), USAGE),
+    }
+}
+
+fn finish(result: Result<(), String>, status: u8) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => {
+            // Not `eprintln!`, which panics where nobody reads any more.
+            let _ = writeln!(io::stderr(), "wsecho: {line}");
+            ExitCode::from(status)
+        }
+    }
+}
+
+fn serve(options: Options) -> Result<(), String> {
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+    use wsecho::cli::ListenAddress;
+
+    let mut listeners = Vec::new();
+    for address in options.listen {
+        let (shown, listener) = match address {
+            ListenAddress::Everywhere(port) => {
+                let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port));
+                let listener =
+                    listener.or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)));
+                (format!("port {port}"), listener)
+            }
+            ListenAddress::Exactly(address) => (address.to_string(), TcpListener::bind(address)),
+        };
+        let listener = listener.map_err(|error| format!("cannot listen on {shown}: {error}"))?;
+        listeners.push(listener);
+    }
+    for listener in &listeners {
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        println!("wsecho listening on ws://{address}/");
+    }
+    loop {
+        std::thread::park();
+    }
+}

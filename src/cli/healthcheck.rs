@@ -1,0 +1,641 @@
+//! `wsecho healthcheck`: one connection, opening handshake, one echo, closing handshake.
+//!
+//! A blocking client on one absolute deadline. A timeout per read would let a peer that sends a
+//! byte now and then keep the check, and the orchestrator that waits for it, for ever.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Check, value};
+use crate::limits::{CONTROL_BYTES_MAX, HEAD_BYTES_MAX, LOGGED_BYTES_MAX};
+
+const TEXT: u8 = 0x1;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xa;
+const FIN: u8 = 0x80;
+const MASKED: u8 = 0x80;
+
+/// RFC 6455 §7.4.1: "1000 indicates a normal closure".
+const NORMAL_CLOSURE: [u8; 2] = 1000_u16.to_be_bytes();
+
+/// Checks a server once.
+///
+/// # Errors
+///
+/// One line: the URL, the stage that failed and why, at the latest when `check.timeout` is over.
+pub fn run(check: &Check) -> Result<(), String> {
+    let deadline = Instant::now() + check.timeout;
+    let staged = |stage: &'static str| move |wrong| format!("{stage}: {wrong}");
+    let healthy = || {
+        let url = Url::parse(&check.url)?;
+        let mut peer = Peer::connect(&url, deadline).map_err(staged("connecting"))?;
+        peer.open(&url).map_err(staged("opening handshake"))?;
+        peer.echo().map_err(staged("echo"))?;
+        peer.close().map_err(staged("closing handshake"))
+    };
+    healthy().map_err(|wrong: String| format!("healthcheck of {:?}: {wrong}", check.url))
+}
+
+/// The parts of a `ws://` URL (RFC 6455 §3).
+#[derive(Debug, PartialEq)]
+struct Url<'a> {
+    /// Host and port as they were written, for the Host field.
+    authority: &'a str,
+    /// Name or address, an IPv6 address without its brackets.
+    host: &'a str,
+    port: u16,
+    /// Path and query.
+    target: String,
+}
+
+impl<'a> Url<'a> {
+    fn parse(url: &'a str) -> Result<Self, String> {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err("not a URL of the form ws://HOST[:PORT][/PATH]".to_owned());
+        };
+        if !scheme.eq_ignore_ascii_case("ws") {
+            return Err(format!("{scheme:?} is not supported, only \"ws\" is"));
+        }
+        if !rest
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        {
+            return Err("only printable ASCII without blanks and # can be asked for".to_owned());
+        }
+        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(bracketed) => bracketed.split_once(']').ok_or("no ] after the address")?,
+            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+        };
+        let port = match port.strip_prefix(':') {
+            Some(port) => port
+                .parse()
+                .map_err(|_| format!("{port:?} is not a port"))?,
+            None if port.is_empty() => 80,
+            None => return Err(format!("{port:?} is not :PORT")),
+        };
+        if host.is_empty() || host.contains('@') {
+            return Err("no plain host in it".to_owned());
+        }
+        Ok(Self {
+            authority,
+            host,
+            port,
+            target: format!("{slash}{target}"),
+        })
+    }
+
+    /// All addresses of the host. Asking for a name can take longer than we have, and cannot be
+    /// interrupted, hence the thread; it ends with the process at the latest.
+    fn addresses(&self, deadline: Instant) -> Result<Vec<SocketAddr>, String> {
+        if let Ok(ip) = self.host.parse::<IpAddr>() {
+            return Ok(vec![value::reachable((ip, self.port).into())]);
+        }
+        let (answer, answered) = mpsc::channel();
+        let question = (self.host.to_owned(), self.port);
+        thread::spawn(move || {
+            let addresses = question.to_socket_addrs().map(Vec::from_iter);
+            // Nobody listens any more when the deadline has passed.
+            let _ = answer.send(addresses);
+        });
+        let addresses = answered.recv_timeout(remaining(deadline)?);
+        addresses
+            .map_err(|_| too_late())?
+            .map_err(|error| said(&error))
+    }
+}
+
+/// A server under check.
+struct Peer {
+    stream: TcpStream,
+    deadline: Instant,
+    /// Received and not yet looked at.
+    unread: Vec<u8>,
+}
+
+impl Peer {
+    fn connect(url: &Url<'_>, deadline: Instant) -> Result<Self, String> {
+        let mut wrong = "the host has no address".to_owned();
+        for address in url.addresses(deadline)? {
+            match TcpStream::connect_timeout(&address, remaining(deadline)?) {
+                Ok(stream) => {
+                    return Ok(Self {
+                        stream,
+                        deadline,
+                        unread: Vec::new(),
+                    });
+                }
+                Err(error) => wrong = said(&error),
+            }
+        }
+        Err(wrong)
+    }
+
+    fn open(&mut self, url: &Url<'_>) -> Result<(), String> {
+        let nonce = [entropy().to_ne_bytes(), entropy().to_ne_bytes()];
+        let key = STANDARD.encode(nonce.as_flattened());
+        let Url {
+            authority, target, ..
+        } = url;
+        self.send(
+            format!(
+                "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\n\
+                 Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\
+                 Sec-WebSocket-Version: 13\r\nUser-Agent: wsecho-healthcheck\r\n\r\n"
+            )
+            .as_bytes(),
+        )?;
+        let len = loop {
+            if let Some(len) = self
+                .unread
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+            {
+                break len;
+            }
+            if self.unread.len() > HEAD_BYTES_MAX {
+                return Err("the answer's head is too long".to_owned());
+            }
+            self.receive()?;
+        };
+        let head: Vec<u8> = self.unread.drain(..len + 4).collect();
+        upgraded(&String::from_utf8_lossy(&head[..len]), &key)
+    }
+
+    fn echo(&mut self) -> Result<(), String> {
+        let message = format!("wsecho healthcheck {:016x}", entropy());
+        self.send_frame(TEXT, message.as_bytes())?;
+        match self.answer()? {
+            (TEXT, payload) if payload == message.as_bytes() => Ok(()),
+            (CLOSE, payload) => Err(format!("answered with {}", described(&payload))),
+            (_, payload) => Err(format!("came back as {}", quoted(&payload))),
+        }
+    }
+
+    /// RFC 6455 §7.1.1: the server closes TCP first, so the end of its stream is part of it.
+    fn close(&mut self) -> Result<(), String> {
+        self.send_frame(CLOSE, &NORMAL_CLOSURE)?;
+        match self.answer()? {
+            (CLOSE, payload) if payload == NORMAL_CLOSURE => {}
+            (CLOSE, payload) => return Err(format!("answered with {}", described(&payload))),
+            (_, payload) => return Err(format!("answered with {}", quoted(&payload))),
+        }
+        while self.unread.is_empty() {
+            if self.receive_some()? == 0 {
+                return Ok(());
+            }
+        }
+        Err("something came after the Close frame".to_owned())
+    }
+
+    /// The next frame that is no ping or pong: its opcode and payload.
+    fn answer(&mut self) -> Result<(u8, Vec<u8>), String> {
+        loop {
+            match self.frame()? {
+                (PING, payload) => self.send_frame(PONG, &payload)?,
+                (PONG, _) => {}
+                frame => return Ok(frame),
+            }
+        }
+    }
+
+    /// One frame. All that can be right here is whole and short.
+    fn frame(&mut self) -> Result<(u8, Vec<u8>), String> {
+        while self.unread.len() < 2 {
+            self.receive()?;
+        }
+        let (opcode, len) = (self.unread[0] ^ FIN, usize::from(self.unread[1]));
+        if opcode > 0xf || len > CONTROL_BYTES_MAX {
+            return Err(format!("unexpected frame head {:02x?}", &self.unread[..2]));
+        }
+        while self.unread.len() < 2 + len {
+            self.receive()?;
+        }
+        let payload = self.unread.drain(..2 + len).skip(2).collect();
+        Ok((opcode, payload))
+    }
+
+    /// Sends a frame of at most 125 bytes of payload.
+    fn send_frame(&mut self, opcode: u8, payload: &[u8]) -> Result<(), String> {
+        let len = u8::try_from(payload.len()).map_err(|_| "our own frame is too long")?;
+        let [key @ .., _, _, _, _] = entropy().to_ne_bytes();
+        let mut frame = vec![FIN | opcode, MASKED | len];
+        frame.extend_from_slice(&key);
+        frame.extend(
+            payload
+                .iter()
+                .zip(key.iter().cycle())
+                .map(|(byte, key)| byte ^ key),
+        );
+        self.send(&frame)
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let timeout = Some(remaining(self.deadline)?);
+        let sent = self
+            .stream
+            .set_write_timeout(timeout)
+            .and(self.stream.write_all(bytes));
+        sent.map_err(|error| said(&error))
+    }
+
+    fn receive(&mut self) -> Result<(), String> {
+        match self.receive_some()? {
+            0 => Err("the server closed the connection".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for more and returns how much came; 0 is the end of the stream.
+    fn receive_some(&mut self) -> Result<usize, String> {
+        let mut chunk = [0; 1024];
+        let timeout = Some(remaining(self.deadline)?);
+        self.stream
+            .set_read_timeout(timeout)
+            .map_err(|error| said(&error))?;
+        let len = match self.stream.read(&mut chunk) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return self.receive_some(),
+            result => result.map_err(|error| said(&error))?,
+        };
+        self.unread.extend_from_slice(&chunk[..len]);
+        Ok(len)
+    }
+}
+
+/// The client's part of RFC 6455 §4.1: what the answer to `key` must look like. Neither a
+/// subprotocol nor an extension was asked for.
+fn upgraded(head: &str, key: &str) -> Result<(), String> {
+    let mut lines = head.split("\r\n");
+    let status = lines.next().unwrap_or_default();
+    if status != "HTTP/1.1 101" && !status.starts_with("HTTP/1.1 101 ") {
+        return Err(format!("the answer is {}", quoted(status.as_bytes())));
+    }
+    let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
+    let values = |name: &'static str| {
+        let named = fields
+            .iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.trim())
+    };
+    let has_token = |name, token: &str| {
+        let mut tokens = values(name).flat_map(|value| value.split(','));
+        tokens.any(|known| known.trim().eq_ignore_ascii_case(token))
+    };
+    if !has_token("Upgrade", "websocket") || !has_token("Connection", "upgrade") {
+        return Err("the answer lacks Upgrade: websocket or Connection: Upgrade".to_owned());
+    }
+    if !values("Sec-WebSocket-Accept").eq([accept_key(key).as_str()]) {
+        return Err("Sec-WebSocket-Accept does not answer our key".to_owned());
+    }
+    for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
+        if values(name).next().is_some() {
+            return Err(format!("{name} was not asked for"));
+        }
+    }
+    Ok(())
+}
+
+/// RFC 6455 §4.2.2, step 5.4.
+fn accept_key(key: &str) -> String {
+    let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    STANDARD.encode(sha1_smol::Sha1::from(text).digest().bytes())
+}
+
+/// 64 bits that no observer can guess: SipHash under a key from the system's generator.
+fn entropy() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Never zero, which would mean no timeout to the system.
+fn remaining(deadline: Instant) -> Result<Duration, String> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        Err(too_late())
+    } else {
+        Ok(left)
+    }
+}
+
+fn too_late() -> String {
+    "not done in time".to_owned()
+}
+
+fn said(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => too_late(),
+        _ => error.to_string(),
+    }
+}
+
+fn described(close: &[u8]) -> String {
+    match close {
+        [high, low, reason @ ..] => {
+            let code = u16::from_be_bytes([*high, *low]);
+            format!("Close {code} {}", quoted(reason))
+        }
+        _ => "a Close frame without a code".to_owned(),
+    }
+}
+
+/// A peer's words, escaped and cut, so that they stay part of one line.
+fn quoted(words: &[u8]) -> String {
+    format!(
+        "{:?}",
+        String::from_utf8_lossy(&words[..words.len().min(LOGGED_BYTES_MAX)])
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use tungstenite::Message;
+
+    use super::*;
+
+    /// A server for one connection; the check's verdict, and how long that took.
+    fn against<F>(serve: F, timeout: Duration) -> (Result<(), String>, Duration)
+    where
+        F: FnOnce(TcpStream) + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let server: JoinHandle<()> =
+            thread::spawn(move || serve(listener.accept().expect("a client").0));
+        let started = Instant::now();
+        let verdict = run(&Check {
+            url: format!("ws://{address}/"),
+            timeout,
+        });
+        let took = started.elapsed();
+        server.join().expect("the server is content");
+        (verdict, took)
+    }
+
+    const AMPLE: Duration = Duration::from_secs(10);
+
+    fn request_key(stream: &mut TcpStream) -> String {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).expect("a whole head");
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).expect("ASCII");
+        assert!(
+            head.starts_with("GET / HTTP/1.1\r\nHost: 127.0.0.1:"),
+            "{head}"
+        );
+        let key = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        key.expect("a key").to_owned()
+    }
+
+    fn accept(stream: &mut TcpStream) {
+        let key = request_key(stream);
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\n\
+             connection: keep-alive, upgrade\r\nsec-websocket-accept: {}\r\n\r\n",
+            accept_key(&key)
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+    }
+
+    /// Reads one short masked frame and returns its payload in the clear.
+    fn frame(stream: &mut TcpStream) -> Vec<u8> {
+        let mut head = [0; 6];
+        stream.read_exact(&mut head).expect("a head");
+        assert!(head[1] & MASKED != 0, "clients mask (RFC 6455 §5.3)");
+        let mut payload = vec![0; usize::from(head[1] ^ MASKED)];
+        stream.read_exact(&mut payload).expect("a payload");
+        payload
+            .iter_mut()
+            .zip(head[2..].iter().cycle())
+            .for_each(|(byte, key)| *byte ^= key);
+        payload
+    }
+
+    fn echoed(stream: &mut TcpStream) {
+        accept(stream);
+        let message = frame(stream);
+        let len = u8::try_from(message.len()).expect("short");
+        // A ping and a pong in front of it are no answer.
+        stream
+            .write_all(&[0x89, 2, b'h', b'i', 0x8a, 0, 0x81, len])
+            .expect("sent");
+        stream.write_all(&message).expect("sent");
+        assert_eq!(frame(stream), b"hi", "the pong");
+    }
+
+    #[test]
+    fn o08_server_of_another_house_is_healthy() {
+        let serve = |stream| {
+            let mut socket = tungstenite::accept(stream).expect("a handshake");
+            let message = socket.read().expect("a message");
+            assert!(matches!(message, Message::Text(_)));
+            socket.send(message).expect("echoed");
+            while socket.read().is_ok() {}
+        };
+        assert_eq!(against(serve, AMPLE).0, Ok(()));
+    }
+
+    #[test]
+    fn o08_pings_on_the_way_do_not_matter() {
+        let serve = |mut stream: TcpStream| {
+            echoed(&mut stream);
+            assert_eq!(frame(&mut stream), NORMAL_CLOSURE);
+            stream.write_all(&[0x88, 2, 3, 232]).expect("sent");
+        };
+        assert_eq!(against(serve, AMPLE).0, Ok(()));
+    }
+
+    #[test]
+    fn o08_wedged_or_dripping_server_fails_in_time() {
+        let timeout = Duration::from_millis(300);
+        let wedged = |mut stream: TcpStream| {
+            // Ends when the client gives up.
+            let _ = stream.read_to_end(&mut Vec::new());
+        };
+        let dripping = |mut stream: TcpStream| {
+            let head = "HTTP/1.1 101 Switching Protocols\r\nX-Long: ".bytes();
+            for byte in head.chain(std::iter::repeat(b'x')) {
+                thread::sleep(Duration::from_millis(10));
+                if stream.write_all(&[byte]).is_err() {
+                    break;
+                }
+            }
+        };
+        let never_closing = |mut stream: TcpStream| {
+            echoed(&mut stream);
+            stream.write_all(&[0x88, 2, 3, 232]).expect("sent");
+            let _ = stream.read_to_end(&mut Vec::new());
+        };
+        for (verdict, took) in [
+            against(wedged, timeout),
+            against(dripping, timeout),
+            against(never_closing, timeout),
+        ] {
+            let wrong = verdict.expect_err("late");
+            assert!(wrong.ends_with("not done in time"), "{wrong}");
+            assert!(took >= timeout && took < Duration::from_secs(5), "{took:?}");
+        }
+    }
+
+    #[test]
+    fn o08_everything_but_an_echo_fails() {
+        type Serve = fn(TcpStream);
+        let cases: [(&str, Serve); 7] = [
+            ("opening handshake: the server closed", |mut stream| {
+                drop(request_key(&mut stream))
+            }),
+            (
+                "opening handshake: the answer is \"HTTP/1.1 503 \\u{1b}[m\"",
+                |mut stream| {
+                    request_key(&mut stream);
+                    stream
+                        .write_all(b"HTTP/1.1 503 \x1b[m\r\n\r\n")
+                        .expect("sent");
+                },
+            ),
+            ("echo: answered with Close 1001 \"bye\"", |mut stream| {
+                accept(&mut stream);
+                frame(&mut stream);
+                stream.write_all(b"\x88\x05\x03\xe9bye").expect("sent");
+            }),
+            ("echo: came back as \"something else\"", |mut stream| {
+                accept(&mut stream);
+                frame(&mut stream);
+                stream.write_all(b"\x81\x0esomething else").expect("sent");
+            }),
+            ("echo: unexpected frame head [81, fe]", |mut stream| {
+                accept(&mut stream);
+                frame(&mut stream);
+                stream.write_all(b"\x81\xfe").expect("sent");
+            }),
+            (
+                "closing handshake: answered with Close 1011",
+                |mut stream| {
+                    echoed(&mut stream);
+                    frame(&mut stream);
+                    stream.write_all(b"\x88\x02\x03\xf3").expect("sent");
+                },
+            ),
+            ("closing handshake: something came after", |mut stream| {
+                echoed(&mut stream);
+                frame(&mut stream);
+                stream.write_all(b"\x88\x02\x03\xe8\x81\x00").expect("sent");
+            }),
+        ];
+        for (expected, serve) in cases {
+            let wrong = against(serve, AMPLE).0.expect_err(expected);
+            assert!(
+                wrong.contains(&format!(": {expected}")),
+                "{expected:?} in {wrong:?}"
+            );
+            assert!(!wrong.chars().any(char::is_control), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_there_is_one_line() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+        drop(listener);
+        let wrong = run(&Check {
+            url: url.clone(),
+            timeout: AMPLE,
+        })
+        .expect_err("nobody");
+        assert!(
+            wrong.starts_with(&format!("healthcheck of \"{url}\": connecting: ")),
+            "{wrong}"
+        );
+    }
+
+    #[test]
+    fn answers_are_judged_by_rfc_6455_section_4_1() {
+        // The key and its answer are those of §1.3.
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        let good = "Upgrade: websocket|Connection: Upgrade|\
+                    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+        let judged = |status: &str, fields: &str| {
+            upgraded(&format!("{status}|{fields}").replace('|', "\r\n"), key)
+        };
+        let ok = "HTTP/1.1 101 Switching Protocols";
+        assert_eq!(judged(ok, good), Ok(()));
+        assert_eq!(judged("HTTP/1.1 101", &good.replace(": ", ":  ")), Ok(()));
+        for status in [
+            "HTTP/1.1 200 OK",
+            "HTTP/1.0 101 Early",
+            "HTTP/1.1 1010 No",
+            "",
+        ] {
+            judged(status, good).expect_err(status);
+        }
+        let wrong = [
+            good.replace("websocket", "h2c"),
+            good.replace("Connection: Upgrade", "Connection: close"),
+            good.replace("s3pP", "S3pP"),
+            format!("{good}|Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            format!("{good}|Sec-WebSocket-Protocol: chat"),
+            format!("{good}|sec-websocket-extensions: permessage-deflate"),
+        ];
+        for fields in wrong {
+            judged(ok, &fields).expect_err(&fields);
+        }
+    }
+
+    #[test]
+    fn urls() {
+        let cases = [
+            (
+                "ws://localhost:8080/",
+                Some(("localhost:8080", "localhost", 8080, "/")),
+            ),
+            ("WS://a", Some(("a", "a", 80, "/"))),
+            ("ws://a?b=c", Some(("a", "a", 80, "/?b=c"))),
+            (
+                "ws://[::1]:90/x/y?z",
+                Some(("[::1]:90", "::1", 90, "/x/y?z")),
+            ),
+            ("ws://[::1]", Some(("[::1]", "::1", 80, "/"))),
+            ("wss://a/", None),
+            ("http://a/", None),
+            ("a:80", None),
+            ("ws://", None),
+            ("ws:///x", None),
+            ("ws://:80/", None),
+            ("ws://a:/", None),
+            ("ws://a:x/", None),
+            ("ws://a:65536/", None),
+            ("ws://::1/", None),
+            ("ws://[::1", None),
+            ("ws://[::1]80/", None),
+            ("ws://user@a/", None),
+            ("ws://a/#part", None),
+            ("ws://a/ b", None),
+            ("ws://a/\r\nX: y", None),
+        ];
+        for (url, expected) in cases {
+            let parsed = Url::parse(url).ok();
+            let parts = parsed
+                .as_ref()
+                .map(|url| (url.authority, url.host, url.port, &*url.target));
+            assert_eq!(parts, expected, "{url:?}");
+        }
+        let error = Url::parse("wss://a/").expect_err("no TLS yet");
+        assert_eq!(error, "\"wss\" is not supported, only \"ws\" is");
+    }
+}

@@ -1,0 +1,300 @@
+//! The command line: what was asked for, the log on stderr, and the health check.
+//!
+//! [`parse`] takes arguments and environment as values, so that all of it is tested without a
+//! process. What it finds wrong is one line that names the flag or the variable.
+
+pub mod healthcheck;
+pub mod log;
+mod options;
+mod spec;
+mod value;
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+pub use options::Options;
+pub use value::ListenAddress;
+
+use options::OPTIONS;
+use spec::{Environment, Spec, Takes};
+
+/// Closing words of `wsecho --help`.
+const NOTES: &str = "\
+ADDR is IP:PORT, [IPV6]:PORT, or just PORT or :PORT for all addresses.
+BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
+TIME is in seconds, or ends in ms, s, m or h; at most 4h, steps of 250ms.
+Each option has a variable: WSECHO_MAX_CONNECTIONS is --max-connections, and so
+on. Flags win. Where an option may be repeated, its variable holds a list with
+commas. RUST_LOG, if set, decides what is logged.";
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Serve until a signal comes.
+    Serve(Options),
+    /// Check a running server once.
+    Healthcheck(Check),
+    /// Print this (help or version) on stdout and do nothing else.
+    Show(String),
+}
+
+/// One health check, as asked for.
+#[derive(Debug)]
+pub struct Check {
+    /// The server's `ws://` URL.
+    pub url: String,
+    /// From the start of the process to its verdict.
+    pub timeout: Duration,
+}
+
+/// Reads the command line (without the program's name) and the environment.
+///
+/// # Errors
+///
+/// One line without the program's name, ready to be printed: which flag or variable, and what
+/// is wrong with it.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+) -> Result<Invocation, String> {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return shown_or_wrong(&error),
+    };
+    match matches.subcommand() {
+        Some(("healthcheck", matches)) => check(matches, environment).map(Invocation::Healthcheck),
+        _ => Options::from_matches(&matches, environment).map(Invocation::Serve),
+    }
+}
+
+/// Options of the health check. Their variables have a prefix of their own.
+const CHECK_OPTIONS: &[Spec<Check>] = &[Spec {
+    name: "timeout",
+    variable: "WSECHO_HEALTHCHECK_TIMEOUT",
+    takes: Takes::One("TIME"),
+    heading: "Options",
+    help: "Time for all of it",
+    default: |check| value::show_duration(check.timeout),
+    apply: |check, text| value::positive_duration(text).map(|value| check.timeout = value),
+}];
+
+impl Default for Check {
+    fn default() -> Self {
+        Self {
+            url: "ws://127.0.0.1:8080/".to_owned(),
+            timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+fn check(matches: &ArgMatches, environment: &Environment) -> Result<Check, String> {
+    let mut check = Check::default();
+    spec::apply(CHECK_OPTIONS, matches, environment, &mut check)?;
+    if let Some(url) = matches.get_one::<String>("url") {
+        check.url.clone_from(url);
+        return Ok(check);
+    }
+    // In a container the server and its health check share their environment.
+    let listen = spec::variable(environment, "WSECHO_LISTEN")?.unwrap_or_default();
+    if let Some(first) = listen
+        .split(',')
+        .map(str::trim)
+        .find(|part| !part.is_empty())
+    {
+        let address =
+            value::listen_address(first).map_err(|wrong| format!("WSECHO_LISTEN: {wrong}"))?;
+        if address.port() == 0 {
+            return Err("WSECHO_LISTEN: port 0 does not say where to check".to_owned());
+        }
+        check.url = format!("ws://{}/", address.loopback());
+    }
+    Ok(check)
+}
+
+fn command() -> Command {
+    let help = || {
+        Arg::new("help")
+            .short('h')
+            .long("help")
+            .action(ArgAction::Help)
+    };
+    let version = Arg::new("version")
+        .short('V')
+        .long("version")
+        .action(ArgAction::Version);
+    let healthcheck = Command::new("healthcheck")
+        .about("Opens a connection, has one message echoed, closes; exits 0 or 1")
+        .arg(Arg::new("url").value_name("URL").help(
+            "ws://HOST[:PORT][/PATH]; by default the first\n\
+             WSECHO_LISTEN, else ws://127.0.0.1:8080/",
+        ))
+        .args(spec::arguments(CHECK_OPTIONS, &Check::default()))
+        .disable_help_flag(true)
+        .arg(help().help("Print this").help_heading("Options"))
+        .after_help(
+            "TIME is in seconds, or ends in ms, s, m or h. WSECHO_HEALTHCHECK_TIMEOUT is the\n\
+             variable for --timeout.",
+        );
+    Command::new("wsecho")
+        .bin_name("wsecho")
+        .no_binary_name(true)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A WebSocket echo server for machines that are not big")
+        .after_help(NOTES)
+        .args(spec::arguments(OPTIONS, &Options::default()))
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .disable_version_flag(true)
+        .arg(help().help("Print this").help_heading("General"))
+        .arg(version.help("Print the version").help_heading("General"))
+        .args_conflicts_with_subcommands(true)
+        .subcommand(healthcheck)
+}
+
+/// Help and version come as "errors" too. Of a real error only the first line is of use here.
+fn shown_or_wrong(error: &clap::Error) -> Result<Invocation, String> {
+    let text = error.to_string();
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        return Ok(Invocation::Show(text));
+    }
+    let line = text.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    Err(format!("{line}; see wsecho --help"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &Environment = &|_| None;
+
+    fn parsed(line: &str, environment: &Environment) -> Result<Invocation, String> {
+        parse(line.split_whitespace().map(OsString::from), environment)
+    }
+
+    fn shown(line: &str) -> String {
+        match parsed(line, EMPTY) {
+            Ok(Invocation::Show(text)) => text,
+            other => panic!("{line:?} should show something, not {other:?}"),
+        }
+    }
+
+    fn checked(line: &str, listen: &'static str) -> Result<Check, String> {
+        let environment = move |name: &str| (name == "WSECHO_LISTEN").then(|| listen.into());
+        parsed(line, &environment).map(|invocation| match invocation {
+            Invocation::Healthcheck(check) => check,
+            other => panic!("{line:?} should be a check, not {other:?}"),
+        })
+    }
+
+    #[test]
+    fn help_fits_into_eighty_columns() {
+        for text in [shown("--help"), shown("-h"), shown("healthcheck --help")] {
+            for line in text.lines() {
+                assert!(
+                    line.chars().count() <= 80,
+                    "{} columns: {line}",
+                    line.chars().count()
+                );
+                assert_eq!(line.trim_end(), line, "no trailing blanks");
+            }
+        }
+    }
+
+    #[test]
+    fn version_is_the_crate_version() {
+        assert_eq!(
+            shown("--version"),
+            format!("wsecho {}\n", env!("CARGO_PKG_VERSION"))
+        );
+    }
+
+    #[test]
+    fn every_usage_error_is_one_line_that_names_its_cause() {
+        let cases = [
+            ("--nonsense", "--nonsense"),
+            ("--listen", "--listen"),
+            (
+                "--max-connections 1 --max-connections 2",
+                "--max-connections",
+            ),
+            ("elsewhere", "elsewhere"),
+            ("--listen 1 healthcheck", "healthcheck"),
+            ("healthcheck one two", "two"),
+            ("healthcheck --timeout soon", "--timeout"),
+            ("healthcheck --timeout 0", "--timeout"),
+        ];
+        for (line, cause) in cases {
+            let error = parsed(line, EMPTY).expect_err(line);
+            assert!(error.contains(cause), "{line:?} gave {error:?}");
+            assert!(!error.contains('\n'), "{line:?} gave {error:?}");
+        }
+    }
+
+    #[test]
+    fn healthcheck_asks_where_the_server_listens() {
+        let cases = [
+            ("", "ws://127.0.0.1:8080/"),
+            (" , ", "ws://127.0.0.1:8080/"),
+            ("9000", "ws://127.0.0.1:9000/"),
+            (":9000", "ws://127.0.0.1:9000/"),
+            ("0.0.0.0:9000,1.2.3.4:1", "ws://127.0.0.1:9000/"),
+            ("[::]:9000", "ws://[::1]:9000/"),
+            ("192.0.2.1:9000", "ws://192.0.2.1:9000/"),
+        ];
+        for (listen, url) in cases {
+            assert_eq!(
+                checked("healthcheck", listen).expect(listen).url,
+                url,
+                "{listen:?}"
+            );
+        }
+        assert!(
+            checked("healthcheck", ":0")
+                .expect_err("port 0")
+                .contains("WSECHO_LISTEN")
+        );
+        assert!(
+            checked("healthcheck", "x")
+                .expect_err("not one")
+                .contains("WSECHO_LISTEN")
+        );
+        let check = checked("healthcheck ws://a/ --timeout 300ms", "x").expect("a URL wins");
+        assert_eq!(
+            (check.url.as_str(), check.timeout),
+            ("ws://a/", Duration::from_millis(300))
+        );
+    }
+
+    #[test]
+    fn docs_options_md_is_what_help_says() {
+        let mut text = format!(
+            "# Options\n\nThis page is `--help` itself; `UPDATE=1 cargo test options_md` rewrites \
+             it.\n\n```text\n{}```\n\n```text\n{}```\n\n## Variables\n\n\
+             | option | variable | default |\n|---|---|---|\n",
+            shown("--help"),
+            shown("healthcheck --help"),
+        );
+        text.push_str(&spec::table(OPTIONS, &Options::default(), ""));
+        text.push_str(&spec::table(
+            CHECK_OPTIONS,
+            &Check::default(),
+            "healthcheck ",
+        ));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/options.md");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &text).expect("docs/ is writable");
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "docs/options.md is stale: run UPDATE=1 cargo test options_md"
+        );
+    }
+}

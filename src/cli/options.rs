@@ -1,0 +1,397 @@
+//! The server's options, in one table: a row is flag, variable, help, default and effect.
+
+use clap::ArgMatches;
+
+use super::spec::{self, Environment, Spec, Takes};
+use super::value::{self, ListenAddress};
+use crate::limits::{Config, READ_BYTES_MAX};
+
+/// What the server is to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen: at least one.
+    pub listen: Vec<ListenAddress>,
+    /// Most connections; `None` leaves it to the limit of descriptors.
+    pub max_connections: Option<usize>,
+    /// How often `-v` was said.
+    pub verbosity: u8,
+    /// Everything that the server's own parts read. Its `max_connections` is not set here.
+    pub config: Config,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: vec![ListenAddress::Everywhere(8080)],
+            max_connections: None,
+            verbosity: 0,
+            config: Config::default(),
+        }
+    }
+}
+
+impl Options {
+    /// Flags before variables before defaults.
+    pub(super) fn from_matches(
+        matches: &ArgMatches,
+        environment: &Environment,
+    ) -> Result<Self, String> {
+        let defaults = Self::default();
+        let mut options = Self {
+            listen: Vec::new(),
+            ..defaults.clone()
+        };
+        spec::apply(OPTIONS, matches, environment, &mut options)?;
+        if options.listen.is_empty() {
+            options.listen = defaults.listen;
+        }
+        Ok(options)
+    }
+}
+
+const LISTENING: &str = "Listening";
+const PROTOCOL: &str = "Protocol";
+const LIMITS: &str = "Limits";
+const TIMEOUTS: &str = "Timeouts";
+const GENERAL: &str = "General";
+
+/// Every option of the server, in the order of the help.
+pub(super) const OPTIONS: &[Spec<Options>] = &[
+    Spec {
+        name: "listen",
+        variable: "WSECHO_LISTEN",
+        takes: Takes::Many("ADDR"),
+        heading: LISTENING,
+        help: "Address and port, may be repeated; port 0\n\
+               lets the system choose. By default all\n\
+               addresses, IPv6 and IPv4",
+        default: |_| ":8080".to_owned(),
+        apply: |options, text| value::listen_address(text).map(|value| options.listen.push(value)),
+    },
+    Spec {
+        name: "subprotocol",
+        variable: "WSECHO_SUBPROTOCOL",
+        takes: Takes::Many("NAME"),
+        heading: PROTOCOL,
+        help: "Subprotocol to agree to, best first, may be\n\
+               repeated; * takes the client's first.\n\
+               By default none is chosen",
+        default: |_| String::new(),
+        apply: |options, text| {
+            value::subprotocol(text).map(|value| options.config.subprotocols.push(value))
+        },
+    },
+    Spec {
+        name: "origin",
+        variable: "WSECHO_ORIGIN",
+        takes: Takes::Many("ORIGIN"),
+        heading: PROTOCOL,
+        help: "Origin to allow, compared exactly, may be\n\
+               repeated; others get 403. By default all\n\
+               are allowed",
+        default: |_| String::new(),
+        apply: |options, text| value::origin(text).map(|value| options.config.origins.push(value)),
+    },
+    Spec {
+        name: "max-connections",
+        variable: "WSECHO_MAX_CONNECTIONS",
+        takes: Takes::One("N"),
+        heading: LIMITS,
+        help: "Most connections at a time; others get 503.\n\
+               By default what the descriptor limit allows",
+        default: |_| String::new(),
+        apply: |options, text| {
+            value::count(text).map(|value| options.max_connections = Some(value))
+        },
+    },
+    Spec {
+        name: "max-message-size",
+        variable: "WSECHO_MAX_MESSAGE_SIZE",
+        takes: Takes::One("BYTES"),
+        heading: LIMITS,
+        help: "Longest message, 0 for any length; ends\n\
+               with 1009 beyond it",
+        default: |options| value::show_bytes(options.config.max_message_size),
+        apply: |options, text| {
+            options.config.max_message_size = match value::bytes(text)? {
+                0 => u64::MAX,
+                bytes => bytes,
+            };
+            Ok(())
+        },
+    },
+    Spec {
+        name: "max-fragments",
+        variable: "WSECHO_MAX_FRAGMENTS",
+        takes: Takes::One("N"),
+        heading: LIMITS,
+        help: "Most frames in one message; ends with 1008\n\
+               beyond it",
+        default: |options| options.config.max_fragments.to_string(),
+        apply: |options, text| value::count(text).map(|value| options.config.max_fragments = value),
+    },
+    Spec {
+        name: "buffer-budget",
+        variable: "WSECHO_BUFFER_BUDGET",
+        takes: Takes::One("BYTES"),
+        heading: LIMITS,
+        help: "Most that all connections together may wait\n\
+               to send, 256KiB or more",
+        default: |options| value::show_bytes(options.config.buffer_budget as u64),
+        apply: |options, text| {
+            buffer_budget(text).map(|value| options.config.buffer_budget = value)
+        },
+    },
+    Spec {
+        name: "handshake-timeout",
+        variable: "WSECHO_HANDSHAKE_TIMEOUT",
+        takes: Takes::One("TIME"),
+        heading: TIMEOUTS,
+        help: "From accept to the end of the request head,\n0 for none",
+        default: |options| value::show_duration(options.config.handshake_timeout),
+        apply: |options, text| {
+            value::duration(text).map(|value| options.config.handshake_timeout = value)
+        },
+    },
+    Spec {
+        name: "ping-interval",
+        variable: "WSECHO_PING_INTERVAL",
+        takes: Takes::One("TIME"),
+        heading: TIMEOUTS,
+        help: "Silence before a ping, 0 for no pings",
+        default: |options| value::show_duration(options.config.ping_interval),
+        apply: |options, text| {
+            value::duration(text).map(|value| options.config.ping_interval = value)
+        },
+    },
+    Spec {
+        name: "ping-timeout",
+        variable: "WSECHO_PING_TIMEOUT",
+        takes: Takes::One("TIME"),
+        heading: TIMEOUTS,
+        help: "Silence after that ping before the end,\n0 for none",
+        default: |options| value::show_duration(options.config.ping_timeout),
+        apply: |options, text| {
+            value::duration(text).map(|value| options.config.ping_timeout = value)
+        },
+    },
+    Spec {
+        name: "stall-timeout",
+        variable: "WSECHO_STALL_TIMEOUT",
+        takes: Takes::One("TIME"),
+        heading: TIMEOUTS,
+        help: "No progress within a frame or a blocked\nwrite, 0 for none",
+        default: |options| value::show_duration(options.config.stall_timeout),
+        apply: |options, text| {
+            value::duration(text).map(|value| options.config.stall_timeout = value)
+        },
+    },
+    Spec {
+        name: "close-timeout",
+        variable: "WSECHO_CLOSE_TIMEOUT",
+        takes: Takes::One("TIME"),
+        heading: TIMEOUTS,
+        help: "From our Close or plain answer to the end",
+        default: |options| value::show_duration(options.config.close_timeout),
+        apply: |options, text| {
+            value::positive_duration(text).map(|value| options.config.close_timeout = value)
+        },
+    },
+    Spec {
+        name: "drain-timeout",
+        variable: "WSECHO_DRAIN_TIMEOUT",
+        takes: Takes::One("TIME"),
+        heading: TIMEOUTS,
+        help: "From SIGTERM or SIGINT to the end",
+        default: |options| value::show_duration(options.config.drain_timeout),
+        apply: |options, text| {
+            value::positive_duration(text).map(|value| options.config.drain_timeout = value)
+        },
+    },
+    Spec {
+        name: "verbose",
+        variable: "WSECHO_VERBOSE",
+        takes: Takes::Count('v'),
+        heading: GENERAL,
+        help: "Log connections; twice: frames too",
+        default: |_| String::new(),
+        apply: |options, text| verbosity(text).map(|value| options.verbosity = value),
+    },
+];
+
+/// The budget must hold what one refused write can leave behind, or nothing would move.
+fn buffer_budget(text: &str) -> Result<usize, String> {
+    let bytes = value::bytes(text)?;
+    match usize::try_from(bytes) {
+        Ok(bytes) if bytes >= READ_BYTES_MAX => Ok(bytes),
+        Ok(_) => Err(format!(
+            "{text:?} is less than {}",
+            value::show_bytes(READ_BYTES_MAX as u64)
+        )),
+        Err(_) => Err(format!("{text:?} is more than this machine can address")),
+    }
+}
+
+fn verbosity(text: &str) -> Result<u8, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not a number from 0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::time::Duration;
+
+    use super::super::{Invocation, parse};
+    use super::*;
+
+    fn parsed(line: &str, variables: &[(&str, &str)]) -> Result<Options, String> {
+        let variables: Vec<(String, OsString)> = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.into()))
+            .collect();
+        let environment = move |name: &str| {
+            variables
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        };
+        let arguments = line.split_whitespace().map(OsString::from);
+        parse(arguments, &environment).map(|invocation| match invocation {
+            Invocation::Serve(options) => options,
+            other => panic!("{line:?} should serve, not {other:?}"),
+        })
+    }
+
+    /// A value that differs from the default of every option that takes one.
+    fn sample(spec: &Spec<Options>) -> &'static str {
+        match spec.takes {
+            Takes::One("N") | Takes::Count(_) => "7",
+            Takes::One("BYTES") => "1GiB",
+            Takes::One("TIME") => "7s",
+            Takes::Many("ADDR") => "127.0.0.1:7",
+            Takes::Many("NAME") => "chat",
+            Takes::Many("ORIGIN") => "https://example.org",
+            Takes::One(other) | Takes::Many(other) => panic!("no sample for {other}"),
+        }
+    }
+
+    fn dump(options: &Options) -> String {
+        format!("{options:?}")
+    }
+
+    #[test]
+    fn nothing_said_is_the_default() {
+        assert_eq!(
+            dump(&parsed("", &[]).expect("defaults")),
+            dump(&Options::default())
+        );
+    }
+
+    #[test]
+    fn every_option_has_a_variable_that_does_the_same() {
+        for spec in OPTIONS {
+            let twin = format!("WSECHO_{}", spec.name.to_uppercase().replace('-', "_"));
+            assert_eq!(spec.variable, twin, "the variable is named after the flag");
+            let flag = match spec.takes {
+                Takes::Count(short) => format!("-{}", short.to_string().repeat(7)),
+                _ => format!("--{} {}", spec.name, sample(spec)),
+            };
+            let by_flag = dump(&parsed(&flag, &[]).expect(&flag));
+            let by_variable = parsed("", &[(&twin, sample(spec))]).expect(&twin);
+            assert_eq!(by_flag, dump(&by_variable), "{flag}");
+            assert_ne!(
+                by_flag,
+                dump(&Options::default()),
+                "{flag} must change something"
+            );
+            let emptied = parsed("", &[(&twin, "")]).expect("empty is unset");
+            assert_eq!(dump(&emptied), dump(&Options::default()), "{twin}=");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_variables() {
+        let variables = [
+            ("WSECHO_LISTEN", "1,2"),
+            ("WSECHO_PING_INTERVAL", "bad"),
+            ("WSECHO_VERBOSE", "0"),
+        ];
+        let options = parsed("--listen 3 --ping-interval 4 -vv", &variables).expect("flags");
+        assert_eq!(options.listen, [ListenAddress::Everywhere(3)]);
+        assert_eq!(options.config.ping_interval, Duration::from_secs(4));
+        assert_eq!(options.verbosity, 2);
+    }
+
+    #[test]
+    fn lists_come_repeated_or_with_commas() {
+        let flags = parsed(
+            "--subprotocol a --subprotocol=* --listen 1 --listen [::1]:2",
+            &[],
+        );
+        let variables = [
+            ("WSECHO_SUBPROTOCOL", "a, *"),
+            ("WSECHO_LISTEN", " 1 ,, [::1]:2"),
+            ("OTHER", "x"),
+        ];
+        let variables = parsed("", &variables).expect("lists");
+        assert_eq!(variables.config.subprotocols, ["a", "*"]);
+        assert_eq!(variables.listen.len(), 2);
+        assert_eq!(dump(&flags.expect("flags")), dump(&variables));
+    }
+
+    #[test]
+    fn zero_means_none_only_where_something_else_ends_it() {
+        let options = parsed(
+            "--max-message-size 0 --ping-interval 0 --stall-timeout 0ms",
+            &[],
+        );
+        let config = options.expect("zeros").config;
+        assert_eq!(config.max_message_size, u64::MAX);
+        assert_eq!(
+            (config.ping_interval, config.stall_timeout),
+            Default::default()
+        );
+        for name in [
+            "max-connections",
+            "max-fragments",
+            "close-timeout",
+            "drain-timeout",
+        ] {
+            parsed(&format!("--{name} 0"), &[]).expect_err(name);
+        }
+    }
+
+    #[test]
+    fn o04_errors_name_the_flag_or_the_variable() {
+        for spec in OPTIONS {
+            let flag = format!("--{}", spec.name);
+            if !matches!(spec.takes, Takes::Count(_)) {
+                let error = parsed(&format!("{flag}=a/b"), &[]).expect_err(&flag);
+                assert!(error.starts_with(&format!("{flag}: ")), "{error}");
+                assert!(error.contains("\"a/b\""), "{error}");
+            }
+            let error = parsed("", &[(spec.variable, "a/b")]).expect_err(spec.variable);
+            assert!(
+                error.starts_with(&format!("{}: ", spec.variable)),
+                "{error}"
+            );
+        }
+        let error = parsed("--stall-timeout 5h", &[]).expect_err("too long");
+        assert_eq!(error, "--stall-timeout: \"5h\" is longer than 4h, the most");
+        let error = parsed("--buffer-budget 255k", &[]).expect_err("too small");
+        assert_eq!(error, "--buffer-budget: \"255k\" is less than 256KiB");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_no_text_are_a_usage_error() {
+        use std::os::unix::ffi::OsStringExt;
+        let wrong = || OsString::from_vec(b"\xff".to_vec());
+        let error = parse(["--origin".into(), wrong()], &|_| None).expect_err("flag");
+        assert!(error.starts_with("--origin: "), "{error}");
+        let environment = move |name: &str| (name == "WSECHO_ORIGIN").then(wrong);
+        let error = parse([], &environment).expect_err("variable");
+        assert!(error.starts_with("WSECHO_ORIGIN: "), "{error}");
+    }
+}

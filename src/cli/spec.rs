@@ -1,0 +1,152 @@
+//! One description per option, from which its flag, its variable, its help and its line in
+//! `docs/options.md` are made. Adding an option is adding one [`Spec`] to a table.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::builder::ValueParser;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches};
+
+/// Where variables are looked up; the process hands in its environment, tests a closure.
+pub type Environment = dyn Fn(&str) -> Option<OsString>;
+
+/// What is left of 80 columns beside the longest flag.
+const HELP_COLUMNS_MAX: usize = 46;
+
+/// An option that changes some `T`.
+pub struct Spec<T: 'static> {
+    /// The long flag, without its dashes.
+    pub name: &'static str,
+    /// The environment twin.
+    pub variable: &'static str,
+    /// What follows the flag.
+    pub takes: Takes,
+    /// The heading it stands under in the help.
+    pub heading: &'static str,
+    /// Its meaning and unit, broken by hand into lines of `HELP_COLUMNS_MAX`.
+    pub help: &'static str,
+    /// Its default as an operator would write it; empty if there is none to state.
+    pub default: fn(&T) -> String,
+    /// Takes one value over; the error says what is wrong with it.
+    pub apply: fn(&mut T, &str) -> Result<(), String>,
+}
+
+/// What follows a flag.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Takes {
+    /// One value of this name.
+    One(&'static str),
+    /// One value of this name, and the flag may be repeated; the variable has commas.
+    Many(&'static str),
+    /// Nothing: the flag, also in this short form, is counted; the variable is a number.
+    Count(char),
+}
+
+/// The flags of a table. Values stay text here: [`apply`] reads them, since it knows whether a
+/// flag or a variable is to be named when one is wrong.
+pub fn arguments<T>(specs: &[Spec<T>], defaults: &T) -> Vec<Arg> {
+    let argument = |spec: &Spec<T>| {
+        let help = help_with_default(spec.help, &(spec.default)(defaults));
+        let arg = Arg::new(spec.name)
+            .long(spec.name)
+            .help(help)
+            .help_heading(spec.heading);
+        match spec.takes {
+            Takes::One(value) => arg.value_name(value).value_parser(ValueParser::os_string()),
+            Takes::Many(value) => arg
+                .value_name(value)
+                .value_parser(ValueParser::os_string())
+                .action(ArgAction::Append),
+            Takes::Count(short) => arg.short(short).action(ArgAction::Count),
+        }
+    };
+    specs.iter().map(argument).collect()
+}
+
+fn help_with_default(help: &str, default: &str) -> String {
+    if default.is_empty() {
+        return help.to_owned();
+    }
+    let default = format!("[default: {default}]");
+    let last_line = help.lines().last().unwrap_or_default();
+    let fits = last_line.len() + 1 + default.len() <= HELP_COLUMNS_MAX;
+    format!("{help}{}{default}", if fits { ' ' } else { '\n' })
+}
+
+/// Applies what was given: an option's flags if there are any, else its variable.
+pub fn apply<T>(
+    specs: &[Spec<T>],
+    matches: &ArgMatches,
+    environment: &Environment,
+    target: &mut T,
+) -> Result<(), String> {
+    for spec in specs {
+        let flagged = matches.value_source(spec.name) == Some(ValueSource::CommandLine);
+        let (origin, values) = if flagged {
+            (format!("--{}", spec.name), flag_values(spec, matches)?)
+        } else {
+            (
+                spec.variable.to_owned(),
+                variable_values(spec, environment)?,
+            )
+        };
+        for value in values {
+            (spec.apply)(target, &value).map_err(|wrong| format!("{origin}: {wrong}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A variable's value; one that is set but empty counts as unset, as compose files leave them.
+pub fn variable(environment: &Environment, name: &str) -> Result<Option<String>, String> {
+    let value = environment(name).filter(|value| !value.is_empty());
+    value.map(|value| utf8(&value, name)).transpose()
+}
+
+fn flag_values<T>(spec: &Spec<T>, matches: &ArgMatches) -> Result<Vec<String>, String> {
+    if let Takes::Count(_) = spec.takes {
+        return Ok(vec![matches.get_count(spec.name).to_string()]);
+    }
+    let values = matches.get_many::<OsString>(spec.name).unwrap_or_default();
+    values
+        .map(|value| utf8(value, &format!("--{}", spec.name)))
+        .collect()
+}
+
+fn variable_values<T>(spec: &Spec<T>, environment: &Environment) -> Result<Vec<String>, String> {
+    let Some(value) = variable(environment, spec.variable)? else {
+        return Ok(Vec::new());
+    };
+    if let Takes::Many(_) = spec.takes {
+        let parts = value
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        return Ok(parts.map(str::to_owned).collect());
+    }
+    Ok(vec![value])
+}
+
+fn utf8(value: &OsStr, origin: &str) -> Result<String, String> {
+    value
+        .to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| format!("{origin}: {value:?} is not UTF-8"))
+}
+
+/// The rows of a table in Markdown: option, variable, default.
+#[cfg(test)]
+pub fn table<T>(specs: &[Spec<T>], defaults: &T, prefix: &str) -> String {
+    let mut rows = String::new();
+    for spec in specs {
+        let default = match (spec.default)(defaults) {
+            default if default.is_empty() => String::new(),
+            default => format!("`{default}`"),
+        };
+        rows += &format!(
+            "| `{prefix}--{}` | `{}` | {default} |\n",
+            spec.name, spec.variable
+        );
+    }
+    rows
+}
