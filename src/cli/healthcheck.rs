@@ -6,15 +6,14 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc;
-use std::thread;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Check, value};
+use super::Check;
+use super::url::Url;
 use crate::limits::{CONTROL_BYTES_MAX, HEAD_BYTES_MAX, LOGGED_BYTES_MAX};
 
 const TEXT: u8 = 0x1;
@@ -45,76 +44,6 @@ pub fn run(check: &Check) -> Result<(), String> {
     healthy().map_err(|wrong: String| format!("healthcheck of {:?}: {wrong}", check.url))
 }
 
-/// The parts of a `ws://` URL (RFC 6455 §3).
-#[derive(Debug, PartialEq)]
-struct Url<'a> {
-    /// Host and port as they were written, for the Host field.
-    authority: &'a str,
-    /// Name or address, an IPv6 address without its brackets.
-    host: &'a str,
-    port: u16,
-    /// Path and query.
-    target: String,
-}
-
-impl<'a> Url<'a> {
-    fn parse(url: &'a str) -> Result<Self, String> {
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err("not a URL of the form ws://HOST[:PORT][/PATH]".to_owned());
-        };
-        if !scheme.eq_ignore_ascii_case("ws") {
-            return Err(format!("{scheme:?} is not supported, only \"ws\" is"));
-        }
-        if !rest
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
-        {
-            return Err("only printable ASCII without blanks and # can be asked for".to_owned());
-        }
-        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let slash = if target.starts_with('/') { "" } else { "/" };
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(bracketed) => bracketed.split_once(']').ok_or("no ] after the address")?,
-            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-        };
-        let port = match port.strip_prefix(':') {
-            Some(port) => port
-                .parse()
-                .map_err(|_| format!("{port:?} is not a port"))?,
-            None if port.is_empty() => 80,
-            None => return Err(format!("{port:?} is not :PORT")),
-        };
-        if host.is_empty() || host.contains('@') {
-            return Err("no plain host in it".to_owned());
-        }
-        Ok(Self {
-            authority,
-            host,
-            port,
-            target: format!("{slash}{target}"),
-        })
-    }
-
-    /// All addresses of the host. Asking for a name can take longer than we have, and cannot be
-    /// interrupted, hence the thread; it ends with the process at the latest.
-    fn addresses(&self, deadline: Instant) -> Result<Vec<SocketAddr>, String> {
-        if let Ok(ip) = self.host.parse::<IpAddr>() {
-            return Ok(vec![value::reachable((ip, self.port).into())]);
-        }
-        let (answer, answered) = mpsc::channel();
-        let question = (self.host.to_owned(), self.port);
-        thread::spawn(move || {
-            let addresses = question.to_socket_addrs().map(Vec::from_iter);
-            // Nobody listens any more when the deadline has passed.
-            let _ = answer.send(addresses);
-        });
-        let addresses = answered.recv_timeout(remaining(deadline)?);
-        addresses
-            .map_err(|_| too_late())?
-            .map_err(|error| said(&error))
-    }
-}
-
 /// A server under check.
 struct Peer {
     stream: TcpStream,
@@ -126,7 +55,8 @@ struct Peer {
 impl Peer {
     fn connect(url: &Url<'_>, deadline: Instant) -> Result<Self, String> {
         let mut wrong = "the host has no address".to_owned();
-        for address in url.addresses(deadline)? {
+        let addresses = url.addresses(remaining(deadline)?);
+        for address in addresses.map_err(|error| said(&error))? {
             match TcpStream::connect_timeout(&address, remaining(deadline)?) {
                 Ok(stream) => {
                     return Ok(Self {
@@ -358,7 +288,7 @@ fn quoted(words: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
-    use std::thread::JoinHandle;
+    use std::thread::{self, JoinHandle};
 
     use tungstenite::Message;
 
@@ -595,47 +525,5 @@ mod tests {
         for fields in wrong {
             judged(ok, &fields).expect_err(&fields);
         }
-    }
-
-    #[test]
-    fn urls() {
-        let cases = [
-            (
-                "ws://localhost:8080/",
-                Some(("localhost:8080", "localhost", 8080, "/")),
-            ),
-            ("WS://a", Some(("a", "a", 80, "/"))),
-            ("ws://a?b=c", Some(("a", "a", 80, "/?b=c"))),
-            (
-                "ws://[::1]:90/x/y?z",
-                Some(("[::1]:90", "::1", 90, "/x/y?z")),
-            ),
-            ("ws://[::1]", Some(("[::1]", "::1", 80, "/"))),
-            ("wss://a/", None),
-            ("http://a/", None),
-            ("a:80", None),
-            ("ws://", None),
-            ("ws:///x", None),
-            ("ws://:80/", None),
-            ("ws://a:/", None),
-            ("ws://a:x/", None),
-            ("ws://a:65536/", None),
-            ("ws://::1/", None),
-            ("ws://[::1", None),
-            ("ws://[::1]80/", None),
-            ("ws://user@a/", None),
-            ("ws://a/#part", None),
-            ("ws://a/ b", None),
-            ("ws://a/\r\nX: y", None),
-        ];
-        for (url, expected) in cases {
-            let parsed = Url::parse(url).ok();
-            let parts = parsed
-                .as_ref()
-                .map(|url| (url.authority, url.host, url.port, &*url.target));
-            assert_eq!(parts, expected, "{url:?}");
-        }
-        let error = Url::parse("wss://a/").expect_err("no TLS yet");
-        assert_eq!(error, "\"wss\" is not supported, only \"ws\" is");
     }
 }

@@ -7,6 +7,7 @@ pub mod healthcheck;
 pub mod log;
 mod options;
 mod spec;
+mod url;
 mod value;
 
 use std::ffi::OsString;

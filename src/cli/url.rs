@@ -1,0 +1,125 @@
+//! `ws://` URLs, as strict as they have to be to become a request.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::value;
+
+/// The parts of a `ws://` URL (RFC 6455 §3).
+#[derive(Debug, PartialEq)]
+pub struct Url<'a> {
+    /// Host and port as they were written, for the Host field.
+    pub authority: &'a str,
+    /// Name or address, an IPv6 address without its brackets.
+    pub host: &'a str,
+    /// 80 unless said.
+    pub port: u16,
+    /// Path and query.
+    pub target: String,
+}
+
+impl<'a> Url<'a> {
+    /// Takes a URL apart; the error does not repeat it.
+    pub fn parse(url: &'a str) -> Result<Self, String> {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err("not a URL of the form ws://HOST[:PORT][/PATH]".to_owned());
+        };
+        if !scheme.eq_ignore_ascii_case("ws") {
+            return Err(format!("{scheme:?} is not supported, only \"ws\" is"));
+        }
+        if !rest
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        {
+            return Err("only printable ASCII without blanks and # can be asked for".to_owned());
+        }
+        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(bracketed) => bracketed.split_once(']').ok_or("no ] after the address")?,
+            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+        };
+        let port = match port.strip_prefix(':') {
+            Some(port) => value::digits(port).ok_or_else(|| format!("{port:?} is not a port"))?,
+            None if port.is_empty() => 80,
+            None => return Err(format!("{port:?} is not :PORT")),
+        };
+        if host.is_empty() || host.contains('@') {
+            return Err("no plain host in it".to_owned());
+        }
+        Ok(Self {
+            authority,
+            host,
+            port,
+            target: format!("{slash}{target}"),
+        })
+    }
+
+    /// All addresses of the host, or `TimedOut` without `patience` for more. Asking for a name
+    /// cannot be interrupted, hence the thread, which ends with the process at the latest.
+    pub fn addresses(&self, patience: Duration) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(ip) = self.host.parse::<IpAddr>() {
+            return Ok(vec![value::reachable((ip, self.port).into())]);
+        }
+        let (answer, answered) = mpsc::channel();
+        let question = (self.host.to_owned(), self.port);
+        thread::spawn(move || {
+            let addresses = question.to_socket_addrs().map(Vec::from_iter);
+            // Nobody listens any more when the time is over.
+            let _ = answer.send(addresses);
+        });
+        let addresses = answered.recv_timeout(patience);
+        addresses.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let cases = [
+            (
+                "ws://localhost:8080/",
+                Some(("localhost:8080", "localhost", 8080, "/")),
+            ),
+            ("WS://a", Some(("a", "a", 80, "/"))),
+            ("ws://a?b=c", Some(("a", "a", 80, "/?b=c"))),
+            (
+                "ws://[::1]:90/x/y?z",
+                Some(("[::1]:90", "::1", 90, "/x/y?z")),
+            ),
+            ("ws://[::1]", Some(("[::1]", "::1", 80, "/"))),
+            ("wss://a/", None),
+            ("http://a/", None),
+            ("a:80", None),
+            ("ws://", None),
+            ("ws:///x", None),
+            ("ws://:80/", None),
+            ("ws://a:/", None),
+            ("ws://a:x/", None),
+            ("ws://a:+80/", None),
+            ("ws://a:65536/", None),
+            ("ws://::1/", None),
+            ("ws://[::1", None),
+            ("ws://[::1]80/", None),
+            ("ws://user@a/", None),
+            ("ws://a/#part", None),
+            ("ws://a/ b", None),
+            ("ws://a/\r\nX: y", None),
+        ];
+        for (url, expected) in cases {
+            let parsed = Url::parse(url).ok();
+            let parts = parsed
+                .as_ref()
+                .map(|url| (url.authority, url.host, url.port, &*url.target));
+            assert_eq!(parts, expected, "{url:?}");
+        }
+        let error = Url::parse("wss://a/").expect_err("no TLS yet");
+        assert_eq!(error, "\"wss\" is not supported, only \"ws\" is");
+    }
+}

@@ -1,0 +1,297 @@
+//! The real binary: what it says, where, and with which exit status.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The binary with nothing of the tester's own environment that it would listen to.
+fn wsecho(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
+    command
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WSECHO_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn output(command: &mut Command) -> Output {
+    command.output().expect("the binary runs")
+}
+
+/// Asserts an exit status, nothing on stdout and one line on stderr, which it returns.
+fn one_line(output: &Output, status: i32) -> String {
+    let stderr = String::from_utf8(output.stderr.clone()).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(status), "{stderr}");
+    assert!(output.stdout.is_empty(), "stdout is for ready lines");
+    assert!(
+        stderr.starts_with("wsecho: ") && stderr.ends_with('\n'),
+        "{stderr:?}"
+    );
+    assert_eq!(stderr.lines().count(), 1, "{stderr:?}");
+    stderr
+}
+
+/// A server process, killed with its test.
+struct Server {
+    child: Child,
+    /// `127.0.0.1:PORT`
+    address: String,
+}
+
+impl Server {
+    /// Starts a server on a port of the system's choice and waits for its ready line.
+    fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .args(["--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let stdout = child.stdout.as_mut().expect("piped");
+        let mut line = String::new();
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("a ready line");
+        let address = line
+            .strip_prefix("wsecho listening on ws://")
+            .and_then(|rest| rest.strip_suffix("/\n"))
+            .map(str::to_owned);
+        let mut server = Self {
+            child,
+            address: String::new(),
+        };
+        server.address = address.unwrap_or_else(|| panic!("{line:?} is no ready line"));
+        assert!(server.address.starts_with("127.0.0.1:") && !server.address.ends_with(":0"));
+        server
+    }
+
+    /// A connection whose reads end with an error rather than never.
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("accepted");
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).expect("not zero");
+        stream
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is no business of this.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn o04_wrong_usage_is_one_line_and_status_2() {
+    let cases: [(&[&str], &str); 10] = [
+        (&["--nonsense"], "--nonsense"),
+        (&["--listen"], "--listen"),
+        (
+            &["--listen", "localhost:http"],
+            "--listen: \"localhost:http\"",
+        ),
+        (
+            &["--listen", "1.2.3.4:99999"],
+            "--listen: \"1.2.3.4:99999\"",
+        ),
+        (
+            &["--max-connections", "many"],
+            "--max-connections: \"many\"",
+        ),
+        (&["--max-message-size=1TiB"], "--max-message-size: \"1TiB\""),
+        (&["--ping-interval", "5h"], "--ping-interval: \"5h\""),
+        (
+            &["--origin", "https://a/\n\u{1b}[31m"],
+            "--origin: \"https://a/\\n\\u{1b}[31m\"",
+        ),
+        (&["serve"], "'serve'"),
+        (&["healthcheck", "--timeout", "0"], "--timeout: "),
+    ];
+    for (arguments, cause) in cases {
+        let line = one_line(&output(&mut wsecho(arguments)), 2);
+        assert!(line.contains(cause), "{arguments:?} gave {line:?}");
+    }
+    let line = one_line(&output(wsecho(&[]).env("WSECHO_MAX_FRAGMENTS", "few")), 2);
+    assert!(line.contains("WSECHO_MAX_FRAGMENTS: \"few\""), "{line}");
+}
+
+#[test]
+fn o04_port_in_use_is_one_line_and_status_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    // One good address beside it does not help, nor may its ready line come out.
+    let both = ["--listen", "127.0.0.1:0", "--listen", &address];
+    let line = one_line(&output(&mut wsecho(&both)), 1);
+    assert!(line.contains(&address), "{line}");
+}
+
+#[test]
+fn o04_address_of_another_host_is_one_line_and_status_1() {
+    // 192.0.2.0/24 is for documentation (RFC 5737): no host has it.
+    let line = one_line(&output(&mut wsecho(&["--listen", "192.0.2.1:0"])), 1);
+    assert!(line.contains("192.0.2.1:0"), "{line}");
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for arguments in [&["--help"][..], &["-h"], &["healthcheck", "--help"]] {
+        let output = output(&mut wsecho(arguments));
+        assert_eq!(output.status.code(), Some(0));
+        assert!(output.stderr.is_empty());
+        let help = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(help.contains("Usage: wsecho"), "{help}");
+    }
+    let output = output(&mut wsecho(&["--version"]));
+    assert_eq!(output.status.code(), Some(0));
+    let version = concat!("wsecho ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), version);
+}
+
+#[test]
+fn environment_listens_and_healthcheck_follows_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let line = one_line(&output(wsecho(&[]).env("WSECHO_LISTEN", &address)), 1);
+    assert!(line.contains(&address), "serving: {line}");
+    drop(listener);
+    let line = one_line(
+        &output(wsecho(&["healthcheck"]).env("WSECHO_LISTEN", &address)),
+        1,
+    );
+    assert!(
+        line.contains(&format!("ws://{address}/")),
+        "checking: {line}"
+    );
+}
+
+#[test]
+fn o08_healthcheck_of_nothing_fails_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    drop(listener);
+    let line = one_line(&output(&mut wsecho(&["healthcheck", &url])), 1);
+    assert!(line.contains(&url), "{line}");
+}
+
+#[test]
+fn o08_healthcheck_of_a_tls_url_says_what_is_missing() {
+    let line = one_line(
+        &output(&mut wsecho(&["healthcheck", "wss://127.0.0.1/"])),
+        1,
+    );
+    assert!(line.contains("\"wss\" is not supported"), "{line}");
+}
+
+#[test]
+fn o08_healthcheck_of_a_dripping_server_fails_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    let dripping = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let head = "HTTP/1.1 101 Switching Protocols\r\nX-Long: ".bytes();
+        for byte in head.chain(std::iter::repeat(b'x')) {
+            thread::sleep(Duration::from_millis(20));
+            if stream.write_all(&[byte]).is_err() {
+                break;
+            }
+        }
+    });
+    let started = Instant::now();
+    let line = one_line(
+        &output(&mut wsecho(&["healthcheck", &url, "--timeout", "500ms"])),
+        1,
+    );
+    let took = started.elapsed();
+    assert!(line.contains("not done in time"), "{line}");
+    assert!(
+        took >= Duration::from_millis(500) && took < Duration::from_secs(5),
+        "{took:?}"
+    );
+    dripping.join().expect("ends with its client");
+}
+
+#[test]
+fn o08_healthcheck_of_the_server_itself_succeeds() {
+    let server = Server::start(wsecho(&[]).stderr(Stdio::null()));
+    let url = format!("ws://{}/", server.address);
+    let output = output(&mut wsecho(&["healthcheck", &url]));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.is_empty());
+}
+
+/// Opens and drops connections with requests as long as allowed until the log of them must have
+/// filled any pipe, then asks whether the server still lives.
+fn outlives_a_flood_of_log_lines(server: &Server) {
+    let target = "x".repeat(4000);
+    for _ in 0..1000 {
+        let mut stream = server.connect();
+        let request = format!("GET /{target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    }
+    let url = format!("ws://{}/", server.address);
+    let output = output(&mut wsecho(&["healthcheck", &url, "--timeout", "10s"]));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn o03_server_lives_on_while_nobody_reads_its_stderr() {
+    let mut server = Server::start(wsecho(&["-vv"]).stderr(Stdio::piped()));
+    let stderr: Option<ChildStderr> = server.child.stderr.take();
+    outlives_a_flood_of_log_lines(&server);
+    // Held to here, so that the pipe was full and not closed.
+    drop(stderr);
+}
+
+#[test]
+fn o03_server_lives_on_when_its_stderr_is_closed() {
+    let mut server = Server::start(wsecho(&["-vv"]).stderr(Stdio::piped()));
+    drop(server.child.stderr.take());
+    outlives_a_flood_of_log_lines(&server);
+}
+
+#[test]
+fn o09_log_lines_are_escaped_and_short() {
+    let mut server = Server::start(wsecho(&["-vv"]).stderr(Stdio::piped()));
+    let mut stream = server.connect();
+    // ESC in a target is a bad request, so a reason of a Close frame has to carry it.
+    let request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                   User-Agent: \u{1f980}\u{9b}31m\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("taken");
+    let reason = "\u{1b}[2J\r\nwsecho: all is well\u{9b}";
+    let len = u8::try_from(2 + reason.len()).expect("short");
+    stream
+        .write_all(&[0x88, 0x80 | len, 0, 0, 0, 0, 3, 232])
+        .expect("taken");
+    stream.write_all(reason.as_bytes()).expect("taken");
+    stream
+        .read_to_end(&mut Vec::new())
+        .expect("closed in order");
+    server.child.kill().expect("runs until now");
+    let mut log = String::new();
+    let mut stderr = server.child.stderr.take().expect("piped");
+    stderr.read_to_string(&mut log).expect("UTF-8");
+    assert!(
+        log.contains("\\u{1b}[2J\\r\\nwsecho: all is well"),
+        "the reason is logged: {log}"
+    );
+    assert!(
+        !log.lines().any(|line| line.starts_with("wsecho: ")),
+        "no forged line: {log}"
+    );
+    assert!(
+        !log.chars().any(|c| c.is_control() && c != '\n'),
+        "no control character: {log:?}"
+    );
+}
