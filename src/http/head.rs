@@ -24,15 +24,6 @@ pub struct Head<'a> {
     count: usize,
 }
 
-/// One field line as offsets: `start..colon` is the name, `colon + 1..end` the value with its
-/// blanks.
-#[derive(Clone, Copy, Debug, Default)]
-struct Field {
-    start: u16,
-    colon: u16,
-    end: u16,
-}
-
 impl<'a> Head<'a> {
     /// The method, a token, as it was written: methods are case-sensitive (RFC 9110 §9.1).
     #[must_use]
@@ -61,18 +52,11 @@ impl<'a> Head<'a> {
     /// The values of all lines of the field `name` (any case), in order, without blanks around
     /// them.
     pub fn field(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.fields()
-            .filter(move |(has, _)| has.as_bytes().eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
-    }
-
-    /// All field lines in order: name as it was written, value without blanks around it.
-    pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let bytes = self.bytes;
-        self.fields[..self.count].iter().map(move |field| {
-            let [start, colon, end] = [field.start, field.colon, field.end].map(usize::from);
-            (ascii(&bytes[start..colon]), trim(&bytes[colon + 1..end]))
-        })
+        self.fields[..self.count]
+            .iter()
+            .filter(move |field| field.name(bytes).eq_ignore_ascii_case(name.as_bytes()))
+            .map(move |field| field.value(bytes))
     }
 
     /// The members of the comma-separated list that all lines of the field `name` make together,
@@ -120,6 +104,25 @@ impl<'a> Head<'a> {
     }
 }
 
+/// One field line as offsets: `start..colon` is the name, `colon + 1..end` the value with its
+/// blanks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Field {
+    start: u16,
+    colon: u16,
+    end: u16,
+}
+
+impl Field {
+    fn name(self, head: &[u8]) -> &[u8] {
+        &head[usize::from(self.start)..usize::from(self.colon)]
+    }
+
+    fn value(self, head: &[u8]) -> &[u8] {
+        trim(&head[usize::from(self.colon) + 1..usize::from(self.end)])
+    }
+}
+
 /// A `token` (RFC 9110 §5.6.2): one or more `tchar`.
 pub(super) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
@@ -142,4 +145,60 @@ fn trim(bytes: &[u8]) -> &[u8] {
 /// Bytes that the automaton has found to be ASCII, as text.
 fn ascii(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::tests::read;
+    use super::*;
+
+    const REQUEST: &[u8] = b"\r\nGET /chat?a=b HTTP/1.1\r\nHost: h\r\nA:1\r\na: \t 2 , ,3\t \r\n\
+        B:\r\nC: x: y\r\nA:\xff\r\n\r\n\x81\x05";
+
+    fn head(bytes: &[u8]) -> Head<'_> {
+        read(bytes).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_request_line_is_taken_apart() {
+        let parts = |bytes| {
+            (
+                head(bytes).method(),
+                head(bytes).target(),
+                head(bytes).version(),
+            )
+        };
+        assert_eq!(parts(REQUEST), ("GET", "/chat?a=b", Version::Http11));
+        assert_eq!(
+            parts(b"get * HTTP/1.0\r\n\r\n"),
+            ("get", "*", Version::Http10)
+        );
+        assert_eq!(head(REQUEST).length(), REQUEST.len() - 2);
+    }
+
+    #[test]
+    fn fields_are_found_in_any_case_and_order() {
+        let head = head(REQUEST);
+        let field = |name| head.field(name).collect::<Vec<_>>();
+        assert_eq!(field("HOST"), [b"h"]);
+        assert_eq!(field("a"), [b"1".as_slice(), b"2 , ,3", b"\xff"]);
+        assert_eq!(field("b"), [b""]);
+        assert_eq!(field("c"), [b"x: y"]);
+        assert!(field("").is_empty() && field("ho").is_empty() && field("hosts").is_empty());
+    }
+
+    #[test]
+    fn repeated_lines_make_one_list() {
+        // RFC 9110 §5.3, and §5.6.1.2: "a recipient MUST parse and ignore a reasonable number of
+        // empty list elements".
+        let head = head(REQUEST);
+        let list = |name| head.list(name).collect::<Vec<_>>();
+        assert_eq!(list("A"), [b"1".as_slice(), b"2", b"3", b"\xff"]);
+        assert!(list("b").is_empty() && list("absent").is_empty());
+    }
+
+    #[test]
+    fn a_token_is_not_empty() {
+        assert!(is_token(b"a.b-1") && !is_token(b"") && !is_token(b"a b") && !is_token(b"a;b"));
+    }
 }

@@ -50,26 +50,28 @@ impl Scan {
     pub fn advance<'a>(&mut self, bytes: &'a [u8]) -> Result<Progress<'a>, HeadFault> {
         while self.state != State::Done {
             let limit = self.state.limit();
+            let room = limit.saturating_sub(usize::from(self.at));
             let rest = bytes.get(usize::from(self.at)..).unwrap_or_default();
-            let room = limit - usize::from(self.at);
-            let allowed = &rest[..rest.len().min(room)];
             let mask = self.state.run();
-            let run = allowed
+            let run = rest[..rest.len().min(room)]
                 .iter()
-                .take_while(|&&byte| CLASS[usize::from(byte)] & mask != 0);
-            // Both sums stay within the limit, which fits (asserted in limits.rs).
-            self.at += u16::try_from(run.count()).unwrap_or_default();
-            match bytes.get(usize::from(self.at)) {
-                None => return Ok(Progress::Partial),
-                Some(_) if usize::from(self.at) == limit => return Err(self.state.overflow()),
+                .take_while(|&&byte| CLASS[usize::from(byte)] & mask != 0)
+                .count();
+            // The run ends within the limit, and that fits (asserted in limits.rs).
+            self.at += u16::try_from(run).unwrap_or_default();
+            if run == room {
+                return Err(self.state.overflow());
+            }
+            match rest.get(run) {
                 Some(&byte) => self.step(byte)?,
+                None => return Ok(Progress::Partial),
             }
         }
-        Ok(Progress::Complete(Head::index(
-            &bytes[..usize::from(self.at).min(bytes.len())],
-        )))
+        let length = bytes.len().min(usize::from(self.at));
+        Ok(Progress::Complete(Head::index(&bytes[..length])))
     }
 
+    /// Takes one byte; after a fault nothing has changed.
     fn step(&mut self, byte: u8) -> Result<(), HeadFault> {
         let next = self.state.next(byte)?;
         if self.state == State::LineFirst && next == State::Name {
@@ -172,7 +174,7 @@ impl State {
         }
     }
 
-    /// The bytes of the head that may have been seen when this state is left.
+    /// This state has to be left before the head is this long.
     fn limit(self) -> usize {
         match self {
             Self::Start | Self::StartLf | Self::MethodFirst | Self::Method => HEAD_METHOD_BYTES_MAX,
@@ -180,7 +182,7 @@ impl State {
         }
     }
 
-    /// The fault of a head that has reached the limit in this state.
+    /// The fault of a head that has reached its limit in this state.
     fn overflow(self) -> HeadFault {
         match self {
             Self::Start | Self::StartLf | Self::MethodFirst | Self::Method => {
@@ -220,3 +222,276 @@ static CLASS: [u8; 256] = {
     }
     class
 };
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Reads a head whole, byte by byte and in two pieces, and returns the outcome, which has to be
+    /// the same. `None` is a head that is not complete.
+    pub(in crate::http) fn read(bytes: &[u8]) -> Result<Option<Head<'_>>, HeadFault> {
+        let whole = outcome(&mut Scan::default(), bytes);
+        // H36: the shortest beginning that tells the outcome, found byte by byte.
+        let mut scan = Scan::default();
+        let told = (0..=bytes.len()).find(|&end| outcome(&mut scan, &bytes[..end]) != Ok(None));
+        let stride = if bytes.len() <= 1024 { 1 } else { 61 };
+        for split in (0..=bytes.len()).step_by(stride) {
+            let mut scan = Scan::default();
+            let first = outcome(&mut scan, &bytes[..split]);
+            let expected = if told.is_some_and(|end| split >= end) {
+                whole
+            } else {
+                Ok(None)
+            };
+            assert_eq!(
+                first,
+                expected,
+                "{split} bytes of {:?}",
+                bytes.escape_ascii().to_string()
+            );
+            if first == Ok(None) {
+                // What has been read is never read again.
+                assert_eq!(usize::from(scan.at), split);
+            }
+            assert_eq!(outcome(&mut scan, bytes), whole, "split at {split}");
+            assert_eq!(outcome(&mut scan, bytes), whole, "the end is the end");
+        }
+        match Scan::default().advance(bytes)? {
+            Progress::Complete(head) => Ok(Some(head)),
+            Progress::Partial => Ok(None),
+        }
+    }
+
+    fn outcome(scan: &mut Scan, bytes: &[u8]) -> Result<Option<usize>, HeadFault> {
+        match scan.advance(bytes)? {
+            Progress::Complete(head) => Ok(Some(head.length())),
+            Progress::Partial => Ok(None),
+        }
+    }
+
+    /// Each head's outcome as its length, and nothing but its first so many bytes tell it.
+    #[track_caller]
+    fn check(cases: &[(&[u8], Result<Option<usize>, HeadFault>)]) {
+        for (bytes, expected) in cases {
+            let found = read(bytes).map(|head| head.map(|head| head.length()));
+            assert_eq!(found, *expected, "{}", bytes.escape_ascii());
+        }
+    }
+
+    /// A faulty head is faulty with its last byte, and not before.
+    #[track_caller]
+    fn check_faults(cases: &[(&[u8], HeadFault)]) {
+        for (bytes, fault) in cases {
+            assert_eq!(
+                read(bytes).map(|_| ()),
+                Err(*fault),
+                "{}",
+                bytes.escape_ascii()
+            );
+            let before = &bytes[..bytes.len() - 1];
+            assert!(
+                matches!(read(before), Ok(None)),
+                "early: {}",
+                bytes.escape_ascii()
+            );
+            // What follows does not matter.
+            let after = [bytes, b"\r\n\r\nGET / HTTP/1.1\r\n\r\n".as_slice()].concat();
+            assert_eq!(
+                read(&after).map(|_| ()),
+                Err(*fault),
+                "{}",
+                after.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn valid_heads_have_the_length_they_have() {
+        check(&[
+            (b"", Ok(None)),
+            (b"\r", Ok(None)),
+            (b"GET / HTTP/1.1\r\n\r", Ok(None)),
+            (b"GET / HTTP/1.1\r\n\r\n", Ok(Some(18))),
+            (b"GET / HTTP/1.0\r\n\r\n", Ok(Some(18))),
+            (b"GET / HTTP/1.1\r\n\r\n\x81\x80rest", Ok(Some(18))),
+            (b"GET / HTTP/1.1\r\na:\r\n\r\n\r\n", Ok(Some(22))),
+            (
+                b"GET / HTTP/1.1\r\na: b:c\t\xff \r\n!#$%&'*+-.^_`|~09AZaz:\r\n\r\n",
+                Ok(Some(53)),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn h04_space_before_colon() {
+        // RFC 9112 §5.1: "No whitespace is allowed between the field name and colon."
+        check_faults(&[
+            (b"GET / HTTP/1.1\r\nHost ", HeadFault::FieldNameSpace),
+            (b"GET / HTTP/1.1\r\nHost\t", HeadFault::FieldNameSpace),
+        ]);
+    }
+
+    #[test]
+    fn h05_obs_fold() {
+        // RFC 9112 §5.2: a server "MUST either reject the message by sending a 400 (Bad Request) [...]"
+        check_faults(&[
+            (b"GET / HTTP/1.1\r\na: b\r\n ", HeadFault::FieldFolded),
+            (b"GET / HTTP/1.1\r\na: b\r\n\t", HeadFault::FieldFolded),
+            // §2.2: white space between the start line and the first field.
+            (b"GET / HTTP/1.1\r\n ", HeadFault::FieldFolded),
+        ]);
+    }
+
+    #[test]
+    fn h06_bare_lf() {
+        // RFC 9112 §2.2 lets a recipient take LF for a line's end; this one does not.
+        check_faults(&[
+            (b"\n", HeadFault::BareLf),
+            (b"GET / HTTP/1.1\n", HeadFault::BareLf),
+            (b"GET / HTTP/1.1\r\na: b\n", HeadFault::BareLf),
+            (b"GET / HTTP/1.1\r\n\n", HeadFault::BareLf),
+            (b"GET / HTTP/1.1\r\na: b\r\n\n", HeadFault::BareLf),
+        ]);
+    }
+
+    #[test]
+    fn h07_bare_cr() {
+        // RFC 9112 §2.2: "A recipient of such a bare CR MUST consider that element to be invalid".
+        check_faults(&[
+            (b"\rG", HeadFault::BareCr),
+            (b"\r\r", HeadFault::BareCr),
+            (b"GET / HTTP/1.1\rH", HeadFault::BareCr),
+            (b"GET / HTTP/1.1\r\na: b\rc", HeadFault::BareCr),
+            (b"GET / HTTP/1.1\r\na: b\r\r", HeadFault::BareCr),
+            (b"GET / HTTP/1.1\r\n\rX", HeadFault::BareCr),
+            (b"GET / HTTP/1.1\r\n\r\r", HeadFault::BareCr),
+        ]);
+        // An empty line is the end; what follows belongs to nobody here.
+        check(&[(b"GET / HTTP/1.1\r\n\r\nX: y\r\n\r\n", Ok(Some(18)))]);
+    }
+
+    #[test]
+    fn h08_bytes_that_no_name_or_value_has() {
+        const LINE: &[u8] = b"GET / HTTP/1.1\r\n";
+        for byte in 0..=u8::MAX {
+            let value = [LINE, b"a: b", &[byte]].concat();
+            let allowed = matches!(byte, b'\t' | b'\r' | b' '..=b'~' | 0x80..);
+            assert_eq!(read(&value).is_ok(), allowed, "value {byte:#04x}");
+            let name = [LINE, b"a", &[byte]].concat();
+            let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:".contains(&byte);
+            assert_eq!(read(&name).is_ok(), token, "name {byte:#04x}");
+        }
+        check_faults(&[
+            (b"GET / HTTP/1.1\r\na: \0", HeadFault::FieldValue),
+            (b"GET / HTTP/1.1\r\na: \x7f", HeadFault::FieldValue),
+            (b"GET / HTTP/1.1\r\na[", HeadFault::FieldName),
+            (b"GET / HTTP/1.1\r\n\xe9", HeadFault::FieldName),
+            (b"GET / HTTP/1.1\r\n:", HeadFault::FieldName),
+            (b"GET / HTTP/1.1\r\na\r", HeadFault::FieldName),
+            (b"GET / HTTP/1.1\r\na\n", HeadFault::FieldName),
+        ]);
+    }
+
+    #[test]
+    fn h09_one_empty_line_before_the_request() {
+        // RFC 9112 §2.2: a server "SHOULD ignore at least one empty line (CRLF) received prior to
+        // the request-line."
+        check(&[(b"\r\nGET / HTTP/1.1\r\n\r\n", Ok(Some(20)))]);
+        check_faults(&[(b"\r\n\r", HeadFault::Method)]);
+    }
+
+    #[test]
+    fn h10_blanks_in_the_request_line() {
+        check_faults(&[
+            (b" ", HeadFault::Method),
+            (b"GET\t", HeadFault::Method),
+            (b"GET\r", HeadFault::Method),
+            (b"G(", HeadFault::Method),
+            (b"GET  ", HeadFault::Target),
+            (b"GET \t", HeadFault::Target),
+            (b"GET \r", HeadFault::Target),
+            (b"GET /\t", HeadFault::Target),
+            (b"GET /\r", HeadFault::Target),
+            (b"GET /\n", HeadFault::Target),
+            (b"GET /\xc3", HeadFault::Target),
+            (b"GET /  ", HeadFault::Version),
+            (b"GET / HTTP/1.1 ", HeadFault::Version),
+        ]);
+    }
+
+    #[test]
+    fn h12_versions() {
+        check_faults(&[
+            (b"GET / HTTP/9.9", HeadFault::VersionUnsupported),
+            (b"GET / HTTP/2.0", HeadFault::VersionUnsupported),
+            (b"GET / HTTP/1.2", HeadFault::VersionUnsupported),
+            (b"GET / HTTP/0.9", HeadFault::VersionUnsupported),
+            (b"GET / HTTP/1\r", HeadFault::Version),
+            (b"GET / HTTP/11", HeadFault::Version),
+            (b"GET / HTTP/1.\r", HeadFault::Version),
+            (b"GET / HTTP/1.1\t", HeadFault::Version),
+            (b"GET / HTTP/1.10", HeadFault::Version),
+            (b"GET / HTTP/a", HeadFault::Version),
+            (b"GET / HTTPS", HeadFault::Version),
+            (b"GET / HT\r", HeadFault::Version),
+            // RFC 9112 §2.3: "HTTP-version is case-sensitive."
+            (b"GET / h", HeadFault::Version),
+        ]);
+    }
+
+    #[test]
+    fn h13_http2_preface() {
+        // RFC 9113 §3.4.
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        assert_eq!(
+            read(preface).map(|_| ()),
+            Err(HeadFault::VersionUnsupported)
+        );
+    }
+
+    #[test]
+    fn h14_tls_hello_is_known_by_its_first_byte() {
+        check_faults(&[(b"\x16", HeadFault::TlsHello)]);
+    }
+
+    #[test]
+    fn h16_long_method() {
+        let method = [b'M'; 65_536];
+        assert_eq!(read(&method).map(|_| ()), Err(HeadFault::MethodTooLong));
+        check_faults(&[(&[b'M'; HEAD_METHOD_BYTES_MAX], HeadFault::MethodTooLong)]);
+    }
+
+    #[test]
+    fn h29_too_many_fields_or_bytes() {
+        let line = b"GET / HTTP/1.1\r\n".as_slice();
+        let most = [line, &b"a: b\r\n".repeat(HEAD_FIELDS_MAX)].concat();
+        let valid = [most.as_slice(), b"\r\n"].concat();
+        assert!(matches!(read(&valid), Ok(Some(_))));
+        check_faults(&[(&[most.as_slice(), b"a"].concat(), HeadFault::FieldsTooMany)]);
+
+        let padding = HEAD_BYTES_MAX - line.len() - "a:".len() - "\r\n\r\n".len();
+        let longest = [line, b"a:", &vec![b'x'; padding], b"\r\n\r\n"].concat();
+        assert_eq!(longest.len(), HEAD_BYTES_MAX);
+        check(&[(&longest, Ok(Some(HEAD_BYTES_MAX)))]);
+        let long = [line, b"a:", &vec![b'x'; padding + 1], b"\r\n\r"].concat();
+        check_faults(&[(&long, HeadFault::TooLong)]);
+    }
+
+    #[test]
+    fn h30_long_target() {
+        for length in [9 << 10, 1 << 20] {
+            let bytes = [b"GET /".as_slice(), &vec![b'x'; length]].concat();
+            assert_eq!(
+                Scan::default().advance(&bytes).map(|_| ()),
+                Err(HeadFault::TargetTooLong)
+            );
+        }
+        let target = [b"GET ".as_slice(), &[b'x'; HEAD_BYTES_MAX - 4]].concat();
+        check_faults(&[(&target, HeadFault::TargetTooLong)]);
+    }
+
+    #[test]
+    fn the_state_is_small() {
+        assert!(size_of::<Scan>() <= 6, "{}", size_of::<Scan>());
+    }
+}

@@ -110,3 +110,125 @@ fn escapes_valid(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
 fn is_unreserved_or_sub_delim(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h03_hosts() {
+        let valid = [
+            "h",
+            "example.com",
+            "example.com:80",
+            "example.com:",
+            "127.0.0.1:8080",
+            "[::1]",
+            "[::1]:80",
+            "[::ffff:1.2.3.4]",
+            "a_b~c",
+            "%41b",
+            "EXAMPLE.com",
+            "a!$&'()*+,;=b",
+        ];
+        for host in valid {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        let invalid = [
+            "",
+            ":80",
+            "a b",
+            "a/b",
+            "a/",
+            "user@h",
+            "user:pw@h",
+            "a:b",
+            "a:80:80",
+            "a:-1",
+            "a: 80",
+            "[::1",
+            "::1",
+            "[::1]80",
+            "[::1]x",
+            "[]",
+            "[::g]",
+            "[fe80::1%25eth0]",
+            "[v1.a]",
+            "a]",
+            "a%",
+            "a%4",
+            "a%zz",
+            "%00",
+            "h?",
+            "h#",
+            "h\\",
+            "\u{e9}",
+            "a,b c",
+            "\"h\"",
+            "<h>",
+            "http://h",
+        ];
+        for host in invalid {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+        assert!(!is_host(b"h\xff"));
+    }
+
+    #[test]
+    fn targets_as_path_and_query() {
+        let cases = [
+            ("/", Some(("/", ""))),
+            ("/a/b?c=d&e", Some(("/a/b", "c=d&e"))),
+            ("/?", Some(("/", ""))),
+            ("/a?b?c/d", Some(("/a", "b?c/d"))),
+            (
+                "/a;b=c:@!$&'()*+,=-._~",
+                Some(("/a;b=c:@!$&'()*+,=-._~", "")),
+            ),
+            // What browsers send.
+            (
+                "/?reply={message}|[a]^`\\",
+                Some(("/", "reply={message}|[a]^`\\")),
+            ),
+            // RFC 9112 §3.2.2
+            ("http://h", Some(("/", ""))),
+            ("http://h/", Some(("/", ""))),
+            ("HTTP://h:80/a?b", Some(("/a", "b"))),
+            ("ws://h/a", Some(("/a", ""))),
+            ("wss://[::1]:1?q", Some(("/", "q"))),
+            ("https://h//a", Some(("//a", ""))),
+            ("ftp://h/", None),
+            ("http:/h/", None),
+            ("http:///a", None),
+            ("http://user@h/", None),
+            ("http://h:x/", None),
+            ("http://h#f", None),
+            // RFC 9112 §3.2.3 and §3.2.4: for CONNECT and OPTIONS only.
+            ("h:80", None),
+            ("*", None),
+            ("a", None),
+            ("?a", None),
+            // Not a URI.
+            ("/a#b", None),
+            ("/?a#b", None),
+            ("/a\\b", None),
+            ("/a[b", None),
+            ("/{a}", None),
+            ("/\"", None),
+            ("/<", None),
+            ("/%", None),
+            ("/%4", None),
+            ("/%4g", None),
+            ("/%g4", None),
+            ("/%00", None),
+            ("/?%", None),
+            ("/?a%4", None),
+            ("/?%00", None),
+            ("/%20%7F%ff", Some(("/%20%7F%ff", ""))),
+        ];
+        for (target, expected) in cases {
+            let found = parse(target).map(|target| (target.path, target.query));
+            assert_eq!(found, expected, "{target}");
+        }
+    }
+}

@@ -163,3 +163,224 @@ fn choose_subprotocol<'a>(head: &Head<'a>, allowed: &[String]) -> Result<Option<
     let chosen = |offer: &&&str| allowed.iter().any(|name| name == "*" || name == **offer);
     Ok(offers[..count].iter().find(chosen).copied())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::tests::read;
+    use super::*;
+
+    const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
+
+    /// What becomes of a handshake with these field lines: the subprotocol, or why there is none.
+    fn judge(lines: &str, rules: &Rules) -> Result<Option<String>, Refusal> {
+        let request = format!("GET / HTTP/1.1\r\n{lines}\r\n");
+        let head = read(request.as_bytes()).unwrap().unwrap();
+        check(&head, rules).map(|opening| opening.subprotocol.map(str::to_owned))
+    }
+
+    fn strings(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_accept_key_of_the_rfc() {
+        // RFC 6455 §4.2.2: "the string "dGhlIHNhbXBsZSBub25jZQ==" [...] s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        let accept = AcceptKey::derive(b"dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(accept.unwrap().as_bytes(), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn h21_keys_that_are_not_16_bytes() {
+        let cases = [
+            "",
+            "AAAAAAAAAAAAAAAAAAAA",      // 15 bytes
+            "AAAAAAAAAAAAAAAAAAAAAAA=",  // 17 bytes
+            "AAAAAAAAAAAAAAAAAAAAAAAA",  // 18 bytes
+            "dGhlIHNhbXBsZSBub25jZQ",    // no padding
+            "dGhlIHNhbXBsZSBub25jZQ=",   // half of it
+            "dGhlIHNhbXBsZSBub25jZQ===", // too much of it
+            "dGhlIHNhbXBsZSBub25jZ-==",  // another alphabet
+            "dGhlIHNhbXBsZSBub25 ZQ==",
+            "dGhlIHNhbXBsZSBub25jZR==", // bits behind the last byte
+            "====",
+            "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
+        ];
+        for key in cases {
+            let lines = format!("Sec-WebSocket-Key: {key}\r\n{VERSION}");
+            assert_eq!(judge(&lines, &Rules::default()), Err(Refusal::Key), "{key}");
+        }
+        assert_eq!(judge(VERSION, &Rules::default()), Err(Refusal::Key));
+        assert_eq!(Refusal::Key.status().code(), "400");
+    }
+
+    #[test]
+    fn h22_two_keys_two_versions() {
+        let rules = Rules::default();
+        assert_eq!(judge(&format!("{KEY}{VERSION}"), &rules), Ok(None));
+        assert_eq!(
+            judge(&format!("{KEY}{KEY}{VERSION}"), &rules),
+            Err(Refusal::Key)
+        );
+        let versions = format!("{KEY}{VERSION}{VERSION}");
+        assert_eq!(judge(&versions, &rules), Err(Refusal::VersionRepeated));
+        assert_eq!(Refusal::VersionRepeated.status().code(), "400");
+    }
+
+    #[test]
+    fn h23_versions_other_than_13() {
+        for version in [
+            "0", "8", "14", "13,8", "8, 13", "013", "+13", "13.0", "0x0d", "",
+        ] {
+            let lines = format!("{KEY}Sec-WebSocket-Version: {version}\r\n");
+            assert_eq!(
+                judge(&lines, &Rules::default()),
+                Err(Refusal::Version),
+                "{version}"
+            );
+        }
+        assert_eq!(judge(KEY, &Rules::default()), Err(Refusal::Version));
+        assert_eq!(Refusal::Version.status().code(), "426");
+    }
+
+    #[test]
+    fn h24_h25_h26_subprotocols() {
+        let chosen = |name: &str| Ok(Some(name.to_owned()));
+        let refused = Err(Refusal::Subprotocol);
+        let many = |count: usize| {
+            let names = (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
+            format!("Sec-WebSocket-Protocol: {}\r\n", names.join(","))
+        };
+        let blanks = format!("Sec-WebSocket-Protocol: a{}b\r\n", " ".repeat(7 << 10));
+        let blank_list = format!("Sec-WebSocket-Protocol: a{},b\r\n", " ".repeat(7 << 10));
+        let (any, none) = (strings(&["*"]), strings(&[]));
+        let two = strings(&["b", "a"]);
+        let cases = [
+            // H26: none is requested, none is answered.
+            ("", &any, Ok(None)),
+            // §4.1 item 10: in the client's order of preference.
+            ("Sec-WebSocket-Protocol: a, b\r\n", &two, chosen("a")),
+            ("Sec-WebSocket-Protocol: x,b ,a\r\n", &two, chosen("b")),
+            (
+                "Sec-WebSocket-Protocol: x\r\nsec-websocket-protocol: a\r\n",
+                &two,
+                chosen("a"),
+            ),
+            ("Sec-WebSocket-Protocol: x, a\r\n", &any, chosen("x")),
+            // H25: none that is known. Names are compared exactly.
+            ("Sec-WebSocket-Protocol: x, y\r\n", &two, Ok(None)),
+            ("Sec-WebSocket-Protocol: A\r\n", &two, Ok(None)),
+            ("Sec-WebSocket-Protocol: a\r\n", &none, Ok(None)),
+            // H24: empty members are no members (RFC 9110 §5.6.1.2).
+            ("Sec-WebSocket-Protocol: x,,a,\r\n", &two, chosen("a")),
+            ("Sec-WebSocket-Protocol: a;b\r\n", &two, refused.clone()),
+            ("Sec-WebSocket-Protocol: a b\r\n", &two, refused.clone()),
+            ("Sec-WebSocket-Protocol: \"a\"\r\n", &two, refused.clone()),
+            ("Sec-WebSocket-Protocol: a\u{e9}\r\n", &two, refused.clone()),
+            ("Sec-WebSocket-Protocol: a, x;y\r\n", &two, refused.clone()),
+            ("Sec-WebSocket-Protocol: a, a\r\n", &two, refused.clone()),
+            (
+                "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n",
+                &two,
+                refused.clone(),
+            ),
+            ("Sec-WebSocket-Protocol:\r\n", &two, refused.clone()),
+            ("Sec-WebSocket-Protocol: , ,\r\n", &two, refused.clone()),
+            ("Sec-WebSocket-Protocol: a;b\r\n", &none, refused.clone()),
+            (&blanks, &two, refused.clone()),
+            (&blank_list, &two, chosen("a")),
+            (&many(SUBPROTOCOLS_MAX), &any, chosen("0")),
+            (&many(SUBPROTOCOLS_MAX + 1), &any, refused.clone()),
+        ];
+        for (lines, subprotocols, expected) in cases {
+            let rules = Rules {
+                subprotocols: subprotocols.clone(),
+                origins: vec![],
+            };
+            assert_eq!(
+                judge(&format!("{KEY}{VERSION}{lines}"), &rules),
+                expected,
+                "{lines}"
+            );
+        }
+    }
+
+    #[test]
+    fn h39_origins() {
+        let good = "Origin: https://good.example\r\n";
+        let cases = [
+            ("", true),
+            (good, true),
+            ("Origin: https://good.example:8443\r\n", true),
+            ("Origin: https://good.example.evil\r\n", false),
+            ("Origin: https://good.example`\r\n", false),
+            ("Origin: https://good.example/\r\n", false),
+            ("Origin: http://good.example\r\n", false),
+            ("Origin: https://GOOD.example\r\n", false),
+            ("Origin: https://good.exampl\r\n", false),
+            (
+                "Origin: https://good.example https://evil.example\r\n",
+                false,
+            ),
+            ("Origin: null\r\n", false),
+            ("Origin:\r\n", false),
+            (
+                "Origin: https://good.example\r\nOrigin: https://good.example\r\n",
+                false,
+            ),
+            (
+                "Origin: https://good.example\r\nOrigin: https://evil.example\r\n",
+                false,
+            ),
+        ];
+        let origins = strings(&["https://good.example", "https://good.example:8443"]);
+        let rules = Rules {
+            subprotocols: vec![],
+            origins,
+        };
+        for (lines, allowed) in cases {
+            let expected = if allowed {
+                Ok(None)
+            } else {
+                Err(Refusal::Origin)
+            };
+            let lines = format!("{KEY}{VERSION}{lines}");
+            assert_eq!(judge(&lines, &rules), expected, "{lines}");
+            assert_eq!(
+                judge(&lines, &Rules::default()),
+                Ok(None),
+                "no list: {lines}"
+            );
+        }
+        assert_eq!(Refusal::Origin.status().code(), "403");
+    }
+
+    #[test]
+    fn the_first_item_that_fails_is_told() {
+        let rules = Rules {
+            subprotocols: vec![],
+            origins: strings(&["o"]),
+        };
+        let (origin, protocol) = ("Origin: x\r\n", "Sec-WebSocket-Protocol: ;\r\n");
+        let cases = [
+            (format!("{origin}{protocol}"), Refusal::Key),
+            (format!("{origin}{protocol}{KEY}"), Refusal::Version),
+            (format!("{origin}{protocol}{KEY}{VERSION}"), Refusal::Origin),
+            (format!("{protocol}{KEY}{VERSION}"), Refusal::Subprotocol),
+        ];
+        for (lines, refusal) in cases {
+            assert_eq!(judge(&lines, &rules), Err(refusal), "{lines}");
+        }
+    }
+
+    #[test]
+    fn extensions_are_handed_on_raw() {
+        let request = b"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: a;;=x \r\n\
+            sec-websocket-extensions:\"b\r\n\r\n";
+        let head = read(request).unwrap().unwrap();
+        assert_eq!(
+            extensions(&head).collect::<Vec<_>>(),
+            [b"a;;=x".as_slice(), b"\"b"]
+        );
+    }
+}
