@@ -45,7 +45,8 @@ have() {
 # Installs Debian packages where that is possible: as root, where there is apt-get.
 apt_get() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-  { apt-get update && apt-get install -y --no-install-recommends "$@"; } >"$tmp/apt.log" 2>&1
+  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } \
+    >"$tmp/apt.log" 2>&1
 }
 
 need_server() {
