@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# memory.sh [--check] [--no-timing] [--record]
+#
+# What wsecho holds, each figure beside its bound:
+#
+#   binary         size of the release binary
+#   start          resident memory of a server that nobody has spoken to
+#   idle           anonymous bytes per idle connection that has echoed one message, at 10 000
+#                  and at 50 000 connections (fewer where the descriptor limit says so)
+#   one 16 MiB     growth of the resident peak while one client echoes 16 MiB messages
+#   100 x 1 MiB    the same while 100 clients echo 1 MiB messages
+#   flood          the same for a client that floods and never reads, with 5 000 echoes a second
+#                  beside it; the CPU the server takes while that client is blocked and nobody
+#                  else speaks; the p99 of the echoes beside it, against their p99 without it
+#
+# Growth counts from a server that has echoed small messages before, so that its code is resident.
+# --check exits 1 on a figure above its bound; --no-timing leaves out the p99, which a busy machine
+# bends; --record appends the figures to benches/record/memory.csv.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+check= timing=1 record=
+for option in "$@"; do
+  case $option in
+    --help) usage; exit ;;
+    --check) check=1 ;;
+    --no-timing) timing= ;;
+    --record) record=$root/benches/record/memory.csv ;;
+    *) die "cannot use $option; see --help" ;;
+  esac
+done
+need_server
+build_yardstick
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+
+failed=0
+row() { # row NAME FIGURE BOUND UNIT
+  local verdict=PASS
+  awk "BEGIN { exit !($2 <= $3) }" || { verdict=FAIL; failed=1; }
+  printf '%-28s %12s %-8s <= %-9s %s\n' "$1" "$2" "$4" "$3" "$verdict"
+  [ -z "$record" ] || echo "$(date -I),$1,$2,$4,$3" >>"$record"
+}
+
+# json EXPRESSION: a value of the report on standard input, which is called r.
+json() { python3 -c "import json, sys; r = json.load(sys.stdin); print($1)"; }
+status_kib() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/$server_pid/status"; }
+reset_peak() { echo 5 >"/proc/$server_pid/clear_refs"; }
+cpu_ns() { cat /proc/"$server_pid"/task/*/schedstat | awk '{ sum += $1 } END { print sum }'; }
+load() { "$wsload" --port "$server_port" --server-pid "$server_pid" "$@"; }
+warm() { load --connections 8 --duration 0.2 --warmup 0 >/dev/null; }
+
+idle() { # idle CONNECTIONS: the server and the generator need a descriptor for each
+  local want=$1 count=$1 most=$(($(ulimit -n) - 200))
+  if [ "$most" -lt "$want" ]; then
+    count=$most
+    echo "REDUCED: $want idle connections to $count, the limit of open files is $(ulimit -n)" >&2
+  fi
+  start_wsecho
+  load --idle --touch --connections "$count" --sources 8 --connect-burst 256 --settle 1 |
+    json 'round((r["server"]["anon_end_kb"] - r["server"]["anon_start_kb"]) * 1024 / r["opened"], 1)' \
+      >"$tmp/idle"
+  row "idle, $count connections" "$(<"$tmp/idle")" 160 B
+  stop_server
+}
+
+growth() { # growth NAME BOUND_KIB WSLOAD OPTIONS...
+  local name=$1 bound=$2
+  shift 2
+  start_wsecho
+  warm
+  load --binary --duration 2 --warmup 0 "$@" |
+    json 'r["server"]["rss_peak_kb"] - r["server"]["rss_start_kb"]' >"$tmp/growth"
+  row "$name" "$(<"$tmp/growth")" "$bound" KiB
+  stop_server
+}
+
+# The p99 of 5 000 echoes a second, the median of three runs, in us.
+p99() {
+  local run
+  for run in 1 2 3; do
+    load --connections 50 --rate 5000 --duration 2 --warmup 0.5 | json 'r["latency_us"]["p99"]'
+  done | sort -n | sed -n 2p
+}
+
+flood() {
+  local word before after alone beside resident
+  start_wsecho
+  warm
+  alone=$(p99)
+  reset_peak
+  resident=$(status_kib VmRSS)
+  mkfifo "$tmp/flood"
+  python3 "$root/scripts/flood.py" "$server_port" >"$tmp/flood" &
+  started+=("$!")
+  exec {flood_out}<"$tmp/flood"
+  read -r -t 30 word <&"$flood_out" || true
+  [ "$word" = blocked ] || die "the flooding client was not blocked but: $word"
+  before=$(cpu_ns)
+  sleep 2 # the window that is measured
+  after=$(cpu_ns)
+  beside=$(p99)
+  row "flood, resident growth" "$(($(status_kib VmHWM) - resident))" 1024 KiB
+  row "flood, CPU while blocked" "$(awk "BEGIN { print ($after - $before) / 2e7 }")" 1 %
+  [ -z "$timing" ] || row "flood, p99 beside it ($alone)" "$beside" "$(awk "BEGIN { print 2 * $alone }")" us
+  stop_server
+}
+
+if [ -n "$record" ]; then
+  mkdir -p "${record%/*}"
+  [ -e "$record" ] || echo 'date,what,figure,unit,bound' >"$record"
+fi
+row binary "$(($(stat -Lc %s "$wsecho") / 1024))" 2048 KiB
+start_wsecho
+row "resident at start" "$(status_kib VmRSS)" 3072 KiB
+stop_server
+idle 10000
+idle 50000
+growth "one 16 MiB" 512 --connections 1 --size 16777216
+growth "100 x 1 MiB" 8192 --connections 100 --size 1048576
+flood
+[ -z "$check" ] || exit "$failed"
