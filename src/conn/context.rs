@@ -1,0 +1,64 @@
+//! What all connections of a loop share.
+
+use std::time::Duration;
+
+use super::outbox::Store;
+use crate::http::{Refusal, Rules, write_refusal};
+use crate::limits::Config;
+use crate::metrics::Metrics;
+use crate::ws::decoder::Bounds;
+
+/// The shared state that a connection works with during its turn.
+#[derive(Debug)]
+pub struct Context {
+    /// What the operator chose.
+    pub config: Config,
+    /// The counters.
+    pub metrics: Metrics,
+    /// The outboxes.
+    pub store: Store,
+    /// Limits for the decoders.
+    pub bounds: Bounds,
+    /// Which opening handshakes are wanted.
+    pub rules: Rules,
+    /// The whole 503 for a peer that is turned away.
+    pub busy: Vec<u8>,
+    /// Where HTTP answers are composed.
+    pub scratch: Vec<u8>,
+    /// The reason of a Close just received, escaped and cut; only filled for the log.
+    pub reason: String,
+    /// The server is shutting down.
+    pub draining: bool,
+    /// Connections are logged.
+    pub logging: bool,
+    /// Frames are logged.
+    pub tracing: bool,
+    /// The time of this turn.
+    pub now: Duration,
+}
+
+impl Context {
+    /// A context for a loop that has just started.
+    pub fn new(config: Config) -> Self {
+        let bounds =
+            Bounds { message_bytes: config.max_message_size, fragments: config.max_fragments };
+        let mut busy = Vec::new();
+        write_refusal(&mut busy, Refusal::Busy, false);
+        let rules =
+            Rules { subprotocols: config.subprotocols.clone(), origins: config.origins.clone() };
+        Self {
+            rules,
+            busy,
+            metrics: Metrics::default(),
+            store: Store::new(config.buffer_budget),
+            bounds,
+            scratch: Vec::new(),
+            reason: String::new(),
+            draining: false,
+            logging: log::log_enabled!(log::Level::Debug),
+            tracing: log::log_enabled!(log::Level::Trace),
+            now: Duration::ZERO,
+            config,
+        }
+    }
+}

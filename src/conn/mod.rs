@@ -1,0 +1,361 @@
+//! One connection: what it has received, what it still has to send, and what comes next.
+//!
+//! No socket and no clock: bytes and the time come in, replies go out, and the loop asks
+//! [`Connection::next`] what to do for it.
+//!
+//! ```text
+//! phase     event                              next phase
+//! Head      request completes, may upgrade     Open
+//! Head      page, refusal, fault, time is up   Closing
+//! Open      Close received, fault, time is up  Closing
+//! Head,Open end of stream                      Closing (the peer has finished)
+//! Closing   all sent: our side is shut         Closing (lingering) or Ended
+//! Closing   end of stream, or time is up       Ended
+//! any       socket error                       Ended
+//! ```
+
+pub mod area;
+mod context;
+mod diary;
+mod open;
+mod opening;
+pub mod outbox;
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::ending::Ending;
+use crate::ws::close::{CloseCode, FRAME_BYTES_MAX, write as write_close};
+use area::Area;
+pub use context::Context;
+pub use diary::Diary;
+use open::{Open, Verdict};
+use opening::Opening;
+use outbox::{Slot, Store};
+
+/// A client's connection, from accept to its ending.
+#[derive(Debug)]
+pub struct Connection {
+    phase: Phase,
+    outbox: Slot,
+    diary: Option<Box<Diary>>,
+    pinged: bool,
+}
+
+const _: () = assert!(size_of::<Connection>() <= 128, "an idle connection is small");
+
+#[derive(Debug)]
+enum Phase {
+    /// The request head is arriving.
+    Head(Opening),
+    /// Frames flow.
+    Open(Open),
+    /// Replies, then FIN, are on their way out; what still arrives is thrown away.
+    Closing { ending: Ending, shut: bool, peer_finished: bool },
+    /// Nothing is left to do.
+    Ended(Ending),
+}
+
+/// What the loop should do for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Write [`Connection::unsent`]. Until that is gone nothing more is read: the peer that does
+    /// not take its replies stops being served.
+    Write,
+    /// Read, and give the bytes to [`Connection::receive`].
+    Read,
+    /// Shut down the sending side.
+    Shut,
+    /// Drop the socket.
+    Reap(Ending),
+}
+
+/// What a connection waits for, and so which timeout is running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Watch {
+    /// The request head; not extended by traffic.
+    #[default]
+    Handshake,
+    /// Anything at all from an open connection.
+    Idle,
+    /// Life after a ping.
+    Pong,
+    /// The rest of a frame.
+    Stall,
+    /// The peer to take its replies.
+    Slow,
+    /// The end of a closing connection; not extended by traffic.
+    Close,
+    /// Nothing: no connection is here.
+    Vacant,
+}
+
+impl Watch {
+    /// How many there are.
+    pub const COUNT: usize = 7;
+
+    /// Whether bytes in either direction start the timeout anew.
+    pub fn is_extended_by_traffic(self) -> bool {
+        !matches!(self, Self::Handshake | Self::Close | Self::Vacant)
+    }
+}
+
+/// What [`Connection::receive`] made of its bytes.
+#[derive(Debug)]
+pub struct Received {
+    /// What to send.
+    pub reply: Reply,
+    /// What has not been looked at: frames behind a request head. The 101 leaves alone, because
+    /// some clients take everything that comes with it for a part of it.
+    pub rest: Range<usize>,
+}
+
+/// Where a reply lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// In the area.
+    Area(Range<usize>),
+    /// In [`Context::scratch`].
+    Scratch,
+}
+
+impl Connection {
+    /// A connection just accepted. A diary is kept if somebody will read it.
+    pub fn new(diary: Option<Box<Diary>>) -> Self {
+        let phase = Phase::Head(Opening::default());
+        Self { phase, outbox: None, diary, pinged: false }
+    }
+
+    /// A connection above the limit: it is told so and closed in order.
+    pub fn turned_away(cx: &mut Context) -> Self {
+        let mut connection = Self::new(None);
+        cx.store.keep(&mut connection.outbox, &cx.busy);
+        connection.close(Ending::Shed);
+        connection
+    }
+
+    /// What to do now.
+    #[inline]
+    pub fn next(&self) -> Next {
+        match self.phase {
+            Phase::Ended(ending) => Next::Reap(ending),
+            _ if !self.unsent().is_empty() => Next::Write,
+            Phase::Closing { shut: false, .. } => Next::Shut,
+            _ => Next::Read,
+        }
+    }
+
+    /// What the connection waits for.
+    #[inline]
+    pub fn watch(&self) -> Watch {
+        match &self.phase {
+            Phase::Head(_) => Watch::Handshake,
+            Phase::Open(open) if open.is_leaving() => Watch::Close,
+            Phase::Open(_) if !self.unsent().is_empty() => Watch::Slow,
+            Phase::Open(_) if self.pinged => Watch::Pong,
+            Phase::Open(open) if open.in_frame() => Watch::Stall,
+            Phase::Open(_) => Watch::Idle,
+            Phase::Closing { .. } | Phase::Ended(_) => Watch::Close,
+        }
+    }
+
+    /// Takes the bytes `area[span]` that the peer sent.
+    #[inline]
+    pub fn receive(&mut self, area: &mut Area, span: Range<usize>, cx: &mut Context) -> Received {
+        self.pinged = false;
+        let end = span.end;
+        let Phase::Open(open) = &mut self.phase else {
+            return self.receive_unopened(area, span, cx);
+        };
+        let turned = open.turn(area, span, &mut self.outbox, cx);
+        cx.metrics.frames += u64::from(turned.frames);
+        cx.metrics.messages += u64::from(turned.messages);
+        if let Some(diary) = &mut self.diary {
+            diary.frames += u64::from(turned.frames);
+            diary.messages += u64::from(turned.messages);
+        }
+        if turned.verdict != Verdict::Continue {
+            self.conclude(turned.verdict, cx);
+        }
+        Received { reply: Reply::Area(turned.reply), rest: end..end }
+    }
+
+    fn receive_unopened(
+        &mut self,
+        area: &mut Area,
+        span: Range<usize>,
+        cx: &mut Context,
+    ) -> Received {
+        let end = span.end;
+        let Phase::Head(opening) = &mut self.phase else {
+            // RFC 6455 §1.4: "After receiving a control frame indicating the connection should
+            // be closed, a peer discards any further data received."
+            return Received { reply: Reply::Area(end..end), rest: end..end };
+        };
+        cx.scratch.clear();
+        match opening.turn(area, span, self.diary.as_deref(), cx) {
+            opening::Outcome::Partial => Received { reply: Reply::Area(end..end), rest: end..end },
+            opening::Outcome::Answered(ending) => {
+                self.close(ending);
+                Received { reply: Reply::Scratch, rest: end..end }
+            }
+            opening::Outcome::Opened { behind } => {
+                self.phase = Phase::Open(Open::default());
+                cx.metrics.opens += 1;
+                Received { reply: Reply::Scratch, rest: behind..end }
+            }
+        }
+    }
+
+    /// The peer has finished its side: what is owed to it still goes out.
+    pub fn peer_finished(&mut self) {
+        match &mut self.phase {
+            Phase::Closing { shut: true, ending, .. } => self.phase = Phase::Ended(*ending),
+            Phase::Closing { peer_finished, .. } => *peer_finished = true,
+            Phase::Open(open) if open.is_leaving() => self.finish(Ending::Shutdown),
+            Phase::Head(_) | Phase::Open(_) => self.finish(Ending::Gone),
+            Phase::Ended(_) => {}
+        }
+    }
+
+    /// Our sending side has been shut down.
+    pub fn has_shut(&mut self) {
+        if let Phase::Closing { ending, shut, peer_finished } = &mut self.phase {
+            *shut = true;
+            if *peer_finished {
+                self.phase = Phase::Ended(*ending);
+            }
+        }
+    }
+
+    /// The socket failed. A reset after all has been said is no failure.
+    pub fn failed(&mut self) {
+        let ending = match self.phase {
+            Phase::Closing { ending, .. } | Phase::Ended(ending) => ending,
+            Phase::Head(_) | Phase::Open(_) => Ending::Io,
+        };
+        self.phase = Phase::Ended(ending);
+    }
+
+    /// What may be written now.
+    #[inline]
+    pub fn unsent(&self) -> &[u8] {
+        self.outbox.as_ref().map_or(&[], |outbox| outbox.unsent())
+    }
+
+    /// Bytes in the outbox, for checks.
+    pub fn buffered(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.len())
+    }
+
+    /// The socket took `count` bytes of [`Self::unsent`].
+    pub fn sent(&mut self, count: usize, cx: &mut Context) {
+        cx.store.sent(&mut self.outbox, count);
+    }
+
+    /// The socket refused `bytes` of a reply: they wait in the outbox.
+    pub fn keep(&mut self, bytes: &[u8], store: &mut Store) {
+        store.keep(&mut self.outbox, bytes);
+    }
+
+    /// Counts for the log line at the end.
+    #[inline]
+    pub fn note_bytes(&mut self, received: usize, sent: usize) {
+        if let Some(diary) = &mut self.diary {
+            diary.received += received as u64;
+            diary.sent += sent as u64;
+        }
+    }
+
+    /// The timeout that [`Self::watch`] named has run out.
+    pub fn expire(&mut self, cx: &mut Context) {
+        match (self.watch(), &mut self.phase) {
+            (Watch::Idle, Phase::Open(open)) if open.may_interject() => {
+                // RFC 6455 §5.5.2: a ping may serve "as a keepalive". Only silent peers get one:
+                // load generators count every frame as an echo.
+                cx.store.keep(&mut self.outbox, &[0x89, 0]);
+                cx.metrics.pings_sent += 1;
+                self.pinged = true;
+            }
+            (Watch::Pong, Phase::Open(_)) => self.give_up(Ending::Idle, "no pong", cx),
+            (Watch::Stall, Phase::Open(_)) => self.give_up(Ending::Stalled, "stalled frame", cx),
+            (_, Phase::Head(opening)) => {
+                cx.scratch.clear();
+                if opening.time_out(cx) {
+                    cx.store.keep(&mut self.outbox, &cx.scratch);
+                }
+                self.close(Ending::Handshake);
+            }
+            (Watch::Slow, _) => self.phase = Phase::Ended(Ending::Slow),
+            (_, Phase::Closing { ending, .. }) => self.phase = Phase::Ended(*ending),
+            (_, Phase::Open(_)) => self.phase = Phase::Ended(Ending::Shutdown),
+            (_, Phase::Ended(_)) => {}
+        }
+    }
+
+    /// The server shuts down: Close 1001 to open connections, an end to the others.
+    pub fn shut_down(&mut self, cx: &mut Context) {
+        match &mut self.phase {
+            Phase::Head(_) => self.close(Ending::Shutdown),
+            Phase::Open(open) => {
+                let mut frame = [0; FRAME_BYTES_MAX];
+                let code = CloseCode::GOING_AWAY;
+                let length = open.say_goodbye(code, &mut frame, &mut self.outbox, cx);
+                if length > 0 {
+                    cx.store.keep(&mut self.outbox, &frame[..length]);
+                }
+            }
+            Phase::Closing { .. } | Phase::Ended(_) => {}
+        }
+    }
+
+    /// Ends the connection at once, whatever it is doing.
+    pub fn abort(&mut self, ending: Ending) {
+        self.phase = Phase::Ended(ending);
+    }
+
+    /// Gives everything back; the log line if a diary was kept.
+    pub fn bury(mut self, ending: Ending, now: Duration, cx: &mut Context) {
+        cx.store.reclaim(&mut self.outbox);
+        cx.metrics.endings[ending as usize] += 1;
+        if let Some(diary) = self.diary {
+            diary.close(ending, now);
+        }
+    }
+
+    fn conclude(&mut self, verdict: Verdict, cx: &mut Context) {
+        let leaving = matches!(&self.phase, Phase::Open(open) if open.is_leaving());
+        let (ending, code) = match verdict {
+            Verdict::Continue => return,
+            Verdict::PeerClosed(code) if !leaving => (Ending::Closed, code),
+            Verdict::PeerClosed(code) => (Ending::Shutdown, code),
+            Verdict::Fault(fault) => (Ending::Fault, Some(fault.close_code())),
+            Verdict::Dropped(fault) => (Ending::Dropped, Some(fault.close_code())),
+        };
+        if let Some(diary) = &mut self.diary {
+            diary.code = code.map(CloseCode::number);
+            diary.reason = std::mem::take(&mut cx.reason);
+        }
+        self.close(ending);
+    }
+
+    /// Ends an open connection that has let its time pass, with a Close where one may stand.
+    fn give_up(&mut self, ending: Ending, reason: &str, cx: &mut Context) {
+        if matches!(&self.phase, Phase::Open(open) if open.may_interject()) {
+            let mut frame = [0; FRAME_BYTES_MAX];
+            let length = write_close(&mut frame, Some((CloseCode::POLICY, reason)));
+            cx.store.drop_held(&mut self.outbox);
+            cx.store.keep(&mut self.outbox, &frame[..length]);
+        }
+        self.close(ending);
+    }
+
+    fn close(&mut self, ending: Ending) {
+        self.phase = Phase::Closing { ending, shut: false, peer_finished: false };
+    }
+
+    fn finish(&mut self, ending: Ending) {
+        self.phase = Phase::Closing { ending, shut: false, peer_finished: true };
+    }
+}

@@ -1,0 +1,131 @@
+//! A connection before it is open: the request head, and what it is answered.
+
+use std::ops::Range;
+
+use super::area::Area;
+use super::{Context, Diary};
+use crate::ending::Ending;
+use crate::http::{
+    Answer, Head, Media, Progress, Refusal, Route, Scan, Status, route, write_answer,
+    write_opening, write_options, write_refusal,
+};
+use crate::limits::HEAD_BYTES_MAX;
+
+/// The test page: one file without any outside resource.
+const CONSOLE: &[u8] = include_bytes!("../pages/console.html");
+
+/// What has arrived of a request head. Nothing is kept of one that arrives in one piece.
+#[derive(Debug, Default)]
+pub struct Opening {
+    partial: Option<Box<Partial>>,
+}
+
+#[derive(Debug, Default)]
+struct Partial {
+    bytes: Vec<u8>,
+    scan: Scan,
+}
+
+/// What a read made of the request. An answer or the 101 stands in [`Context::scratch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The head goes on.
+    Partial,
+    /// It was answered with something other than a 101; the connection closes.
+    Answered(Ending),
+    /// It was upgraded. Frames may begin in the area at `behind`.
+    Opened {
+        /// The first byte behind the head.
+        behind: usize,
+    },
+}
+
+impl Opening {
+    /// Takes the bytes `area[span]` of the head, and maybe of frames behind it.
+    pub fn turn(
+        &mut self,
+        area: &Area,
+        span: Range<usize>,
+        diary: Option<&Diary>,
+        cx: &mut Context,
+    ) -> Outcome {
+        let Some(mut partial) = self.partial.take() else {
+            let mut scan = Scan::default();
+            let bytes = area.part(span.clone());
+            return match scan.advance(bytes) {
+                Ok(Progress::Partial) => {
+                    self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan }));
+                    Outcome::Partial
+                }
+                Ok(Progress::Complete(head)) => {
+                    decide(&head, span.start + head.length(), diary, cx)
+                }
+                Err(fault) => refuse(fault.into(), false, cx),
+            };
+        };
+        // No more of the new bytes than the longest head has room for: what is behind a head
+        // stays in the area. One byte more shows that a head is too long.
+        let before = partial.bytes.len();
+        let taken = span.len().min(HEAD_BYTES_MAX + 1 - before);
+        partial.bytes.extend_from_slice(area.part(span.start..span.start + taken));
+        match partial.scan.advance(&partial.bytes) {
+            Ok(Progress::Partial) => {
+                self.partial = Some(partial);
+                Outcome::Partial
+            }
+            Ok(Progress::Complete(head)) => {
+                decide(&head, span.start + head.length() - before, diary, cx)
+            }
+            Err(fault) => refuse(fault.into(), false, cx),
+        }
+    }
+
+    /// The time for the head is up. True if an answer was put into [`Context::scratch`]: a peer
+    /// that has not said a word, as browsers do that connect ahead, is left without one.
+    pub fn time_out(&self, cx: &mut Context) -> bool {
+        let begun = self.partial.is_some();
+        if begun {
+            refuse(Refusal::Timeout, false, cx);
+        }
+        begun
+    }
+}
+
+/// Composes what a complete request is answered.
+fn decide(head: &Head<'_>, behind: usize, diary: Option<&Diary>, cx: &mut Context) -> Outcome {
+    let head_only = head.method() == "HEAD";
+    let (outcome, status) = match route(head, &cx.rules, cx.draining) {
+        Route::Upgrade(_, opening) => {
+            write_opening(&mut cx.scratch, &opening, None);
+            (Outcome::Opened { behind }, "101")
+        }
+        Route::Answer(answer) => (give(answer, head_only, cx), Status::Ok.code()),
+        Route::Refuse(refusal) => (refuse(refusal, head_only, cx), refusal.status().code()),
+    };
+    if let Some(diary) = diary {
+        diary.request(head.target(), status);
+    }
+    outcome
+}
+
+fn give(answer: Answer, head_only: bool, cx: &mut Context) -> Outcome {
+    cx.metrics.count_answer(Status::Ok.code());
+    let out = &mut cx.scratch;
+    match answer {
+        Answer::Page => write_answer(out, Status::Ok, Media::Html, CONSOLE, head_only),
+        Answer::Health => write_answer(out, Status::Ok, Media::Text, b"ok\n", head_only),
+        Answer::Metrics => {
+            let mut text = String::new();
+            cx.metrics.render(&mut text);
+            write_answer(out, Status::Ok, Media::Metrics, text.as_bytes(), head_only);
+        }
+        Answer::Options => write_options(out),
+    }
+    Outcome::Answered(Ending::Answered)
+}
+
+fn refuse(refusal: Refusal, head_only: bool, cx: &mut Context) -> Outcome {
+    cx.metrics.count_answer(refusal.status().code());
+    write_refusal(&mut cx.scratch, refusal, head_only);
+    Outcome::Answered(Ending::Refused)
+}

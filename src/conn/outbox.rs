@@ -1,0 +1,220 @@
+//! What one connection could not send yet, and the store that lends outboxes.
+//!
+//! A connection at rest owns no buffer. It borrows an outbox when a write is refused, or when a
+//! reply must not leave before the frame it answers has been seen whole, and gives it back empty.
+
+use crate::limits::{
+    COMMIT_BYTES_MAX, OUTBOX_BYTES_SOFT, READ_BYTES_MAX, READ_BYTES_MIN, SPARE_OUTBOX_BYTES_MAX,
+    SPARE_OUTBOXES_MAX,
+};
+
+/// Bytes on their way out: `bytes[sent..committed]` may be written, `bytes[committed..]` is held
+/// back until the frame it answers is complete and valid.
+///
+/// Invariant: `sent <= committed <= bytes.len()`.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+    committed: usize,
+}
+
+impl Outbox {
+    /// What may be written now.
+    pub fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..self.committed]
+    }
+
+    /// What waits for the rest of its frame.
+    pub fn held(&self) -> &[u8] {
+        &self.bytes[self.committed..]
+    }
+
+    /// Bytes in it, the sent ones included until all are gone.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// True when all has been sent and nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.sent == self.bytes.len()
+    }
+}
+
+/// The outbox of a connection, if it has one now.
+pub type Slot = Option<Box<Outbox>>;
+
+/// Lends outboxes and keeps the sum of what they hold.
+#[derive(Debug)]
+pub struct Store {
+    spares: Vec<Box<Outbox>>,
+    bytes: usize,
+    budget: usize,
+}
+
+impl Store {
+    /// A store whose outboxes may hold `budget` bytes in all.
+    pub fn new(budget: usize) -> Self {
+        Self { spares: Vec::new(), bytes: 0, budget }
+    }
+
+    /// Bytes in all outboxes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How much one connection may read now: no more than can be stored should the socket refuse
+    /// all of the reply. Reads shrink while others are blocked, so that many blocked peers
+    /// together hold little. `None` when the budget is used up.
+    pub fn read_grant(&self) -> Option<usize> {
+        let left = self.budget.saturating_sub(self.bytes);
+        if left < READ_BYTES_MIN {
+            return None;
+        }
+        let share = OUTBOX_BYTES_SOFT.saturating_sub(self.bytes) / 4;
+        Some(share.clamp(READ_BYTES_MIN, READ_BYTES_MAX).min(left))
+    }
+
+    /// Up to which length text is held back until it has been seen whole. When more than half of
+    /// the budget is used nothing is held, so that nobody is refused for want of memory.
+    pub fn commit_limit(&self) -> u64 {
+        if self.bytes <= self.budget / 2 { COMMIT_BYTES_MAX as u64 } else { 0 }
+    }
+
+    /// Adds bytes that may be sent. They stand before a held reply, whose frame came later.
+    pub fn keep(&mut self, slot: &mut Slot, bytes: &[u8]) {
+        let outbox = self.lend(slot);
+        outbox.bytes.reserve_exact(bytes.len());
+        outbox.bytes.extend_from_slice(bytes);
+        outbox.bytes[outbox.committed..].rotate_right(bytes.len());
+        outbox.committed += bytes.len();
+        self.bytes += bytes.len();
+    }
+
+    /// Adds bytes of a reply that may not be sent yet. `total` is the length that the reply will
+    /// have, so that memory is claimed once.
+    pub fn hold(&mut self, slot: &mut Slot, bytes: &[u8], total: usize) {
+        let outbox = self.lend(slot);
+        outbox.bytes.reserve_exact(total.max(bytes.len()).saturating_sub(outbox.held().len()));
+        outbox.bytes.extend_from_slice(bytes);
+        self.bytes += bytes.len();
+    }
+
+    /// Takes the held bytes out, to `to[..]`, which has exactly their length.
+    pub fn take_held(&mut self, slot: &mut Slot, to: &mut [u8]) {
+        let Some(outbox) = slot else { return };
+        to.copy_from_slice(outbox.held());
+        self.drop_held(slot);
+    }
+
+    /// Forgets the held bytes: the frame they answer will not be echoed.
+    pub fn drop_held(&mut self, slot: &mut Slot) {
+        let Some(outbox) = slot else { return };
+        self.bytes -= outbox.bytes.len() - outbox.committed;
+        outbox.bytes.truncate(outbox.committed);
+        self.settle(slot);
+    }
+
+    /// Notes that the socket took `count` bytes of [`Outbox::unsent`].
+    pub fn sent(&mut self, slot: &mut Slot, count: usize) {
+        let Some(outbox) = slot else { return };
+        outbox.sent += count;
+        assert!(outbox.sent <= outbox.committed, "a socket took more than it was given");
+        self.settle(slot);
+    }
+
+    /// Takes the outbox of a connection that ended, whatever is in it.
+    pub fn reclaim(&mut self, slot: &mut Slot) {
+        if let Some(outbox) = slot.take() {
+            self.bytes -= outbox.bytes.len();
+            self.shelve(outbox);
+        }
+    }
+
+    fn lend<'a>(&mut self, slot: &'a mut Slot) -> &'a mut Outbox {
+        slot.get_or_insert_with(|| self.spares.pop().unwrap_or_default())
+    }
+
+    /// Takes an outbox back as soon as it is empty.
+    fn settle(&mut self, slot: &mut Slot) {
+        if slot.as_ref().is_some_and(|outbox| outbox.is_empty()) {
+            self.reclaim(slot);
+        }
+    }
+
+    fn shelve(&mut self, mut outbox: Box<Outbox>) {
+        if self.spares.len() < SPARE_OUTBOXES_MAX
+            && outbox.bytes.capacity() <= SPARE_OUTBOX_BYTES_MAX
+        {
+            outbox.bytes.clear();
+            outbox.sent = 0;
+            outbox.committed = 0;
+            self.spares.push(outbox);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_follow_every_step() {
+        let mut store = Store::new(1 << 20);
+        let mut slot = None;
+        store.keep(&mut slot, b"abcdef");
+        store.sent(&mut slot, 2);
+        assert_eq!(slot.as_ref().map(|o| o.unsent().to_vec()), Some(b"cdef".to_vec()));
+        store.hold(&mut slot, b"xyz", 10);
+        assert_eq!(store.bytes(), 9);
+        store.sent(&mut slot, 4);
+        assert!(slot.is_some(), "held bytes keep the outbox");
+        let mut held = [0; 3];
+        store.take_held(&mut slot, &mut held);
+        assert_eq!(&held, b"xyz");
+        assert!(slot.is_none());
+        assert_eq!(store.bytes(), 0);
+    }
+
+    #[test]
+    fn a_refused_reply_stands_before_a_held_one() {
+        let mut store = Store::new(1 << 20);
+        let mut slot = None;
+        store.hold(&mut slot, b"later", 5);
+        store.keep(&mut slot, b"first ");
+        store.keep(&mut slot, b"second ");
+        let outbox = slot.as_ref().map(|o| (o.unsent().to_vec(), o.held().to_vec()));
+        assert_eq!(outbox, Some((b"first second ".to_vec(), b"later".to_vec())));
+        assert_eq!(store.bytes(), 18);
+    }
+
+    #[test]
+    fn an_outbox_comes_back_clean() {
+        let mut store = Store::new(1 << 20);
+        let mut slot = None;
+        store.hold(&mut slot, b"secret", 6);
+        store.reclaim(&mut slot);
+        store.keep(&mut slot, b"new");
+        assert_eq!(slot.as_ref().map(|o| o.unsent().to_vec()), Some(b"new".to_vec()));
+        assert_eq!(store.bytes(), 3);
+    }
+
+    #[test]
+    fn r01_grants_shrink_and_end_with_the_budget() {
+        let mut store = Store::new(OUTBOX_BYTES_SOFT + READ_BYTES_MIN);
+        assert_eq!(store.read_grant(), Some(READ_BYTES_MAX));
+        let mut slots: Vec<Slot> = Vec::new();
+        while let Some(grant) = store.read_grant() {
+            let mut slot = None;
+            store.keep(&mut slot, &vec![0; grant]);
+            slots.push(slot);
+        }
+        assert!(store.bytes() <= OUTBOX_BYTES_SOFT + READ_BYTES_MIN);
+        assert_eq!(store.commit_limit(), 0);
+        for slot in &mut slots {
+            store.reclaim(slot);
+        }
+        assert_eq!(store.bytes(), 0);
+        assert_eq!(store.read_grant(), Some(READ_BYTES_MAX));
+    }
+}
