@@ -1,0 +1,74 @@
+//! The seam to the operating system: what the loop needs of it, and nothing else.
+//!
+//! [`mio_net`] is the real form, the only place that names mio. Tests give the server a fake
+//! that plays the same edge-triggered rules.
+
+pub mod listen;
+pub mod mio_net;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What an event speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The listener with this number can accept.
+    Listener(usize),
+    /// The connection registered with this token.
+    Connection(usize),
+    /// The process was asked to end.
+    Signal,
+}
+
+/// New readiness since the last wait (edge-triggered: it is told once).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What it speaks of.
+    pub source: Source,
+    /// Bytes, or the end of the stream, can be read.
+    pub readable: bool,
+    /// Bytes can be written.
+    pub writable: bool,
+    /// The peer has finished its side, or the socket failed: a short read does not mean that
+    /// nothing else will come, because no further event will tell.
+    pub hangup: bool,
+}
+
+/// Listening sockets, the poll and the clock.
+pub trait Net {
+    /// An accepted connection.
+    type Stream: Stream;
+
+    /// Waits for events, at most `timeout` (`None`: without end), and puts them to `events`,
+    /// which it empties first. An interrupted wait brings none.
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
+
+    /// Monotonic time since some fixed moment.
+    fn now(&self) -> Duration;
+
+    /// Accepts one connection. `WouldBlock` when there is none.
+    fn accept(&mut self, listener: usize) -> io::Result<(Self::Stream, SocketAddr)>;
+
+    /// Registers a stream for both directions, once for its life.
+    fn register(&mut self, stream: &mut Self::Stream, token: usize) -> io::Result<()>;
+
+    /// Without a free descriptor: accepts one connection on the spare one, gives it `answer`, and
+    /// drops it. `WouldBlock` when there is none.
+    fn shed(&mut self, listener: usize, answer: &[u8]) -> io::Result<()>;
+
+    /// Stops listening.
+    fn close_listeners(&mut self);
+}
+
+/// One connection's socket; dropping it closes it.
+pub trait Stream {
+    /// Reads; 0 is the end of the stream.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes a part of `bytes`, usually all.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Finishes the sending side.
+    fn shut(&mut self) -> io::Result<()>;
+}
