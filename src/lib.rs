@@ -7,9 +7,12 @@
 //! the entry.
 
 pub mod cli;
+pub mod conn;
 pub mod ending;
 pub mod http;
 pub mod id;
 pub mod limits;
 pub mod metrics;
+pub mod net;
+pub mod server;
 pub mod ws;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use wsecho::cli::{self, Invocation, Options};
+use wsecho::server;
 
 /// What was asked for could not be done.
 const FAILURE: u8 = 1;
@@ -39,28 +40,6 @@ fn finish(result: Result<(), String>, status: u8) -> ExitCode {
 }
 
 fn serve(options: Options) -> Result<(), String> {
-    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
-    use wsecho::cli::ListenAddress;
-
-    let mut listeners = Vec::new();
-    for address in options.listen {
-        let (shown, listener) = match address {
-            ListenAddress::Everywhere(port) => {
-                let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port));
-                let listener =
-                    listener.or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)));
-                (format!("port {port}"), listener)
-            }
-            ListenAddress::Exactly(address) => (address.to_string(), TcpListener::bind(address)),
-        };
-        let listener = listener.map_err(|error| format!("cannot listen on {shown}: {error}"))?;
-        listeners.push(listener);
-    }
-    for listener in &listeners {
-        let address = listener.local_addr().map_err(|error| error.to_string())?;
-        println!("wsecho listening on ws://{address}/");
-    }
-    loop {
-        std::thread::park();
-    }
+    server::run(&options.listen, options.max_connections, options.config)
+        .map_err(|failure| failure.to_string())
 }

@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 /// The binary with nothing of the tester's own environment that it would listen to.
 fn wsecho(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
-    command
-        .args(arguments)
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null());
+    command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("WSECHO_") {
             command.env_remove(name);
@@ -30,10 +27,7 @@ fn one_line(output: &Output, status: i32) -> String {
     let stderr = String::from_utf8(output.stderr.clone()).expect("UTF-8");
     assert_eq!(output.status.code(), Some(status), "{stderr}");
     assert!(output.stdout.is_empty(), "stdout is for ready lines");
-    assert!(
-        stderr.starts_with("wsecho: ") && stderr.ends_with('\n'),
-        "{stderr:?}"
-    );
+    assert!(stderr.starts_with("wsecho: ") && stderr.ends_with('\n'), "{stderr:?}");
     assert_eq!(stderr.lines().count(), 1, "{stderr:?}");
     stderr
 }
@@ -55,17 +49,12 @@ impl Server {
             .expect("the binary runs");
         let stdout = child.stdout.as_mut().expect("piped");
         let mut line = String::new();
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("a ready line");
+        BufReader::new(stdout).read_line(&mut line).expect("a ready line");
         let address = line
             .strip_prefix("wsecho listening on ws://")
             .and_then(|rest| rest.strip_suffix("/\n"))
             .map(str::to_owned);
-        let mut server = Self {
-            child,
-            address: String::new(),
-        };
+        let mut server = Self { child, address: String::new() };
         server.address = address.unwrap_or_else(|| panic!("{line:?} is no ready line"));
         assert!(server.address.starts_with("127.0.0.1:") && !server.address.ends_with(":0"));
         server
@@ -93,24 +82,12 @@ fn o04_wrong_usage_is_one_line_and_status_2() {
     let cases: [(&[&str], &str); 10] = [
         (&["--nonsense"], "--nonsense"),
         (&["--listen"], "--listen"),
-        (
-            &["--listen", "localhost:http"],
-            "--listen: \"localhost:http\"",
-        ),
-        (
-            &["--listen", "1.2.3.4:99999"],
-            "--listen: \"1.2.3.4:99999\"",
-        ),
-        (
-            &["--max-connections", "many"],
-            "--max-connections: \"many\"",
-        ),
+        (&["--listen", "localhost:http"], "--listen: \"localhost:http\""),
+        (&["--listen", "1.2.3.4:99999"], "--listen: \"1.2.3.4:99999\""),
+        (&["--max-connections", "many"], "--max-connections: \"many\""),
         (&["--max-message-size=1TiB"], "--max-message-size: \"1TiB\""),
         (&["--ping-interval", "5h"], "--ping-interval: \"5h\""),
-        (
-            &["--origin", "https://a/\n\u{1b}[31m"],
-            "--origin: \"https://a/\\n\\u{1b}[31m\"",
-        ),
+        (&["--origin", "https://a/\n\u{1b}[31m"], "--origin: \"https://a/\\n\\u{1b}[31m\""),
         (&["serve"], "'serve'"),
         (&["healthcheck", "--timeout", "0"], "--timeout: "),
     ];
@@ -161,14 +138,8 @@ fn environment_listens_and_healthcheck_follows_it() {
     let line = one_line(&output(wsecho(&[]).env("WSECHO_LISTEN", &address)), 1);
     assert!(line.contains(&address), "serving: {line}");
     drop(listener);
-    let line = one_line(
-        &output(wsecho(&["healthcheck"]).env("WSECHO_LISTEN", &address)),
-        1,
-    );
-    assert!(
-        line.contains(&format!("ws://{address}/")),
-        "checking: {line}"
-    );
+    let line = one_line(&output(wsecho(&["healthcheck"]).env("WSECHO_LISTEN", &address)), 1);
+    assert!(line.contains(&format!("ws://{address}/")), "checking: {line}");
 }
 
 #[test]
@@ -182,10 +153,7 @@ fn o08_healthcheck_of_nothing_fails_at_once() {
 
 #[test]
 fn o08_healthcheck_of_a_tls_url_says_what_is_missing() {
-    let line = one_line(
-        &output(&mut wsecho(&["healthcheck", "wss://127.0.0.1/"])),
-        1,
-    );
+    let line = one_line(&output(&mut wsecho(&["healthcheck", "wss://127.0.0.1/"])), 1);
     assert!(line.contains("\"wss\" is not supported"), "{line}");
 }
 
@@ -204,16 +172,10 @@ fn o08_healthcheck_of_a_dripping_server_fails_in_time() {
         }
     });
     let started = Instant::now();
-    let line = one_line(
-        &output(&mut wsecho(&["healthcheck", &url, "--timeout", "500ms"])),
-        1,
-    );
+    let line = one_line(&output(&mut wsecho(&["healthcheck", &url, "--timeout", "500ms"])), 1);
     let took = started.elapsed();
     assert!(line.contains("not done in time"), "{line}");
-    assert!(
-        took >= Duration::from_millis(500) && took < Duration::from_secs(5),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(500) && took < Duration::from_secs(5), "{took:?}");
     dripping.join().expect("ends with its client");
 }
 
@@ -271,27 +233,14 @@ fn o09_log_lines_are_escaped_and_short() {
     stream.write_all(request.as_bytes()).expect("taken");
     let reason = "\u{1b}[2J\r\nwsecho: all is well\u{9b}";
     let len = u8::try_from(2 + reason.len()).expect("short");
-    stream
-        .write_all(&[0x88, 0x80 | len, 0, 0, 0, 0, 3, 232])
-        .expect("taken");
+    stream.write_all(&[0x88, 0x80 | len, 0, 0, 0, 0, 3, 232]).expect("taken");
     stream.write_all(reason.as_bytes()).expect("taken");
-    stream
-        .read_to_end(&mut Vec::new())
-        .expect("closed in order");
+    stream.read_to_end(&mut Vec::new()).expect("closed in order");
     server.child.kill().expect("runs until now");
     let mut log = String::new();
     let mut stderr = server.child.stderr.take().expect("piped");
     stderr.read_to_string(&mut log).expect("UTF-8");
-    assert!(
-        log.contains("\\u{1b}[2J\\r\\nwsecho: all is well"),
-        "the reason is logged: {log}"
-    );
-    assert!(
-        !log.lines().any(|line| line.starts_with("wsecho: ")),
-        "no forged line: {log}"
-    );
-    assert!(
-        !log.chars().any(|c| c.is_control() && c != '\n'),
-        "no control character: {log:?}"
-    );
+    assert!(log.contains("\\u{1b}[2J\\r\\nwsecho: all is well"), "the reason is logged: {log}");
+    assert!(!log.lines().any(|line| line.starts_with("wsecho: ")), "no forged line: {log}");
+    assert!(!log.chars().any(|c| c.is_control() && c != '\n'), "no control character: {log:?}");
 }

@@ -59,11 +59,7 @@ impl Peer {
         for address in addresses.map_err(|error| said(&error))? {
             match TcpStream::connect_timeout(&address, remaining(deadline)?) {
                 Ok(stream) => {
-                    return Ok(Self {
-                        stream,
-                        deadline,
-                        unread: Vec::new(),
-                    });
+                    return Ok(Self { stream, deadline, unread: Vec::new() });
                 }
                 Err(error) => wrong = said(&error),
             }
@@ -74,9 +70,7 @@ impl Peer {
     fn open(&mut self, url: &Url<'_>) -> Result<(), String> {
         let nonce = [entropy().to_ne_bytes(), entropy().to_ne_bytes()];
         let key = STANDARD.encode(nonce.as_flattened());
-        let Url {
-            authority, target, ..
-        } = url;
+        let Url { authority, target, .. } = url;
         self.send(
             format!(
                 "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\n\
@@ -86,11 +80,7 @@ impl Peer {
             .as_bytes(),
         )?;
         let len = loop {
-            if let Some(len) = self
-                .unread
-                .windows(4)
-                .position(|window| window == b"\r\n\r\n")
-            {
+            if let Some(len) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 break len;
             }
             if self.unread.len() > HEAD_BYTES_MAX {
@@ -161,21 +151,13 @@ impl Peer {
         let [key @ .., _, _, _, _] = entropy().to_ne_bytes();
         let mut frame = vec![FIN | opcode, MASKED | len];
         frame.extend_from_slice(&key);
-        frame.extend(
-            payload
-                .iter()
-                .zip(key.iter().cycle())
-                .map(|(byte, key)| byte ^ key),
-        );
+        frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
         self.send(&frame)
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         let timeout = Some(remaining(self.deadline)?);
-        let sent = self
-            .stream
-            .set_write_timeout(timeout)
-            .and(self.stream.write_all(bytes));
+        let sent = self.stream.set_write_timeout(timeout).and(self.stream.write_all(bytes));
         sent.map_err(|error| said(&error))
     }
 
@@ -190,9 +172,7 @@ impl Peer {
     fn receive_some(&mut self) -> Result<usize, String> {
         let mut chunk = [0; 1024];
         let timeout = Some(remaining(self.deadline)?);
-        self.stream
-            .set_read_timeout(timeout)
-            .map_err(|error| said(&error))?;
+        self.stream.set_read_timeout(timeout).map_err(|error| said(&error))?;
         let len = match self.stream.read(&mut chunk) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return self.receive_some(),
             result => result.map_err(|error| said(&error))?,
@@ -212,9 +192,7 @@ fn upgraded(head: &str, key: &str) -> Result<(), String> {
     }
     let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
     let values = |name: &'static str| {
-        let named = fields
-            .iter()
-            .filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        let named = fields.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.trim())
     };
     let has_token = |name, token: &str| {
@@ -249,11 +227,7 @@ fn entropy() -> u64 {
 /// Never zero, which would mean no timeout to the system.
 fn remaining(deadline: Instant) -> Result<Duration, String> {
     let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        Err(too_late())
-    } else {
-        Ok(left)
-    }
+    if left.is_zero() { Err(too_late()) } else { Ok(left) }
 }
 
 fn too_late() -> String {
@@ -279,10 +253,7 @@ fn described(close: &[u8]) -> String {
 
 /// A peer's words, escaped and cut, so that they stay part of one line.
 fn quoted(words: &[u8]) -> String {
-    format!(
-        "{:?}",
-        String::from_utf8_lossy(&words[..words.len().min(LOGGED_BYTES_MAX)])
-    )
+    format!("{:?}", String::from_utf8_lossy(&words[..words.len().min(LOGGED_BYTES_MAX)]))
 }
 
 #[cfg(test)]
@@ -304,10 +275,7 @@ mod tests {
         let server: JoinHandle<()> =
             thread::spawn(move || serve(listener.accept().expect("a client").0));
         let started = Instant::now();
-        let verdict = run(&Check {
-            url: format!("ws://{address}/"),
-            timeout,
-        });
+        let verdict = run(&Check { url: format!("ws://{address}/"), timeout });
         let took = started.elapsed();
         server.join().expect("the server is content");
         (verdict, took)
@@ -323,13 +291,8 @@ mod tests {
             head.push(byte[0]);
         }
         let head = String::from_utf8(head).expect("ASCII");
-        assert!(
-            head.starts_with("GET / HTTP/1.1\r\nHost: 127.0.0.1:"),
-            "{head}"
-        );
-        let key = head
-            .lines()
-            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        assert!(head.starts_with("GET / HTTP/1.1\r\nHost: 127.0.0.1:"), "{head}");
+        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
         key.expect("a key").to_owned()
     }
 
@@ -350,10 +313,7 @@ mod tests {
         assert!(head[1] & MASKED != 0, "clients mask (RFC 6455 §5.3)");
         let mut payload = vec![0; usize::from(head[1] ^ MASKED)];
         stream.read_exact(&mut payload).expect("a payload");
-        payload
-            .iter_mut()
-            .zip(head[2..].iter().cycle())
-            .for_each(|(byte, key)| *byte ^= key);
+        payload.iter_mut().zip(head[2..].iter().cycle()).for_each(|(byte, key)| *byte ^= key);
         payload
     }
 
@@ -362,9 +322,7 @@ mod tests {
         let message = frame(stream);
         let len = u8::try_from(message.len()).expect("short");
         // A ping and a pong in front of it are no answer.
-        stream
-            .write_all(&[0x89, 2, b'h', b'i', 0x8a, 0, 0x81, len])
-            .expect("sent");
+        stream.write_all(&[0x89, 2, b'h', b'i', 0x8a, 0, 0x81, len]).expect("sent");
         stream.write_all(&message).expect("sent");
         assert_eq!(frame(stream), b"hi", "the pong");
     }
@@ -412,11 +370,9 @@ mod tests {
             stream.write_all(&[0x88, 2, 3, 232]).expect("sent");
             let _ = stream.read_to_end(&mut Vec::new());
         };
-        for (verdict, took) in [
-            against(wedged, timeout),
-            against(dripping, timeout),
-            against(never_closing, timeout),
-        ] {
+        for (verdict, took) in
+            [against(wedged, timeout), against(dripping, timeout), against(never_closing, timeout)]
+        {
             let wrong = verdict.expect_err("late");
             assert!(wrong.ends_with("not done in time"), "{wrong}");
             assert!(took >= timeout && took < Duration::from_secs(5), "{took:?}");
@@ -427,18 +383,11 @@ mod tests {
     fn o08_everything_but_an_echo_fails() {
         type Serve = fn(TcpStream);
         let cases: [(&str, Serve); 7] = [
-            ("opening handshake: the server closed", |mut stream| {
-                drop(request_key(&mut stream))
+            ("opening handshake: the server closed", |mut stream| drop(request_key(&mut stream))),
+            ("opening handshake: the answer is \"HTTP/1.1 503 \\u{1b}[m\"", |mut stream| {
+                request_key(&mut stream);
+                stream.write_all(b"HTTP/1.1 503 \x1b[m\r\n\r\n").expect("sent");
             }),
-            (
-                "opening handshake: the answer is \"HTTP/1.1 503 \\u{1b}[m\"",
-                |mut stream| {
-                    request_key(&mut stream);
-                    stream
-                        .write_all(b"HTTP/1.1 503 \x1b[m\r\n\r\n")
-                        .expect("sent");
-                },
-            ),
             ("echo: answered with Close 1001 \"bye\"", |mut stream| {
                 accept(&mut stream);
                 frame(&mut stream);
@@ -454,14 +403,11 @@ mod tests {
                 frame(&mut stream);
                 stream.write_all(b"\x81\xfe").expect("sent");
             }),
-            (
-                "closing handshake: answered with Close 1011",
-                |mut stream| {
-                    echoed(&mut stream);
-                    frame(&mut stream);
-                    stream.write_all(b"\x88\x02\x03\xf3").expect("sent");
-                },
-            ),
+            ("closing handshake: answered with Close 1011", |mut stream| {
+                echoed(&mut stream);
+                frame(&mut stream);
+                stream.write_all(b"\x88\x02\x03\xf3").expect("sent");
+            }),
             ("closing handshake: something came after", |mut stream| {
                 echoed(&mut stream);
                 frame(&mut stream);
@@ -470,10 +416,7 @@ mod tests {
         ];
         for (expected, serve) in cases {
             let wrong = against(serve, AMPLE).0.expect_err(expected);
-            assert!(
-                wrong.contains(&format!(": {expected}")),
-                "{expected:?} in {wrong:?}"
-            );
+            assert!(wrong.contains(&format!(": {expected}")), "{expected:?} in {wrong:?}");
             assert!(!wrong.chars().any(char::is_control), "{wrong:?}");
         }
     }
@@ -483,15 +426,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("ws://{}/", listener.local_addr().expect("bound"));
         drop(listener);
-        let wrong = run(&Check {
-            url: url.clone(),
-            timeout: AMPLE,
-        })
-        .expect_err("nobody");
-        assert!(
-            wrong.starts_with(&format!("healthcheck of \"{url}\": connecting: ")),
-            "{wrong}"
-        );
+        let wrong = run(&Check { url: url.clone(), timeout: AMPLE }).expect_err("nobody");
+        assert!(wrong.starts_with(&format!("healthcheck of \"{url}\": connecting: ")), "{wrong}");
     }
 
     #[test]
@@ -506,12 +442,7 @@ mod tests {
         let ok = "HTTP/1.1 101 Switching Protocols";
         assert_eq!(judged(ok, good), Ok(()));
         assert_eq!(judged("HTTP/1.1 101", &good.replace(": ", ":  ")), Ok(()));
-        for status in [
-            "HTTP/1.1 200 OK",
-            "HTTP/1.0 101 Early",
-            "HTTP/1.1 1010 No",
-            "",
-        ] {
+        for status in ["HTTP/1.1 200 OK", "HTTP/1.0 101 Early", "HTTP/1.1 1010 No", ""] {
             judged(status, good).expect_err(status);
         }
         let wrong = [

@@ -29,9 +29,7 @@ pub fn init(verbosity: u8, filters: Option<&str>) {
     let mut builder = Builder::new();
     match filters.filter(|filters| !filters.is_empty()) {
         Some(filters) => builder.parse_filters(filters),
-        None => builder
-            .filter_level(LevelFilter::Info)
-            .filter_module("wsecho", level(verbosity)),
+        None => builder.filter_level(LevelFilter::Info).filter_module("wsecho", level(verbosity)),
     };
     // The only error is that there is a logger already, as in a program that embeds the crate.
     let _ = builder
@@ -53,13 +51,7 @@ fn level(verbosity: u8) -> LevelFilter {
 fn plain(record: &Record<'_>) -> String {
     let mut line = Escaped(String::new());
     // Writing to a string fails only when the line is long enough.
-    let _ = write!(
-        line,
-        "{:<5} {}: {}",
-        record.level(),
-        record.target(),
-        record.args()
-    );
+    let _ = write!(line, "{:<5} {}: {}", record.level(), record.target(), record.args());
     line.0
 }
 
@@ -95,10 +87,7 @@ impl<W: Write + AsFd> LineWriter<W> {
     /// Whether a write of [`LINE_BYTES_MAX`] would be taken at once.
     fn is_writable(&self) -> bool {
         let mut descriptors = [PollFd::new(&self.inner, PollFlags::OUT)];
-        let at_once = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut descriptors, Some(&at_once)).is_ok()
             && descriptors[0].revents().contains(PollFlags::OUT)
     }
@@ -185,9 +174,7 @@ mod tests {
             }
             done.send(writer).expect("the test waits");
         });
-        let mut writer = finished
-            .recv_timeout(Duration::from_secs(10))
-            .expect("did not block");
+        let mut writer = finished.recv_timeout(Duration::from_secs(10)).expect("did not block");
         blocked.join().expect("did not panic");
         read(&mut reader, filled);
         writer.write_all(b"one\n").expect("claims success");
@@ -210,21 +197,12 @@ mod tests {
             }
             done.send(writer).expect("the test waits");
         });
-        let writer = finished
-            .recv_timeout(Duration::from_secs(10))
-            .expect("did not block");
-        assert!(
-            writer.dropped > 0,
-            "100 lines of 4 KiB do not fit into a pipe"
-        );
+        let writer = finished.recv_timeout(Duration::from_secs(10)).expect("did not block");
+        assert!(writer.dropped > 0, "100 lines of 4 KiB do not fit into a pipe");
         drop(writer);
         let mut text = String::new();
         reader.read_to_string(&mut text).expect("UTF-8");
-        assert!(
-            text.lines()
-                .skip(1)
-                .all(|line| line.len() == LINE_BYTES_MAX - 1)
-        );
+        assert!(text.lines().skip(1).all(|line| line.len() == LINE_BYTES_MAX - 1));
     }
 
     #[test]
@@ -252,13 +230,7 @@ mod tests {
     #[test]
     fn o09_no_control_character_gets_into_a_line() {
         let said = |message: fmt::Arguments<'_>| {
-            plain(
-                &Record::builder()
-                    .level(Level::Info)
-                    .target("t")
-                    .args(message)
-                    .build(),
-            )
+            plain(&Record::builder().level(Level::Info).target("t").args(message).build())
         };
         let hostile = "\u{1b}[2J\r\nroot\u{7f}\u{9b}\0 é";
         assert_eq!(
@@ -266,21 +238,14 @@ mod tests {
             "INFO  t: path \\u{1b}[2J\\r\\nroot\\u{7f}\\u{9b}\\u{0} é"
         );
         let long = "x".repeat(64 * 1024);
-        assert!(
-            said(format_args!("{long}")).len() <= LINE_BYTES_MAX + 1,
-            "nor is it kept whole"
-        );
+        assert!(said(format_args!("{long}")).len() <= LINE_BYTES_MAX + 1, "nor is it kept whole");
     }
 
     #[test]
     fn verbosity_chooses_the_level() {
         let levels = [0, 1, 2, 255].map(level);
-        let expected = [
-            LevelFilter::Info,
-            LevelFilter::Debug,
-            LevelFilter::Trace,
-            LevelFilter::Trace,
-        ];
+        let expected =
+            [LevelFilter::Info, LevelFilter::Debug, LevelFilter::Trace, LevelFilter::Trace];
         assert_eq!(levels, expected);
     }
 }

@@ -16,8 +16,8 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+pub use crate::net::listen::ListenAddress;
 pub use options::Options;
-pub use value::ListenAddress;
 
 use options::OPTIONS;
 use spec::{Environment, Spec, Takes};
@@ -84,10 +84,7 @@ const CHECK_OPTIONS: &[Spec<Check>] = &[Spec {
 
 impl Default for Check {
     fn default() -> Self {
-        Self {
-            url: "ws://127.0.0.1:8080/".to_owned(),
-            timeout: Duration::from_secs(2),
-        }
+        Self { url: "ws://127.0.0.1:8080/".to_owned(), timeout: Duration::from_secs(2) }
     }
 }
 
@@ -100,11 +97,7 @@ fn check(matches: &ArgMatches, environment: &Environment) -> Result<Check, Strin
     }
     // In a container the server and its health check share their environment.
     let listen = spec::variable(environment, "WSECHO_LISTEN")?.unwrap_or_default();
-    if let Some(first) = listen
-        .split(',')
-        .map(str::trim)
-        .find(|part| !part.is_empty())
-    {
+    if let Some(first) = listen.split(',').map(str::trim).find(|part| !part.is_empty()) {
         let address =
             value::listen_address(first).map_err(|wrong| format!("WSECHO_LISTEN: {wrong}"))?;
         if address.port() == 0 {
@@ -116,16 +109,8 @@ fn check(matches: &ArgMatches, environment: &Environment) -> Result<Check, Strin
 }
 
 fn command() -> Command {
-    let help = || {
-        Arg::new("help")
-            .short('h')
-            .long("help")
-            .action(ArgAction::Help)
-    };
-    let version = Arg::new("version")
-        .short('V')
-        .long("version")
-        .action(ArgAction::Version);
+    let help = || Arg::new("help").short('h').long("help").action(ArgAction::Help);
+    let version = Arg::new("version").short('V').long("version").action(ArgAction::Version);
     let healthcheck = Command::new("healthcheck")
         .about("Opens a connection, has one message echoed, closes; exits 0 or 1")
         .arg(Arg::new("url").value_name("URL").help(
@@ -158,10 +143,7 @@ fn command() -> Command {
 /// Help and version come as "errors" too. Of a real error only the first line is of use here.
 fn shown_or_wrong(error: &clap::Error) -> Result<Invocation, String> {
     let text = error.to_string();
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Ok(Invocation::Show(text));
     }
     let line = text.lines().next().unwrap_or_default();
@@ -198,11 +180,7 @@ mod tests {
     fn help_fits_into_eighty_columns() {
         for text in [shown("--help"), shown("-h"), shown("healthcheck --help")] {
             for line in text.lines() {
-                assert!(
-                    line.chars().count() <= 80,
-                    "{} columns: {line}",
-                    line.chars().count()
-                );
+                assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
                 assert_eq!(line.trim_end(), line, "no trailing blanks");
             }
         }
@@ -210,10 +188,7 @@ mod tests {
 
     #[test]
     fn version_is_the_crate_version() {
-        assert_eq!(
-            shown("--version"),
-            format!("wsecho {}\n", env!("CARGO_PKG_VERSION"))
-        );
+        assert_eq!(shown("--version"), format!("wsecho {}\n", env!("CARGO_PKG_VERSION")));
     }
 
     #[test]
@@ -221,10 +196,7 @@ mod tests {
         let cases = [
             ("--nonsense", "--nonsense"),
             ("--listen", "--listen"),
-            (
-                "--max-connections 1 --max-connections 2",
-                "--max-connections",
-            ),
+            ("--max-connections 1 --max-connections 2", "--max-connections"),
             ("elsewhere", "elsewhere"),
             ("--listen 1 healthcheck", "healthcheck"),
             ("healthcheck one two", "two"),
@@ -250,27 +222,12 @@ mod tests {
             ("192.0.2.1:9000", "ws://192.0.2.1:9000/"),
         ];
         for (listen, url) in cases {
-            assert_eq!(
-                checked("healthcheck", listen).expect(listen).url,
-                url,
-                "{listen:?}"
-            );
+            assert_eq!(checked("healthcheck", listen).expect(listen).url, url, "{listen:?}");
         }
-        assert!(
-            checked("healthcheck", ":0")
-                .expect_err("port 0")
-                .contains("WSECHO_LISTEN")
-        );
-        assert!(
-            checked("healthcheck", "x")
-                .expect_err("not one")
-                .contains("WSECHO_LISTEN")
-        );
+        assert!(checked("healthcheck", ":0").expect_err("port 0").contains("WSECHO_LISTEN"));
+        assert!(checked("healthcheck", "x").expect_err("not one").contains("WSECHO_LISTEN"));
         let check = checked("healthcheck ws://a/ --timeout 300ms", "x").expect("a URL wins");
-        assert_eq!(
-            (check.url.as_str(), check.timeout),
-            ("ws://a/", Duration::from_millis(300))
-        );
+        assert_eq!((check.url.as_str(), check.timeout), ("ws://a/", Duration::from_millis(300)));
     }
 
     #[test]
@@ -283,19 +240,12 @@ mod tests {
             shown("healthcheck --help"),
         );
         text.push_str(&spec::table(OPTIONS, &Options::default(), ""));
-        text.push_str(&spec::table(
-            CHECK_OPTIONS,
-            &Check::default(),
-            "healthcheck ",
-        ));
+        text.push_str(&spec::table(CHECK_OPTIONS, &Check::default(), "healthcheck "));
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/options.md");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(path, &text).expect("docs/ is writable");
         }
         let committed = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(
-            committed == text,
-            "docs/options.md is stale: run UPDATE=1 cargo test options_md"
-        );
+        assert!(committed == text, "docs/options.md is stale: run UPDATE=1 cargo test options_md");
     }
 }

@@ -3,8 +3,9 @@
 use clap::ArgMatches;
 
 use super::spec::{self, Environment, Spec, Takes};
-use super::value::{self, ListenAddress};
+use super::value;
 use crate::limits::{Config, READ_BYTES_MAX};
+use crate::net::listen::ListenAddress;
 
 /// What the server is to do.
 #[derive(Clone, Debug)]
@@ -37,10 +38,7 @@ impl Options {
         environment: &Environment,
     ) -> Result<Self, String> {
         let defaults = Self::default();
-        let mut options = Self {
-            listen: Vec::new(),
-            ..defaults.clone()
-        };
+        let mut options = Self { listen: Vec::new(), ..defaults.clone() };
         spec::apply(OPTIONS, matches, environment, &mut options)?;
         if options.listen.is_empty() {
             options.listen = defaults.listen;
@@ -224,17 +222,13 @@ fn buffer_budget(text: &str) -> Result<usize, String> {
     let bytes = value::bytes(text)?;
     match usize::try_from(bytes) {
         Ok(bytes) if bytes >= READ_BYTES_MAX => Ok(bytes),
-        Ok(_) => Err(format!(
-            "{text:?} is less than {}",
-            value::show_bytes(READ_BYTES_MAX as u64)
-        )),
+        Ok(_) => Err(format!("{text:?} is less than {}", value::show_bytes(READ_BYTES_MAX as u64))),
         Err(_) => Err(format!("{text:?} is more than this machine can address")),
     }
 }
 
 fn verbosity(text: &str) -> Result<u8, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} is not a number from 0"))
+    text.parse().map_err(|_| format!("{text:?} is not a number from 0"))
 }
 
 #[cfg(test)]
@@ -246,15 +240,10 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str, variables: &[(&str, &str)]) -> Result<Options, String> {
-        let variables: Vec<(String, OsString)> = variables
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.into()))
-            .collect();
+        let variables: Vec<(String, OsString)> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
         let environment = move |name: &str| {
-            variables
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.clone())
+            variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
         };
         let arguments = line.split_whitespace().map(OsString::from);
         parse(arguments, &environment).map(|invocation| match invocation {
@@ -282,10 +271,7 @@ mod tests {
 
     #[test]
     fn nothing_said_is_the_default() {
-        assert_eq!(
-            dump(&parsed("", &[]).expect("defaults")),
-            dump(&Options::default())
-        );
+        assert_eq!(dump(&parsed("", &[]).expect("defaults")), dump(&Options::default()));
     }
 
     #[test]
@@ -300,11 +286,7 @@ mod tests {
             let by_flag = dump(&parsed(&flag, &[]).expect(&flag));
             let by_variable = parsed("", &[(&twin, sample(spec))]).expect(&twin);
             assert_eq!(by_flag, dump(&by_variable), "{flag}");
-            assert_ne!(
-                by_flag,
-                dump(&Options::default()),
-                "{flag} must change something"
-            );
+            assert_ne!(by_flag, dump(&Options::default()), "{flag} must change something");
             let emptied = parsed("", &[(&twin, "")]).expect("empty is unset");
             assert_eq!(dump(&emptied), dump(&Options::default()), "{twin}=");
         }
@@ -312,11 +294,8 @@ mod tests {
 
     #[test]
     fn flags_win_over_variables() {
-        let variables = [
-            ("WSECHO_LISTEN", "1,2"),
-            ("WSECHO_PING_INTERVAL", "bad"),
-            ("WSECHO_VERBOSE", "0"),
-        ];
+        let variables =
+            [("WSECHO_LISTEN", "1,2"), ("WSECHO_PING_INTERVAL", "bad"), ("WSECHO_VERBOSE", "0")];
         let options = parsed("--listen 3 --ping-interval 4 -vv", &variables).expect("flags");
         assert_eq!(options.listen, [ListenAddress::Everywhere(3)]);
         assert_eq!(options.config.ping_interval, Duration::from_secs(4));
@@ -325,15 +304,9 @@ mod tests {
 
     #[test]
     fn lists_come_repeated_or_with_commas() {
-        let flags = parsed(
-            "--subprotocol a --subprotocol=* --listen 1 --listen [::1]:2",
-            &[],
-        );
-        let variables = [
-            ("WSECHO_SUBPROTOCOL", "a, *"),
-            ("WSECHO_LISTEN", " 1 ,, [::1]:2"),
-            ("OTHER", "x"),
-        ];
+        let flags = parsed("--subprotocol a --subprotocol=* --listen 1 --listen [::1]:2", &[]);
+        let variables =
+            [("WSECHO_SUBPROTOCOL", "a, *"), ("WSECHO_LISTEN", " 1 ,, [::1]:2"), ("OTHER", "x")];
         let variables = parsed("", &variables).expect("lists");
         assert_eq!(variables.config.subprotocols, ["a", "*"]);
         assert_eq!(variables.listen.len(), 2);
@@ -342,22 +315,11 @@ mod tests {
 
     #[test]
     fn zero_means_none_only_where_something_else_ends_it() {
-        let options = parsed(
-            "--max-message-size 0 --ping-interval 0 --stall-timeout 0ms",
-            &[],
-        );
+        let options = parsed("--max-message-size 0 --ping-interval 0 --stall-timeout 0ms", &[]);
         let config = options.expect("zeros").config;
         assert_eq!(config.max_message_size, u64::MAX);
-        assert_eq!(
-            (config.ping_interval, config.stall_timeout),
-            Default::default()
-        );
-        for name in [
-            "max-connections",
-            "max-fragments",
-            "close-timeout",
-            "drain-timeout",
-        ] {
+        assert_eq!((config.ping_interval, config.stall_timeout), Default::default());
+        for name in ["max-connections", "max-fragments", "close-timeout", "drain-timeout"] {
             parsed(&format!("--{name} 0"), &[]).expect_err(name);
         }
     }
@@ -372,10 +334,7 @@ mod tests {
                 assert!(error.contains("\"a/b\""), "{error}");
             }
             let error = parsed("", &[(spec.variable, "a/b")]).expect_err(spec.variable);
-            assert!(
-                error.starts_with(&format!("{}: ", spec.variable)),
-                "{error}"
-            );
+            assert!(error.starts_with(&format!("{}: ", spec.variable)), "{error}");
         }
         let error = parsed("--stall-timeout 5h", &[]).expect_err("too long");
         assert_eq!(error, "--stall-timeout: \"5h\" is longer than 4h, the most");

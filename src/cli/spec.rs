@@ -47,10 +47,7 @@ pub enum Takes {
 pub fn arguments<T>(specs: &[Spec<T>], defaults: &T) -> Vec<Arg> {
     let argument = |spec: &Spec<T>| {
         let help = help_with_default(spec.help, &(spec.default)(defaults));
-        let arg = Arg::new(spec.name)
-            .long(spec.name)
-            .help(help)
-            .help_heading(spec.heading);
+        let arg = Arg::new(spec.name).long(spec.name).help(help).help_heading(spec.heading);
         match spec.takes {
             Takes::One(value) => arg.value_name(value).value_parser(ValueParser::os_string()),
             Takes::Many(value) => arg
@@ -85,10 +82,7 @@ pub fn apply<T>(
         let (origin, values) = if flagged {
             (format!("--{}", spec.name), flag_values(spec, matches)?)
         } else {
-            (
-                spec.variable.to_owned(),
-                variable_values(spec, environment)?,
-            )
+            (spec.variable.to_owned(), variable_values(spec, environment)?)
         };
         for value in values {
             (spec.apply)(target, &value).map_err(|wrong| format!("{origin}: {wrong}"))?;
@@ -108,9 +102,7 @@ fn flag_values<T>(spec: &Spec<T>, matches: &ArgMatches) -> Result<Vec<String>, S
         return Ok(vec![matches.get_count(spec.name).to_string()]);
     }
     let values = matches.get_many::<OsString>(spec.name).unwrap_or_default();
-    values
-        .map(|value| utf8(value, &format!("--{}", spec.name)))
-        .collect()
+    values.map(|value| utf8(value, &format!("--{}", spec.name))).collect()
 }
 
 fn variable_values<T>(spec: &Spec<T>, environment: &Environment) -> Result<Vec<String>, String> {
@@ -118,20 +110,14 @@ fn variable_values<T>(spec: &Spec<T>, environment: &Environment) -> Result<Vec<S
         return Ok(Vec::new());
     };
     if let Takes::Many(_) = spec.takes {
-        let parts = value
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
+        let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
         return Ok(parts.map(str::to_owned).collect());
     }
     Ok(vec![value])
 }
 
 fn utf8(value: &OsStr, origin: &str) -> Result<String, String> {
-    value
-        .to_str()
-        .map(str::to_owned)
-        .ok_or_else(|| format!("{origin}: {value:?} is not UTF-8"))
+    value.to_str().map(str::to_owned).ok_or_else(|| format!("{origin}: {value:?} is not UTF-8"))
 }
 
 /// The rows of a table in Markdown: option, variable, default.
@@ -143,10 +129,7 @@ pub fn table<T>(specs: &[Spec<T>], defaults: &T, prefix: &str) -> String {
             default if default.is_empty() => String::new(),
             default => format!("`{default}`"),
         };
-        rows += &format!(
-            "| `{prefix}--{}` | `{}` | {default} |\n",
-            spec.name, spec.variable
-        );
+        rows += &format!("| `{prefix}--{}` | `{}` | {default} |\n", spec.name, spec.variable);
     }
     rows
 }

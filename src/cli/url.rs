@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::value;
+use crate::net::listen::reachable;
 
 /// The parts of a `ws://` URL (RFC 6455 §3).
 #[derive(Debug, PartialEq)]
@@ -30,10 +31,7 @@ impl<'a> Url<'a> {
         if !scheme.eq_ignore_ascii_case("ws") {
             return Err(format!("{scheme:?} is not supported, only \"ws\" is"));
         }
-        if !rest
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
-        {
+        if !rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
             return Err("only printable ASCII without blanks and # can be asked for".to_owned());
         }
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -50,19 +48,14 @@ impl<'a> Url<'a> {
         if host.is_empty() || host.contains('@') {
             return Err("no plain host in it".to_owned());
         }
-        Ok(Self {
-            authority,
-            host,
-            port,
-            target: format!("{slash}{target}"),
-        })
+        Ok(Self { authority, host, port, target: format!("{slash}{target}") })
     }
 
     /// All addresses of the host, or `TimedOut` without `patience` for more. Asking for a name
     /// cannot be interrupted, hence the thread, which ends with the process at the latest.
     pub fn addresses(&self, patience: Duration) -> io::Result<Vec<SocketAddr>> {
         if let Ok(ip) = self.host.parse::<IpAddr>() {
-            return Ok(vec![value::reachable((ip, self.port).into())]);
+            return Ok(vec![reachable((ip, self.port).into())]);
         }
         let (answer, answered) = mpsc::channel();
         let question = (self.host.to_owned(), self.port);
@@ -83,16 +76,10 @@ mod tests {
     #[test]
     fn urls() {
         let cases = [
-            (
-                "ws://localhost:8080/",
-                Some(("localhost:8080", "localhost", 8080, "/")),
-            ),
+            ("ws://localhost:8080/", Some(("localhost:8080", "localhost", 8080, "/"))),
             ("WS://a", Some(("a", "a", 80, "/"))),
             ("ws://a?b=c", Some(("a", "a", 80, "/?b=c"))),
-            (
-                "ws://[::1]:90/x/y?z",
-                Some(("[::1]:90", "::1", 90, "/x/y?z")),
-            ),
+            ("ws://[::1]:90/x/y?z", Some(("[::1]:90", "::1", 90, "/x/y?z"))),
             ("ws://[::1]", Some(("[::1]", "::1", 80, "/"))),
             ("wss://a/", None),
             ("http://a/", None),
@@ -114,9 +101,8 @@ mod tests {
         ];
         for (url, expected) in cases {
             let parsed = Url::parse(url).ok();
-            let parts = parsed
-                .as_ref()
-                .map(|url| (url.authority, url.host, url.port, &*url.target));
+            let parts =
+                parsed.as_ref().map(|url| (url.authority, url.host, url.port, &*url.target));
             assert_eq!(parts, expected, "{url:?}");
         }
         let error = Url::parse("wss://a/").expect_err("no TLS yet");

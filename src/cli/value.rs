@@ -2,49 +2,11 @@
 //!
 //! Errors quote the value (escaped, so that they stay one line) and say what is wrong with it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::limits::TIMEOUT_MAX;
-
-/// Where to listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListenAddress {
-    /// This port on all addresses: `[::]` for both families, or `0.0.0.0` without IPv6.
-    Everywhere(u16),
-    /// Exactly this address.
-    Exactly(SocketAddr),
-}
-
-impl ListenAddress {
-    /// The port; 0 lets the system choose.
-    pub fn port(self) -> u16 {
-        match self {
-            Self::Everywhere(port) => port,
-            Self::Exactly(address) => address.port(),
-        }
-    }
-
-    /// An address at which a client on the same host reaches this listener.
-    pub fn loopback(self) -> SocketAddr {
-        match self {
-            // IPv4, because it is there with and without the fallback.
-            Self::Everywhere(port) => (Ipv4Addr::LOCALHOST, port).into(),
-            Self::Exactly(address) => reachable(address),
-        }
-    }
-}
-
-/// `address` itself, or loopback of the same family where it is unspecified.
-pub fn reachable(address: SocketAddr) -> SocketAddr {
-    let host = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(host, address.port())
-}
+use crate::net::listen::ListenAddress;
 
 /// `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`.
 pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
@@ -73,28 +35,19 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         "m" | "mib" => 1 << 20,
         "g" | "gib" => 1 << 30,
         _ => {
-            return Err(format!(
-                "{text:?} is not a size such as 65536, 64KiB, 16m or 1GiB"
-            ));
+            return Err(format!("{text:?} is not a size such as 65536, 64KiB, 16m or 1GiB"));
         }
     };
     let Some(number) = digits::<u64>(number) else {
-        return Err(format!(
-            "{text:?} is not a size such as 65536, 64KiB, 16m or 1GiB"
-        ));
+        return Err(format!("{text:?} is not a size such as 65536, 64KiB, 16m or 1GiB"));
     };
-    number
-        .checked_mul(unit_bytes)
-        .ok_or_else(|| format!("{text:?} is more than 64 bits hold"))
+    number.checked_mul(unit_bytes).ok_or_else(|| format!("{text:?} is more than 64 bits hold"))
 }
 
 /// A size as [`bytes`] reads it, in the largest unit that leaves it whole.
 pub fn show_bytes(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units
-        .iter()
-        .find(|(unit_bytes, _)| bytes != 0 && bytes % unit_bytes == 0)
-    {
+    match units.iter().find(|(unit_bytes, _)| bytes != 0 && bytes % unit_bytes == 0) {
         Some((unit_bytes, unit)) => format!("{}{unit}", bytes / unit_bytes),
         None => bytes.to_string(),
     }
@@ -109,22 +62,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "m" => 60 * 1000,
         "h" => 60 * 60 * 1000,
         _ => {
-            return Err(format!(
-                "{text:?} is not a time such as 10, 10s, 500ms or 2m"
-            ));
+            return Err(format!("{text:?} is not a time such as 10, 10s, 500ms or 2m"));
         }
     };
     let Some(number) = digits::<u64>(number) else {
-        return Err(format!(
-            "{text:?} is not a time such as 10, 10s, 500ms or 2m"
-        ));
+        return Err(format!("{text:?} is not a time such as 10, 10s, 500ms or 2m"));
     };
     let duration = Duration::from_millis(number.saturating_mul(unit_millis));
     if duration > TIMEOUT_MAX {
-        return Err(format!(
-            "{text:?} is longer than {}, the most",
-            show_duration(TIMEOUT_MAX)
-        ));
+        return Err(format!("{text:?} is longer than {}, the most", show_duration(TIMEOUT_MAX)));
     }
     Ok(duration)
 }
@@ -141,10 +87,7 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
 pub fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [(60 * 60 * 1000, "h"), (60 * 1000, "m"), (1000, "s")];
-    match units
-        .iter()
-        .find(|(unit_millis, _)| millis % unit_millis == 0 && millis != 0)
-    {
+    match units.iter().find(|(unit_millis, _)| millis % unit_millis == 0 && millis != 0) {
         Some((unit_millis, unit)) => format!("{}{unit}", millis / unit_millis),
         None => format!("{millis}ms"),
     }
@@ -154,9 +97,7 @@ pub fn show_duration(duration: Duration) -> String {
 pub fn subprotocol(text: &str) -> Result<String, String> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if text.is_empty() || !text.bytes().all(token) {
-        return Err(format!(
-            "{text:?} is not a subprotocol, which is one token, nor *"
-        ));
+        return Err(format!("{text:?} is not a subprotocol, which is one token, nor *"));
     }
     Ok(text.to_owned())
 }
@@ -164,21 +105,14 @@ pub fn subprotocol(text: &str) -> Result<String, String> {
 /// An origin as browsers send it (RFC 6454 §7.1). A slash at the end is the usual mistake and
 /// would never match.
 pub fn origin(text: &str) -> Result<String, String> {
-    let rest = text
-        .split_once("://")
-        .filter(|(scheme, _)| !scheme.is_empty());
+    let rest = text.split_once("://").filter(|(scheme, _)| !scheme.is_empty());
     let authority = |rest: &str| {
-        !rest.is_empty()
-            && rest
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && byte != b'/')
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
     };
     if text == "null" || rest.is_some_and(|(_, rest)| authority(rest)) {
         return Ok(text.to_owned());
     }
-    Err(format!(
-        "{text:?} is not SCHEME://HOST[:PORT] without a path, nor null"
-    ))
+    Err(format!("{text:?} is not SCHEME://HOST[:PORT] without a path, nor null"))
 }
 
 /// Digits alone: `parse` would take a plus sign too.
@@ -188,9 +122,7 @@ pub fn digits<N: FromStr>(text: &str) -> Option<N> {
 }
 
 fn split_unit(text: &str) -> (&str, &str) {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     text.split_at(end)
 }
 
@@ -246,12 +178,7 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(bytes(text).ok(), expected, "{text:?}");
         }
-        for (size, text) in [
-            (0, "0"),
-            (1000, "1000"),
-            (1536, "1536"),
-            (64 << 20, "64MiB"),
-        ] {
+        for (size, text) in [(0, "0"), (1000, "1000"), (1536, "1536"), (64 << 20, "64MiB")] {
             assert_eq!(show_bytes(size), text);
         }
     }
@@ -277,19 +204,10 @@ mod tests {
             ("1d", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(
-                duration(text).ok(),
-                expected.map(Duration::from_millis),
-                "{text:?}"
-            );
+            assert_eq!(duration(text).ok(), expected.map(Duration::from_millis), "{text:?}");
         }
         assert!(positive_duration("0ms").is_err());
-        for (millis, text) in [
-            (0, "0ms"),
-            (1500, "1500ms"),
-            (90_000, "90s"),
-            (120_000, "2m"),
-        ] {
+        for (millis, text) in [(0, "0ms"), (1500, "1500ms"), (90_000, "90s"), (120_000, "2m")] {
             assert_eq!(show_duration(Duration::from_millis(millis)), text);
         }
     }
@@ -302,23 +220,10 @@ mod tests {
         for text in ["", "a b", "a,b", "é", "a/b", "a\n"] {
             assert!(subprotocol(text).is_err(), "{text:?}");
         }
-        for text in [
-            "https://example.org",
-            "http://localhost:3000",
-            "http://[::1]:1",
-            "null",
-        ] {
+        for text in ["https://example.org", "http://localhost:3000", "http://[::1]:1", "null"] {
             assert_eq!(origin(text).as_deref(), Ok(text));
         }
-        for text in [
-            "",
-            "example.org",
-            "https://",
-            "://a",
-            "https://a/",
-            "https://a b",
-            "*",
-        ] {
+        for text in ["", "example.org", "https://", "://a", "https://a/", "https://a b", "*"] {
             assert!(origin(text).is_err(), "{text:?}");
         }
     }

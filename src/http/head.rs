@@ -131,14 +131,8 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
 /// The bytes without SP and HTAB at both ends.
 fn trim(bytes: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = bytes
-        .iter()
-        .position(|byte| !blank(byte))
-        .unwrap_or(bytes.len());
-    let end = bytes
-        .iter()
-        .rposition(|byte| !blank(byte))
-        .map_or(start, |last| last + 1);
+    let start = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
     &bytes[start..end]
 }
 
@@ -161,18 +155,9 @@ mod tests {
 
     #[test]
     fn the_request_line_is_taken_apart() {
-        let parts = |bytes| {
-            (
-                head(bytes).method(),
-                head(bytes).target(),
-                head(bytes).version(),
-            )
-        };
+        let parts = |bytes| (head(bytes).method(), head(bytes).target(), head(bytes).version());
         assert_eq!(parts(REQUEST), ("GET", "/chat?a=b", Version::Http11));
-        assert_eq!(
-            parts(b"get * HTTP/1.0\r\n\r\n"),
-            ("get", "*", Version::Http10)
-        );
+        assert_eq!(parts(b"get * HTTP/1.0\r\n\r\n"), ("get", "*", Version::Http10));
         assert_eq!(head(REQUEST).length(), REQUEST.len() - 2);
     }
 

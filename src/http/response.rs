@@ -42,26 +42,13 @@ pub fn write_opening(out: &mut Vec<u8>, opening: &Opening<'_>, extensions: Optio
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
     );
-    push(
-        out,
-        &[
-            b"Sec-WebSocket-Accept: ",
-            opening.accept.as_bytes(),
-            b"\r\n",
-        ],
-    );
+    push(out, &[b"Sec-WebSocket-Accept: ", opening.accept.as_bytes(), b"\r\n"]);
     if let Some(name) = opening.subprotocol {
-        push(
-            out,
-            &[b"Sec-WebSocket-Protocol: ", name.as_bytes(), b"\r\n"],
-        );
+        push(out, &[b"Sec-WebSocket-Protocol: ", name.as_bytes(), b"\r\n"]);
     }
     if let Some(agreed) = extensions {
         debug_assert!(!agreed.is_empty(), "an empty extension list is no list");
-        push(
-            out,
-            &[b"Sec-WebSocket-Extensions: ", agreed.as_bytes(), b"\r\n"],
-        );
+        push(out, &[b"Sec-WebSocket-Extensions: ", agreed.as_bytes(), b"\r\n"]);
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -74,19 +61,8 @@ pub fn write_answer(out: &mut Vec<u8>, status: Status, media: Media, body: &[u8]
         Status::UpgradeRequired => "Connection: Upgrade, close\r\n",
         _ => "Connection: close\r\n",
     };
-    push(
-        out,
-        &[
-            b"HTTP/1.1 ",
-            status.line().as_bytes(),
-            b"\r\n",
-            connection.as_bytes(),
-        ],
-    );
-    push(
-        out,
-        &[status_lines(status).as_bytes(), media.lines().as_bytes()],
-    );
+    push(out, &[b"HTTP/1.1 ", status.line().as_bytes(), b"\r\n", connection.as_bytes()]);
+    push(out, &[status_lines(status).as_bytes(), media.lines().as_bytes()]);
     let length = body.len().to_string();
     push(out, &[b"Content-Length: ", length.as_bytes(), b"\r\n"]);
     out.extend_from_slice(b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n");
@@ -98,13 +74,7 @@ pub fn write_answer(out: &mut Vec<u8>, status: Status, media: Media, body: &[u8]
 /// Appends a refusal to `out`: its status, and its reason as one line of text.
 pub fn write_refusal(out: &mut Vec<u8>, refusal: Refusal, head_only: bool) {
     let body = [refusal.reason(), "\n"].concat();
-    write_answer(
-        out,
-        refusal.status(),
-        Media::Text,
-        body.as_bytes(),
-        head_only,
-    );
+    write_answer(out, refusal.status(), Media::Text, body.as_bytes(), head_only);
 }
 
 /// Appends the answer to `OPTIONS *` to `out`: RFC 9110 §9.3.7 wants a Content-Length of 0 if there

@@ -63,11 +63,7 @@ fn decide<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Result<Route<'a
     if upgrade::requested(head) {
         let mount = mount.ok_or(Refusal::NotFound)?;
         let opening = upgrade::check(head, rules)?;
-        return if draining {
-            Err(Refusal::Draining)
-        } else {
-            Ok(Route::Upgrade(mount, opening))
-        };
+        return if draining { Err(Refusal::Draining) } else { Ok(Route::Upgrade(mount, opening)) };
     }
     match answer_at(target.path) {
         Some(Answer::Health) if draining => Err(Refusal::Draining),
@@ -129,17 +125,11 @@ fn check_body(head: &Head<'_>) -> Result<(), Refusal> {
     if head.field("transfer-encoding").next().is_some() {
         // §6.1: a server may reject both together; and with HTTP/1.0 "as if the framing is faulty".
         let faulty = length.is_some() || head.version() == Version::Http10;
-        return Err(if faulty {
-            Refusal::Framing
-        } else {
-            judge_codings(head)
-        });
+        return Err(if faulty { Refusal::Framing } else { judge_codings(head) });
     }
     let Some(length) = length else { return Ok(()) };
     let digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(length)
-        .ok()
-        .and_then(|text| text.parse::<u64>().ok());
+    let number = std::str::from_utf8(length).ok().and_then(|text| text.parse::<u64>().ok());
     match number.filter(|_| digits && lengths.next().is_none()) {
         Some(0) => Ok(()),
         Some(_) => Err(Refusal::Body),
@@ -169,9 +159,5 @@ fn judge_codings(head: &Head<'_>) -> Refusal {
 /// No body is ever waited for, so the final status answers `100-continue` (RFC 9110 §10.1.1).
 fn check_expectation(head: &Head<'_>) -> Result<(), Refusal> {
     let known = |member: &[u8]| member.eq_ignore_ascii_case(b"100-continue");
-    if head.list("expect").all(known) {
-        Ok(())
-    } else {
-        Err(Refusal::Expectation)
-    }
+    if head.list("expect").all(known) { Ok(()) } else { Err(Refusal::Expectation) }
 }

@@ -30,10 +30,7 @@ pub struct Scan {
 
 /// What [`Scan::advance`] found.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box would be an allocation per handshake"
-)]
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation per handshake")]
 pub enum Progress<'a> {
     /// The bytes are the beginning of a valid head.
     Partial,
@@ -238,17 +235,8 @@ pub(super) mod tests {
         for split in (0..=bytes.len()).step_by(stride) {
             let mut scan = Scan::default();
             let first = outcome(&mut scan, &bytes[..split]);
-            let expected = if told.is_some_and(|end| split >= end) {
-                whole
-            } else {
-                Ok(None)
-            };
-            assert_eq!(
-                first,
-                expected,
-                "{split} bytes of {:?}",
-                bytes.escape_ascii().to_string()
-            );
+            let expected = if told.is_some_and(|end| split >= end) { whole } else { Ok(None) };
+            assert_eq!(first, expected, "{split} bytes of {:?}", bytes.escape_ascii().to_string());
             if first == Ok(None) {
                 // What has been read is never read again.
                 assert_eq!(usize::from(scan.at), split);
@@ -282,26 +270,12 @@ pub(super) mod tests {
     #[track_caller]
     fn check_faults(cases: &[(&[u8], HeadFault)]) {
         for (bytes, fault) in cases {
-            assert_eq!(
-                read(bytes).map(|_| ()),
-                Err(*fault),
-                "{}",
-                bytes.escape_ascii()
-            );
+            assert_eq!(read(bytes).map(|_| ()), Err(*fault), "{}", bytes.escape_ascii());
             let before = &bytes[..bytes.len() - 1];
-            assert!(
-                matches!(read(before), Ok(None)),
-                "early: {}",
-                bytes.escape_ascii()
-            );
+            assert!(matches!(read(before), Ok(None)), "early: {}", bytes.escape_ascii());
             // What follows does not matter.
             let after = [bytes, b"\r\n\r\nGET / HTTP/1.1\r\n\r\n".as_slice()].concat();
-            assert_eq!(
-                read(&after).map(|_| ()),
-                Err(*fault),
-                "{}",
-                after.escape_ascii()
-            );
+            assert_eq!(read(&after).map(|_| ()), Err(*fault), "{}", after.escape_ascii());
         }
     }
 
@@ -315,10 +289,7 @@ pub(super) mod tests {
             (b"GET / HTTP/1.0\r\n\r\n", Ok(Some(18))),
             (b"GET / HTTP/1.1\r\n\r\n\x81\x80rest", Ok(Some(18))),
             (b"GET / HTTP/1.1\r\na:\r\n\r\n\r\n", Ok(Some(22))),
-            (
-                b"GET / HTTP/1.1\r\na: b:c\t\xff \r\n!#$%&'*+-.^_`|~09AZaz:\r\n\r\n",
-                Ok(Some(53)),
-            ),
+            (b"GET / HTTP/1.1\r\na: b:c\t\xff \r\n!#$%&'*+-.^_`|~09AZaz:\r\n\r\n", Ok(Some(53))),
         ]);
     }
 
@@ -443,10 +414,7 @@ pub(super) mod tests {
     fn h13_http2_preface() {
         // RFC 9113 §3.4.
         let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-        assert_eq!(
-            read(preface).map(|_| ()),
-            Err(HeadFault::VersionUnsupported)
-        );
+        assert_eq!(read(preface).map(|_| ()), Err(HeadFault::VersionUnsupported));
     }
 
     #[test]
@@ -481,10 +449,7 @@ pub(super) mod tests {
     fn h30_long_target() {
         for length in [9 << 10, 1 << 20] {
             let bytes = [b"GET /".as_slice(), &vec![b'x'; length]].concat();
-            assert_eq!(
-                Scan::default().advance(&bytes).map(|_| ()),
-                Err(HeadFault::TargetTooLong)
-            );
+            assert_eq!(Scan::default().advance(&bytes).map(|_| ()), Err(HeadFault::TargetTooLong));
         }
         let target = [b"GET ".as_slice(), &[b'x'; HEAD_BYTES_MAX - 4]].concat();
         check_faults(&[(&target, HeadFault::TargetTooLong)]);

@@ -17,11 +17,7 @@ pub(super) struct Target<'a> {
 
 /// Parses an origin-form or absolute-form target; `None` if it is neither.
 pub(super) fn parse(target: &str) -> Option<Target<'_>> {
-    let local = if target.starts_with('/') {
-        target
-    } else {
-        strip_origin(target)?
-    };
+    let local = if target.starts_with('/') { target } else { strip_origin(target)? };
     let (path, query) = local.split_once('?').unwrap_or((local, ""));
     // RFC 9110 §4.2.3: "an empty path component is equivalent to an absolute path of "/""
     let path = if path.is_empty() { "/" } else { path };
@@ -43,10 +39,7 @@ pub(super) fn is_host(value: &[u8]) -> bool {
         },
         None => {
             let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-            (
-                !name.is_empty() && escapes_valid(name, is_unreserved_or_sub_delim),
-                port,
-            )
+            (!name.is_empty() && escapes_valid(name, is_unreserved_or_sub_delim), port)
         }
     };
     let port_valid = match port.strip_prefix(':') {
@@ -61,10 +54,7 @@ pub(super) fn is_host(value: &[u8]) -> bool {
 /// §4.2.4).
 fn strip_origin(target: &str) -> Option<&str> {
     let (scheme, rest) = target.split_once("://")?;
-    if !["http", "https", "ws", "wss"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
-    {
+    if !["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return None;
     }
     let (authority, local) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -73,9 +63,7 @@ fn strip_origin(target: &str) -> Option<&str> {
 
 /// `absolute-path` (RFC 3986 §3.3), without `%00`.
 fn is_path(path: &str) -> bool {
-    escapes_valid(path, |byte| {
-        is_unreserved_or_sub_delim(byte) || b":@/".contains(&byte)
-    })
+    escapes_valid(path, |byte| is_unreserved_or_sub_delim(byte) || b":@/".contains(&byte))
 }
 
 /// `query` (RFC 3986 §3.4), without `%00`.
@@ -181,15 +169,9 @@ mod tests {
             ("/a/b?c=d&e", Some(("/a/b", "c=d&e"))),
             ("/?", Some(("/", ""))),
             ("/a?b?c/d", Some(("/a", "b?c/d"))),
-            (
-                "/a;b=c:@!$&'()*+,=-._~",
-                Some(("/a;b=c:@!$&'()*+,=-._~", "")),
-            ),
+            ("/a;b=c:@!$&'()*+,=-._~", Some(("/a;b=c:@!$&'()*+,=-._~", ""))),
             // What browsers send.
-            (
-                "/?reply={message}|[a]^`\\",
-                Some(("/", "reply={message}|[a]^`\\")),
-            ),
+            ("/?reply={message}|[a]^`\\", Some(("/", "reply={message}|[a]^`\\"))),
             // RFC 9112 §3.2.2
             ("http://h", Some(("/", ""))),
             ("http://h/", Some(("/", ""))),

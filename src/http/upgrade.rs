@@ -49,10 +49,7 @@ pub(super) fn requested(head: &Head<'_>) -> bool {
 pub(super) fn check<'a>(head: &Head<'a>, rules: &Rules) -> Result<Opening<'a>, Refusal> {
     // §11.3.1: "The |Sec-WebSocket-Key| header field MUST NOT appear more than once in an HTTP
     // request."
-    let key = only(head, "sec-websocket-key")
-        .ok()
-        .flatten()
-        .ok_or(Refusal::Key)?;
+    let key = only(head, "sec-websocket-key").ok().flatten().ok_or(Refusal::Key)?;
     let accept = AcceptKey::derive(key).ok_or(Refusal::Key)?;
     let version = only(head, "sec-websocket-version").map_err(|_| Refusal::VersionRepeated)?;
     if version != Some(b"13") {
@@ -62,10 +59,7 @@ pub(super) fn check<'a>(head: &Head<'a>, rules: &Rules) -> Result<Opening<'a>, R
         return Err(Refusal::Origin);
     }
     let subprotocol = choose_subprotocol(head, &rules.subprotocols)?;
-    Ok(Opening {
-        accept,
-        subprotocol,
-    })
+    Ok(Opening { accept, subprotocol })
 }
 
 /// The values of all `Sec-WebSocket-Extensions` fields, raw and in order (§9.1).
@@ -94,9 +88,7 @@ impl AcceptKey {
         hash.update(key);
         hash.update(GUID);
         let mut accept = [0; 28];
-        let length = STANDARD
-            .encode_slice(hash.digest().bytes(), &mut accept)
-            .ok()?;
+        let length = STANDARD.encode_slice(hash.digest().bytes(), &mut accept).ok()?;
         debug_assert_eq!(length, accept.len(), "base64 of 20 bytes");
         Some(Self(accept))
     }
@@ -115,11 +107,7 @@ struct Repeated;
 fn only<'a>(head: &Head<'a>, name: &str) -> Result<Option<&'a [u8]>, Repeated> {
     let mut values = head.field(name);
     let first = values.next();
-    if values.next().is_some() {
-        Err(Repeated)
-    } else {
-        Ok(first)
-    }
+    if values.next().is_some() { Err(Repeated) } else { Ok(first) }
 }
 
 /// §10.2: servers that are not meant for any web page "SHOULD verify the |Origin| field is an
@@ -218,10 +206,7 @@ mod tests {
     fn h22_two_keys_two_versions() {
         let rules = Rules::default();
         assert_eq!(judge(&format!("{KEY}{VERSION}"), &rules), Ok(None));
-        assert_eq!(
-            judge(&format!("{KEY}{KEY}{VERSION}"), &rules),
-            Err(Refusal::Key)
-        );
+        assert_eq!(judge(&format!("{KEY}{KEY}{VERSION}"), &rules), Err(Refusal::Key));
         let versions = format!("{KEY}{VERSION}{VERSION}");
         assert_eq!(judge(&versions, &rules), Err(Refusal::VersionRepeated));
         assert_eq!(Refusal::VersionRepeated.status().code(), "400");
@@ -229,15 +214,9 @@ mod tests {
 
     #[test]
     fn h23_versions_other_than_13() {
-        for version in [
-            "0", "8", "14", "13,8", "8, 13", "013", "+13", "13.0", "0x0d", "",
-        ] {
+        for version in ["0", "8", "14", "13,8", "8, 13", "013", "+13", "13.0", "0x0d", ""] {
             let lines = format!("{KEY}Sec-WebSocket-Version: {version}\r\n");
-            assert_eq!(
-                judge(&lines, &Rules::default()),
-                Err(Refusal::Version),
-                "{version}"
-            );
+            assert_eq!(judge(&lines, &Rules::default()), Err(Refusal::Version), "{version}");
         }
         assert_eq!(judge(KEY, &Rules::default()), Err(Refusal::Version));
         assert_eq!(Refusal::Version.status().code(), "426");
@@ -261,11 +240,7 @@ mod tests {
             // §4.1 item 10: in the client's order of preference.
             ("Sec-WebSocket-Protocol: a, b\r\n", &two, chosen("a")),
             ("Sec-WebSocket-Protocol: x,b ,a\r\n", &two, chosen("b")),
-            (
-                "Sec-WebSocket-Protocol: x\r\nsec-websocket-protocol: a\r\n",
-                &two,
-                chosen("a"),
-            ),
+            ("Sec-WebSocket-Protocol: x\r\nsec-websocket-protocol: a\r\n", &two, chosen("a")),
             ("Sec-WebSocket-Protocol: x, a\r\n", &any, chosen("x")),
             // H25: none that is known. Names are compared exactly.
             ("Sec-WebSocket-Protocol: x, y\r\n", &two, Ok(None)),
@@ -279,11 +254,7 @@ mod tests {
             ("Sec-WebSocket-Protocol: a\u{e9}\r\n", &two, refused.clone()),
             ("Sec-WebSocket-Protocol: a, x;y\r\n", &two, refused.clone()),
             ("Sec-WebSocket-Protocol: a, a\r\n", &two, refused.clone()),
-            (
-                "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n",
-                &two,
-                refused.clone(),
-            ),
+            ("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n", &two, refused.clone()),
             ("Sec-WebSocket-Protocol:\r\n", &two, refused.clone()),
             ("Sec-WebSocket-Protocol: , ,\r\n", &two, refused.clone()),
             ("Sec-WebSocket-Protocol: a;b\r\n", &none, refused.clone()),
@@ -293,15 +264,8 @@ mod tests {
             (&many(SUBPROTOCOLS_MAX + 1), &any, refused.clone()),
         ];
         for (lines, subprotocols, expected) in cases {
-            let rules = Rules {
-                subprotocols: subprotocols.clone(),
-                origins: vec![],
-            };
-            assert_eq!(
-                judge(&format!("{KEY}{VERSION}{lines}"), &rules),
-                expected,
-                "{lines}"
-            );
+            let rules = Rules { subprotocols: subprotocols.clone(), origins: vec![] };
+            assert_eq!(judge(&format!("{KEY}{VERSION}{lines}"), &rules), expected, "{lines}");
         }
     }
 
@@ -318,49 +282,26 @@ mod tests {
             ("Origin: http://good.example\r\n", false),
             ("Origin: https://GOOD.example\r\n", false),
             ("Origin: https://good.exampl\r\n", false),
-            (
-                "Origin: https://good.example https://evil.example\r\n",
-                false,
-            ),
+            ("Origin: https://good.example https://evil.example\r\n", false),
             ("Origin: null\r\n", false),
             ("Origin:\r\n", false),
-            (
-                "Origin: https://good.example\r\nOrigin: https://good.example\r\n",
-                false,
-            ),
-            (
-                "Origin: https://good.example\r\nOrigin: https://evil.example\r\n",
-                false,
-            ),
+            ("Origin: https://good.example\r\nOrigin: https://good.example\r\n", false),
+            ("Origin: https://good.example\r\nOrigin: https://evil.example\r\n", false),
         ];
         let origins = strings(&["https://good.example", "https://good.example:8443"]);
-        let rules = Rules {
-            subprotocols: vec![],
-            origins,
-        };
+        let rules = Rules { subprotocols: vec![], origins };
         for (lines, allowed) in cases {
-            let expected = if allowed {
-                Ok(None)
-            } else {
-                Err(Refusal::Origin)
-            };
+            let expected = if allowed { Ok(None) } else { Err(Refusal::Origin) };
             let lines = format!("{KEY}{VERSION}{lines}");
             assert_eq!(judge(&lines, &rules), expected, "{lines}");
-            assert_eq!(
-                judge(&lines, &Rules::default()),
-                Ok(None),
-                "no list: {lines}"
-            );
+            assert_eq!(judge(&lines, &Rules::default()), Ok(None), "no list: {lines}");
         }
         assert_eq!(Refusal::Origin.status().code(), "403");
     }
 
     #[test]
     fn the_first_item_that_fails_is_told() {
-        let rules = Rules {
-            subprotocols: vec![],
-            origins: strings(&["o"]),
-        };
+        let rules = Rules { subprotocols: vec![], origins: strings(&["o"]) };
         let (origin, protocol) = ("Origin: x\r\n", "Sec-WebSocket-Protocol: ;\r\n");
         let cases = [
             (format!("{origin}{protocol}"), Refusal::Key),
@@ -378,9 +319,6 @@ mod tests {
         let request = b"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: a;;=x \r\n\
             sec-websocket-extensions:\"b\r\n\r\n";
         let head = read(request).unwrap().unwrap();
-        assert_eq!(
-            extensions(&head).collect::<Vec<_>>(),
-            [b"a;;=x".as_slice(), b"\"b"]
-        );
+        assert_eq!(extensions(&head).collect::<Vec<_>>(), [b"a;;=x".as_slice(), b"\"b"]);
     }
 }

@@ -123,7 +123,12 @@ impl Decoder {
     /// Validates the unmasked bytes of a text piece. `beyond_ascii` is what unmasking saw: while
     /// all is ASCII and no character is cut, there is nothing to look at again.
     #[inline]
-    pub fn check_text(&mut self, plain: &[u8], beyond_ascii: bool, ends_message: bool) -> Result<(), Fault> {
+    pub fn check_text(
+        &mut self,
+        plain: &[u8],
+        beyond_ascii: bool,
+        ends_message: bool,
+    ) -> Result<(), Fault> {
         if (beyond_ascii || !self.utf8.at_boundary()) && self.utf8.feed(plain).is_err() {
             return Err(Fault::Utf8);
         }

@@ -1,0 +1,155 @@
+//! Accepting: a budget per turn, a limit on connections, and what to do without descriptors.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use log::{error, warn};
+use rustix::io::Errno;
+
+use super::Server;
+use crate::conn::{Connection, Diary};
+use crate::ending::Ending;
+use crate::limits::{SHED_CONNECTIONS_MAX, TICK, TURN_ACCEPTS_MAX};
+use crate::net::{Net, Stream};
+
+/// A log line about trouble with accept at most this often.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Which listeners have something to accept, and whether accepting makes sense now.
+#[derive(Debug)]
+pub(super) struct Gate {
+    acceptable: Vec<bool>,
+    paused_until: Option<Duration>,
+    complained: Option<Duration>,
+}
+
+impl Gate {
+    pub(super) fn new(listeners: usize) -> Self {
+        // Connections that came before the registration raise no edge afterwards.
+        Self { acceptable: vec![true; listeners], paused_until: None, complained: None }
+    }
+
+    /// True when the loop should not sleep, because there is something to accept.
+    pub(super) fn is_open(&self) -> bool {
+        self.paused_until.is_none() && self.acceptable.contains(&true)
+    }
+
+    /// How long accepting rests.
+    pub(super) fn pause(&self, now: Duration) -> Option<Duration> {
+        self.paused_until.map(|until| until.saturating_sub(now))
+    }
+
+    pub(super) fn mark(&mut self, listener: usize) {
+        if let Some(acceptable) = self.acceptable.get_mut(listener) {
+            *acceptable = true;
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.acceptable.clear();
+        self.paused_until = None;
+    }
+
+    fn complain(&mut self, now: Duration, complaint: impl FnOnce()) {
+        if self.complained.is_none_or(|at| now >= at + COMPLAINT_INTERVAL) {
+            self.complained = Some(now);
+            complaint();
+        }
+    }
+}
+
+impl<N: Net> Server<N> {
+    /// Accepts from all listeners that have something, as far as the turn's budget goes.
+    pub(super) fn accept(&mut self) {
+        if self.gate.paused_until.is_some_and(|until| self.cx.now < until) {
+            return;
+        }
+        self.gate.paused_until = None;
+        let mut budget = TURN_ACCEPTS_MAX;
+        for listener in 0..self.gate.acceptable.len() {
+            while self.gate.acceptable[listener] && budget > 0 {
+                budget -= 1;
+                self.accept_one(listener);
+                if self.gate.paused_until.is_some() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn accept_one(&mut self, listener: usize) {
+        match self.net.accept(listener) {
+            Ok((stream, peer)) => self.admit(stream, peer),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.gate.acceptable[listener] = false;
+            }
+            // Linux reports errors that are pending on the new socket: a peer that has gone
+            // already is not our failure, and the next in the queue may be well.
+            Err(error) if is_of_the_peer(&error) => {}
+            Err(error) if is_out_of_descriptors(&error) => self.shed(listener),
+            Err(error) => {
+                self.cx.metrics.accept_errors += 1;
+                self.gate.complain(self.cx.now, || error!("accept: {error}"));
+                self.rest();
+            }
+        }
+    }
+
+    fn admit(&mut self, mut stream: N::Stream, peer: SocketAddr) {
+        self.cx.metrics.connections_accepted += 1;
+        let open = self.registry.len();
+        let limit = self.cx.config.max_connections;
+        let connection = if open < limit {
+            Connection::new(self.cx.logging.then(|| Diary::open(peer, self.cx.now)))
+        } else {
+            self.cx.metrics.shed += 1;
+            self.gate.complain(self.cx.now, || warn!("{open} connections, turning others away"));
+            if open >= limit + SHED_CONNECTIONS_MAX {
+                let _ = stream.write(&self.cx.busy);
+                self.cx.metrics.endings[Ending::Shed as usize] += 1;
+                return;
+            }
+            Connection::turned_away(&mut self.cx)
+        };
+        let id = self.registry.insert(stream, connection);
+        let Some(entry) = self.registry.get(id) else { return };
+        if let Err(error) = self.net.register(&mut entry.stream, id.token()) {
+            self.cx.metrics.accept_errors += 1;
+            self.gate.complain(self.cx.now, || error!("register: {error}"));
+            entry.connection.failed();
+        }
+        self.deadlines.insert(id.index(), entry.connection.watch());
+        self.enqueue(id);
+    }
+
+    /// No descriptor is free: the peer is told, on the spare one, rather than left waiting.
+    fn shed(&mut self, listener: usize) {
+        self.cx.metrics.accept_errors += 1;
+        self.gate.complain(self.cx.now, || error!("out of descriptors, turning others away"));
+        match self.net.shed(listener, &self.cx.busy) {
+            Ok(()) => self.cx.metrics.shed += 1,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.gate.acceptable[listener] = false;
+            }
+            Err(_) => self.rest(),
+        }
+    }
+
+    /// Accepting would fail again at once: leaves it for a tick rather than spin.
+    fn rest(&mut self) {
+        self.gate.paused_until = Some(self.cx.now + TICK);
+    }
+}
+
+fn is_of_the_peer(error: &io::Error) -> bool {
+    let gone = [Errno::PROTO, Errno::PERM, Errno::NETDOWN, Errno::NETUNREACH, Errno::HOSTUNREACH];
+    error.kind() == io::ErrorKind::Interrupted
+        || error.kind() == io::ErrorKind::ConnectionAborted
+        || gone.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let full = [Errno::MFILE, Errno::NFILE];
+    full.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}

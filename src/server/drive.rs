@@ -1,0 +1,139 @@
+//! One connection's share of a turn.
+
+use std::io;
+
+use super::Server;
+use super::registry::Entry;
+use crate::conn::area::{Area, READ_AT};
+use crate::conn::{Context, Next, Reply};
+use crate::id::ConnId;
+use crate::limits::TURN_BYTES_MAX;
+use crate::net::{Net, Stream};
+
+impl<N: Net> Server<N> {
+    /// Does what the connection asks for until it has to wait or has had its share.
+    pub(super) fn drive(&mut self, id: ConnId) {
+        let Some(entry) = self.registry.get(id) else { return };
+        entry.queued = false;
+        let mut share = TURN_BYTES_MAX;
+        let mut moved = 0;
+        loop {
+            match entry.connection.next() {
+                Next::Write if entry.writable => moved += entry.flush(&mut self.cx),
+                Next::Shut => entry.shut(),
+                Next::Read if entry.readable && share > 0 => {
+                    let Some(grant) = self.cx.store.read_grant() else {
+                        self.cx.metrics.budget_waits += 1;
+                        entry.queued = true;
+                        self.starved.push_back(id);
+                        break;
+                    };
+                    let count = entry.read(&mut self.area, grant, &mut self.cx);
+                    moved += count;
+                    share = share.saturating_sub(count);
+                }
+                Next::Read if entry.readable => {
+                    self.cx.metrics.yields += 1;
+                    entry.queued = true;
+                    self.ready.push_back(id);
+                    break;
+                }
+                Next::Read | Next::Write => break,
+                Next::Reap(ending) => {
+                    self.ended.push((id, ending));
+                    break;
+                }
+            }
+        }
+        self.deadlines.note(id.index(), entry.connection.watch(), moved > 0);
+    }
+}
+
+impl<S: Stream> Entry<S> {
+    /// Reads once and answers what was read. Returns how many bytes came.
+    fn read(&mut self, area: &mut Area, grant: usize, cx: &mut Context) -> usize {
+        match self.stream.read(area.window(grant)) {
+            Ok(0) => {
+                self.readable = false;
+                self.connection.peer_finished();
+                0
+            }
+            Ok(count) => {
+                // A short read has drained the socket, unless the end of the stream has been
+                // announced: then no further event will come, and only reading on finds it.
+                if count < grant && !self.hangup {
+                    self.readable = false;
+                }
+                cx.metrics.bytes_received += count as u64;
+                self.connection.note_bytes(count, 0);
+                let mut span = READ_AT..READ_AT + count;
+                while !span.is_empty() {
+                    let received = self.connection.receive(area, span, cx);
+                    self.send(received.reply, area, cx);
+                    span = received.rest;
+                }
+                count
+            }
+            Err(error) => {
+                match error.kind() {
+                    io::ErrorKind::WouldBlock => self.readable = false,
+                    io::ErrorKind::Interrupted => {}
+                    _ => self.connection.failed(),
+                }
+                0
+            }
+        }
+    }
+
+    /// Writes a reply at once; what the socket refuses goes to the outbox.
+    fn send(&mut self, reply: Reply, area: &Area, cx: &mut Context) {
+        let bytes = match reply {
+            Reply::Area(range) => area.part(range),
+            Reply::Scratch => &cx.scratch,
+        };
+        if bytes.is_empty() {
+            return;
+        }
+        let blocked = !self.writable || !self.connection.unsent().is_empty();
+        let count =
+            if blocked { Some(0) } else { write(&mut self.stream, bytes, &mut self.writable) };
+        let Some(count) = count else { return self.connection.failed() };
+        cx.metrics.bytes_sent += count as u64;
+        self.connection.note_bytes(0, count);
+        if count < bytes.len() {
+            self.connection.keep(&bytes[count..], &mut cx.store);
+        }
+    }
+
+    /// Writes what waits in the outbox. Returns how many bytes went.
+    fn flush(&mut self, cx: &mut Context) -> usize {
+        let unsent = self.connection.unsent();
+        let Some(count) = write(&mut self.stream, unsent, &mut self.writable) else {
+            self.connection.failed();
+            return 0;
+        };
+        cx.metrics.bytes_sent += count as u64;
+        self.connection.note_bytes(0, count);
+        self.connection.sent(count, cx);
+        count
+    }
+
+    fn shut(&mut self) {
+        // A socket that cannot be shut has failed already; reading from it will say so.
+        let _ = self.stream.shut();
+        self.connection.has_shut();
+    }
+}
+
+/// Writes once. `None` if the socket failed; clears `writable` if it is full.
+fn write(stream: &mut impl Stream, bytes: &[u8], writable: &mut bool) -> Option<usize> {
+    match stream.write(bytes) {
+        Ok(count) => Some(count),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Some(0),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            *writable = false;
+            Some(0)
+        }
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,98 @@
+//! From options to a running loop: limits, listeners, signals, the ready lines.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use log::{error, info, warn};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::Server;
+use crate::limits::{Config, RESERVED_DESCRIPTORS};
+use crate::net::listen::{self, ListenAddress};
+use crate::net::mio_net::MioNet;
+
+/// Exit status after a second signal: the drain was cut short.
+const IMPATIENT_STATUS: i32 = 1;
+
+/// Why the server could not start, or had to stop.
+#[derive(Debug)]
+pub enum Failure {
+    /// An address cannot be listened on.
+    Listen(ListenAddress, io::Error),
+    /// The poll, or something else that the loop cannot live without.
+    System(&'static str, io::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::System(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Serves on `addresses` until a signal ends it. `max_connections` is by default what the
+/// descriptor limit leaves room for.
+///
+/// # Errors
+///
+/// An address that cannot be used, before anything is announced; a poll that fails.
+pub fn run(
+    addresses: &[ListenAddress],
+    max_connections: Option<usize>,
+    mut config: Config,
+) -> Result<(), Failure> {
+    let descriptors = listen::raise_descriptor_limit();
+    let room = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1);
+    config.max_connections = max_connections.unwrap_or(room);
+    if config.max_connections > room {
+        warn!("only {descriptors} open files are allowed, {room} connections fit");
+    }
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(address.open().map_err(|error| Failure::Listen(*address, error))?);
+    }
+    let system = |what| move |error| Failure::System(what, error);
+    let signals = catch_signals().map_err(system("signals"))?;
+    let mut ready = String::new();
+    for listener in &listeners {
+        let address = listener.local_addr().map_err(system("listener"))?;
+        ready.push_str(&format!("wsecho listening on ws://{address}/\n"));
+    }
+    let count = listeners.len();
+    let net = MioNet::new(listeners, signals).map_err(system("poll"))?;
+    let mut server = Server::new(net, count, config);
+    announce(&ready);
+    while server.turn().map_err(system("poll"))? {}
+    info!("drained");
+    Ok(())
+}
+
+/// The first signal wakes the loop through a pipe; the second ends the process where it stands.
+fn catch_signals() -> io::Result<UnixStream> {
+    let (reader, writer) = UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    let asked_before = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        let asked = Arc::clone(&asked_before);
+        signal_hook::flag::register_conditional_shutdown(signal, IMPATIENT_STATUS, asked)?;
+        signal_hook::flag::register(signal, Arc::clone(&asked_before))?;
+        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+    }
+    Ok(reader)
+}
+
+/// Tells scripts that connections are accepted, and where. A stdout that nobody reads is no
+/// reason not to serve.
+fn announce(lines: &str) {
+    let mut out = io::stdout().lock();
+    if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+        error!("stdout: {error}");
+    }
+}
