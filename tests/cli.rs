@@ -236,10 +236,12 @@ fn o09_log_lines_are_escaped_and_short() {
     stream.write_all(&[0x88, 0x80 | len, 0, 0, 0, 0, 3, 232]).expect("taken");
     stream.write_all(reason.as_bytes()).expect("taken");
     stream.read_to_end(&mut Vec::new()).expect("closed in order");
-    server.child.kill().expect("runs until now");
+    drop(stream);
     let mut log = String::new();
-    let mut stderr = server.child.stderr.take().expect("piped");
-    stderr.read_to_string(&mut log).expect("UTF-8");
+    let mut stderr = BufReader::new(server.child.stderr.take().expect("piped"));
+    while !log.contains(" closed after ") {
+        assert_ne!(stderr.read_line(&mut log).expect("UTF-8"), 0, "the ending is logged: {log}");
+    }
     assert!(log.contains("\\u{1b}[2J\\r\\nwsecho: all is well"), "the reason is logged: {log}");
     assert!(!log.lines().any(|line| line.starts_with("wsecho: ")), "no forged line: {log}");
     assert!(!log.chars().any(|c| c.is_control() && c != '\n'), "no control character: {log:?}");

@@ -14,6 +14,11 @@
 //! any       socket error                       Ended
 //! ```
 
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)
+)]
+
 pub mod area;
 mod context;
 mod diary;

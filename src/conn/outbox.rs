@@ -47,6 +47,10 @@ pub type Slot = Option<Box<Outbox>>;
 /// Lends outboxes and keeps the sum of what they hold.
 #[derive(Debug)]
 pub struct Store {
+    #[expect(
+        clippy::vec_box,
+        reason = "connections own an outbox by its box, which is lent whole"
+    )]
     spares: Vec<Box<Outbox>>,
     bytes: usize,
     budget: usize,

@@ -12,6 +12,11 @@
 //! Every response but the 101 says `Connection: close`: a request body is never read, and a second
 //! request is never served, so nothing behind a head can be mistaken for either.
 
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)
+)]
+
 mod head;
 mod refusal;
 mod response;

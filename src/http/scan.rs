@@ -206,7 +206,9 @@ static CLASS: [u8; 256] = {
     let mut class = [0; 256];
     let mut at = 0;
     while at < 256 {
-        class[at] = match at as u8 {
+        #[expect(clippy::cast_possible_truncation, reason = "at is below 256")]
+        let byte = at as u8;
+        class[at] = match byte {
             b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~' => {
                 TCHAR | VCHAR | VALUE
             }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-use log::info;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -101,14 +100,26 @@ fn lacks_ipv6(error: &io::Error) -> bool {
     missing.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// Raises the soft limit on open files to the hard one and returns it.
-pub fn raise_descriptor_limit() -> usize {
-    let before = getrlimit(Resource::Nofile);
-    let wanted = Rlimit { current: before.maximum, maximum: before.maximum };
-    // A refusal leaves the old limit, which is what is then reported and used.
-    let _ = setrlimit(Resource::Nofile, wanted);
-    let after = getrlimit(Resource::Nofile).current;
-    let show = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |n| n.to_string());
-    info!("open files: soft limit {} raised to {}", show(before.current), show(after));
-    after.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+/// Limits on open files before and after raising the soft one; `None` is unlimited.
+#[derive(Clone, Copy, Debug)]
+pub struct DescriptorLimit {
+    before: Option<u64>,
+    /// What is in force now.
+    pub now: Option<u64>,
+}
+
+impl DescriptorLimit {
+    /// Raises the soft limit to the hard one. A refusal leaves the old limit in force.
+    pub fn raise() -> Self {
+        let Rlimit { current: before, maximum } = getrlimit(Resource::Nofile);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        Self { before, now: getrlimit(Resource::Nofile).current }
+    }
+}
+
+impl fmt::Display for DescriptorLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |n| n.to_string());
+        write!(f, "soft limit on open files {}, was {}", show(self.now), show(self.before))
+    }
 }

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Server;
 use crate::limits::{Config, RESERVED_DESCRIPTORS};
-use crate::net::listen::{self, ListenAddress};
+use crate::net::listen::{DescriptorLimit, ListenAddress};
 use crate::net::mio_net::MioNet;
 
 /// Exit status after a second signal: the drain was cut short.
@@ -48,12 +48,10 @@ pub fn run(
     max_connections: Option<usize>,
     mut config: Config,
 ) -> Result<(), Failure> {
-    let descriptors = listen::raise_descriptor_limit();
-    let room = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1);
+    let descriptors = DescriptorLimit::raise();
+    let limit = descriptors.now.and_then(|limit| usize::try_from(limit).ok());
+    let room = limit.unwrap_or(usize::MAX).saturating_sub(RESERVED_DESCRIPTORS).max(1);
     config.max_connections = max_connections.unwrap_or(room);
-    if config.max_connections > room {
-        warn!("only {descriptors} open files are allowed, {room} connections fit");
-    }
     let mut listeners = Vec::new();
     for address in addresses {
         listeners.push(address.open().map_err(|error| Failure::Listen(*address, error))?);
@@ -68,6 +66,10 @@ pub fn run(
     let count = listeners.len();
     let net = MioNet::new(listeners, signals).map_err(system("poll"))?;
     let mut server = Server::new(net, count, config);
+    info!("{descriptors}");
+    if max_connections.is_some_and(|wanted| wanted > room) {
+        warn!("the limit on open files leaves room for {room} connections only");
+    }
     announce(&ready);
     while server.turn().map_err(system("poll"))? {}
     info!("drained");

@@ -2,6 +2,11 @@
 //!
 //! Nothing here sees a clock, a socket or a log, and no input makes it panic.
 
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)
+)]
+
 pub mod close;
 pub mod decoder;
 mod fault;
