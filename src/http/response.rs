@@ -113,14 +113,7 @@ mod tests {
     fn opening(subprotocol: Option<&str>, extensions: Option<&str>) -> String {
         let accept = AcceptKey::derive(b"dGhlIHNhbXBsZSBub25jZQ==").unwrap();
         let mut out = b"before".to_vec();
-        write_opening(
-            &mut out,
-            &Opening {
-                accept,
-                subprotocol,
-            },
-            extensions,
-        );
+        write_opening(&mut out, &Opening { accept, subprotocol }, extensions);
         String::from_utf8(out).unwrap()
     }
 
@@ -153,20 +146,14 @@ mod tests {
                 let expected = format!("HTTP/1.1 {}", status.line());
                 assert_eq!(lines.next(), Some(expected.as_str()));
                 let fields = lines.collect::<Vec<_>>();
-                let close = fields
-                    .iter()
-                    .filter(|line| line.starts_with("Connection: "));
+                let close = fields.iter().filter(|line| line.starts_with("Connection: "));
                 let close = close.collect::<Vec<_>>();
                 assert!(close.len() == 1 && close[0].ends_with("close"), "{head}");
                 assert!(fields.contains(&"Content-Length: 10"), "{head}");
                 assert!(fields.contains(&"Cache-Control: no-store"), "{head}");
-                assert!(
-                    fields.contains(&"X-Content-Type-Options: nosniff"),
-                    "{head}"
-                );
-                let policy = fields
-                    .iter()
-                    .any(|line| line.starts_with("Content-Security-Policy: "));
+                assert!(fields.contains(&"X-Content-Type-Options: nosniff"), "{head}");
+                let policy =
+                    fields.iter().any(|line| line.starts_with("Content-Security-Policy: "));
                 assert_eq!(policy, media == Media::Html, "{head}");
                 assert_eq!(body, "0123456789");
             }
@@ -186,28 +173,16 @@ mod tests {
     #[test]
     fn h17_statuses_carry_what_they_have_to() {
         let cases = [
-            (
-                Refusal::UpgradeOnly,
-                "Connection: Upgrade, close\r\nUpgrade: websocket\r\n",
-            ),
+            (Refusal::UpgradeOnly, "Connection: Upgrade, close\r\nUpgrade: websocket\r\n"),
             (Refusal::Version, "\r\nSec-WebSocket-Version: 13\r\n"),
             (Refusal::Method, "\r\nAllow: GET, HEAD\r\n"),
             (Refusal::Busy, "\r\nRetry-After: 1\r\n"),
             (Refusal::Draining, "\r\n\r\ndraining\n"),
             (Refusal::Timeout, "HTTP/1.1 408 Request Timeout\r\n"),
-            (
-                HeadFault::TargetTooLong.into(),
-                "HTTP/1.1 414 URI Too Long\r\n",
-            ),
+            (HeadFault::TargetTooLong.into(), "HTTP/1.1 414 URI Too Long\r\n"),
             (HeadFault::TlsHello.into(), "HTTP/1.1 400 Bad Request\r\n"),
-            (
-                HeadFault::FieldsTooMany.into(),
-                "HTTP/1.1 431 Request Header Fields Too Large\r\n",
-            ),
-            (
-                HeadFault::VersionUnsupported.into(),
-                "HTTP/1.1 505 HTTP Version Not Supported\r\n",
-            ),
+            (HeadFault::FieldsTooMany.into(), "HTTP/1.1 431 Request Header Fields Too Large\r\n"),
+            (HeadFault::VersionUnsupported.into(), "HTTP/1.1 505 HTTP Version Not Supported\r\n"),
         ];
         for (refusal, part) in cases {
             let mut out = Vec::new();

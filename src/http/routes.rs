@@ -233,10 +233,7 @@ mod tests {
                 "{lines}"
             );
         }
-        assert_eq!(
-            send(&format!("GET / HTTP/1.1\r\n{UPGRADE}{KEY}\r\n"), false),
-            HOST
-        );
+        assert_eq!(send(&format!("GET / HTTP/1.1\r\n{UPGRADE}{KEY}\r\n"), false), HOST);
     }
 
     #[test]
@@ -248,14 +245,8 @@ mod tests {
 
     #[test]
     fn h15_h16_h43_methods() {
-        for method in [
-            "POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "OPTIONS",
-        ] {
-            assert_eq!(
-                handshake(&format!("{method} /ws HTTP/1.1"), ""),
-                METHOD,
-                "{method}"
-            );
+        for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "OPTIONS"] {
+            assert_eq!(handshake(&format!("{method} /ws HTTP/1.1"), ""), METHOD, "{method}");
             assert_eq!(
                 with(&format!("{method} / HTTP/1.1"), "Cookie: a=b\r\n"),
                 METHOD,
@@ -266,11 +257,7 @@ mod tests {
         assert_eq!(with("POST / HTTP/1.1", "Content-Length: 5\r\n"), METHOD);
         // RFC 9110 §9.1: "The method token is case-sensitive".
         for method in ["get", "Get", "GETS", "GE", "BREW", "head", "options"] {
-            assert_eq!(
-                handshake(&format!("{method} / HTTP/1.1"), ""),
-                UNKNOWN,
-                "{method}"
-            );
+            assert_eq!(handshake(&format!("{method} / HTTP/1.1"), ""), UNKNOWN, "{method}");
         }
     }
 
@@ -288,22 +275,10 @@ mod tests {
             ("/WS", NOT_FOUND),
         ];
         for (target, expected) in cases {
-            assert_eq!(
-                with(&format!("GET {target} HTTP/1.1"), ""),
-                expected,
-                "{target}"
-            );
-            assert_eq!(
-                with(&format!("HEAD {target} HTTP/1.1"), ""),
-                expected,
-                "HEAD {target}"
-            );
+            assert_eq!(with(&format!("GET {target} HTTP/1.1"), ""), expected, "{target}");
+            assert_eq!(with(&format!("HEAD {target} HTTP/1.1"), ""), expected, "HEAD {target}");
             // H15: HEAD never upgrades.
-            assert_eq!(
-                handshake(&format!("HEAD {target} HTTP/1.1"), ""),
-                expected,
-                "{target}"
-            );
+            assert_eq!(handshake(&format!("HEAD {target} HTTP/1.1"), ""), expected, "{target}");
         }
     }
 
@@ -312,65 +287,25 @@ mod tests {
         let cases = [
             ("Upgrade: websocket\r\nConnection: Upgrade\r\n", Got::Echo),
             ("Upgrade: WebSocket\r\nConnection: upgrade\r\n", Got::Echo),
-            (
-                "Upgrade: h2c, WebSocket\r\nConnection: Upgrade\r\n",
-                Got::Echo,
-            ),
-            (
-                "Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
-                Got::Echo,
-            ),
-            (
-                "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n",
-                Got::Echo,
-            ),
-            (
-                "Upgrade: websocket\r\nConnection: keep-alive,\tUPGRADE ,\r\n",
-                Got::Echo,
-            ),
-            (
-                "Upgrade: websocket\r\nConnection: close\r\nConnection: Upgrade\r\n",
-                Got::Echo,
-            ),
-            (
-                "Upgrade: websocketx\r\nConnection: Upgrade\r\n",
-                UPGRADE_NEEDED,
-            ),
-            (
-                "Upgrade: x websocket\r\nConnection: Upgrade\r\n",
-                UPGRADE_NEEDED,
-            ),
-            (
-                "Upgrade: websocket/13\r\nConnection: Upgrade\r\n",
-                UPGRADE_NEEDED,
-            ),
-            (
-                "Upgrade: \"websocket\"\r\nConnection: Upgrade\r\n",
-                UPGRADE_NEEDED,
-            ),
+            ("Upgrade: h2c, WebSocket\r\nConnection: Upgrade\r\n", Got::Echo),
+            ("Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", Got::Echo),
+            ("Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n", Got::Echo),
+            ("Upgrade: websocket\r\nConnection: keep-alive,\tUPGRADE ,\r\n", Got::Echo),
+            ("Upgrade: websocket\r\nConnection: close\r\nConnection: Upgrade\r\n", Got::Echo),
+            ("Upgrade: websocketx\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: x websocket\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: websocket/13\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: \"websocket\"\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
             ("Upgrade: h2c\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
             ("Upgrade:\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
             ("Connection: Upgrade\r\n", UPGRADE_NEEDED),
             ("Upgrade: websocket\r\n", UPGRADE_NEEDED),
-            (
-                "Upgrade: websocket\r\nConnection: keep-alive\r\n",
-                UPGRADE_NEEDED,
-            ),
-            (
-                "Upgrade: websocket\r\nConnection: xupgrade\r\n",
-                UPGRADE_NEEDED,
-            ),
-            (
-                "Upgrade: websocket\r\nConnection: keep-alive Upgrade\r\n",
-                UPGRADE_NEEDED,
-            ),
+            ("Upgrade: websocket\r\nConnection: keep-alive\r\n", UPGRADE_NEEDED),
+            ("Upgrade: websocket\r\nConnection: xupgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: websocket\r\nConnection: keep-alive Upgrade\r\n", UPGRADE_NEEDED),
         ];
         for (lines, expected) in cases {
-            assert_eq!(
-                with("GET /ws HTTP/1.1", &format!("{lines}{KEY}")),
-                expected,
-                "{lines}"
-            );
+            assert_eq!(with("GET /ws HTTP/1.1", &format!("{lines}{KEY}")), expected, "{lines}");
         }
         // Only a handshake is held to the handshake's list.
         let no_key = with("GET /ws HTTP/1.1", UPGRADE);
@@ -399,44 +334,25 @@ mod tests {
             ("Content-Length: \u{661}\r\n", FRAMING),
             ("Transfer-Encoding: chunked\r\n", BODY),
             ("Transfer-Encoding: CHUNKED\r\n", BODY),
-            (
-                "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
-                FRAMING,
-            ),
-            (
-                "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-                FRAMING,
-            ),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", FRAMING),
+            ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", FRAMING),
             ("Transfer-Encoding: xchunked\r\n", CODING),
             ("Transfer-Encoding: gzip, chunked\r\n", CODING),
-            (
-                "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
-                CODING,
-            ),
+            ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", CODING),
             ("Transfer-Encoding: identity\r\n", CODING),
             ("Transfer-Encoding: chunked, identity\r\n", FRAMING),
             ("Transfer-Encoding: chunked, chunked\r\n", FRAMING),
-            (
-                "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n",
-                FRAMING,
-            ),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n", FRAMING),
             ("Transfer-Encoding:\r\n", FRAMING),
             ("Transfer-Encoding: ,\r\n", FRAMING),
         ];
         for (lines, expected) in cases {
             assert_eq!(handshake("GET /ws HTTP/1.1", lines), expected, "{lines}");
-            let plain = if expected == Got::Echo {
-                PAGE
-            } else {
-                expected
-            };
+            let plain = if expected == Got::Echo { PAGE } else { expected };
             assert_eq!(with("GET / HTTP/1.1", lines), plain, "{lines}");
         }
         // RFC 9112 §6.1: with HTTP/1.0 a transfer coding is faulty framing.
-        assert_eq!(
-            with("GET / HTTP/1.0", "Transfer-Encoding: chunked\r\n"),
-            FRAMING
-        );
+        assert_eq!(with("GET / HTTP/1.0", "Transfer-Encoding: chunked\r\n"), FRAMING);
     }
 
     #[test]
@@ -469,10 +385,7 @@ mod tests {
             assert_eq!(handshake(&line, ""), upgraded, "{target} with an upgrade");
         }
         assert_eq!(with("OPTIONS * HTTP/1.1", ""), Got::Answer(Answer::Options));
-        assert_eq!(
-            handshake("OPTIONS * HTTP/1.1", ""),
-            Got::Answer(Answer::Options)
-        );
+        assert_eq!(handshake("OPTIONS * HTTP/1.1", ""), Got::Answer(Answer::Options));
         assert_eq!(with("OPTIONS * HTTP/1.1", "Content-Length: 1\r\n"), BODY);
         assert_eq!(with("HEAD * HTTP/1.1", ""), TARGET);
     }
@@ -496,14 +409,8 @@ mod tests {
     #[test]
     fn draining_opens_nothing() {
         let request = |path| format!("GET {path} HTTP/1.1\r\nHost: h\r\n");
-        assert_eq!(
-            send(&format!("{}\r\n", request("/healthz")), true),
-            DRAINING
-        );
-        assert_eq!(
-            send(&format!("{}{UPGRADE}{KEY}\r\n", request("/ws")), true),
-            DRAINING
-        );
+        assert_eq!(send(&format!("{}\r\n", request("/healthz")), true), DRAINING);
+        assert_eq!(send(&format!("{}{UPGRADE}{KEY}\r\n", request("/ws")), true), DRAINING);
         assert_eq!(send(&format!("{}\r\n", request("/")), true), PAGE);
         let metrics = send(&format!("{}\r\n", request("/metrics")), true);
         assert_eq!(metrics, Got::Answer(Answer::Metrics));
