@@ -308,7 +308,8 @@ pub(super) mod tests {
 
     #[test]
     fn h05_obs_fold() {
-        // RFC 9112 §5.2: a server "MUST either reject the message by sending a 400 (Bad Request) [...]"
+        // RFC 9112 §5.2: a server "MUST either reject the message by sending a 400 (Bad
+        // Request) [...]"
         check_faults(&[
             (b"GET / HTTP/1.1\r\na: b\r\n ", HeadFault::FieldFolded),
             (b"GET / HTTP/1.1\r\na: b\r\n\t", HeadFault::FieldFolded),
