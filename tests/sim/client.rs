@@ -29,7 +29,8 @@ pub struct Client {
     hello_sent: usize,
     sent: usize,
     pongs: usize,
-    paused: bool,
+    /// Until when it pauses, once it has begun to.
+    pause_end: Option<Duration>,
 }
 
 impl Client {
@@ -50,7 +51,7 @@ impl Client {
             hello_sent: 0,
             sent: 0,
             pongs: 0,
-            paused: false,
+            pause_end: None,
         }
     }
 
@@ -61,13 +62,20 @@ impl Client {
         if self.ended {
             return self.part(link);
         }
+        if self.script.takes == 0 && link.dropped.is_some() {
+            self.done = true;
+        }
         more |= self.write(link, now);
         self.wake = more.then(|| now + self.script.every);
-        let pause = self.script.pause.filter(|(at, _)| *at == self.sent && !self.paused);
-        if let (Some((_, pause)), true) = (pause, self.sent > 0) {
-            self.paused = true;
-            self.wake = Some(now + pause);
+        if let Some(end) = self.pause_end.filter(|end| now < *end) {
+            self.wake = Some(end);
         }
+    }
+
+    /// True if it acts now.
+    pub fn is_due(&self, link: &Link, now: Duration) -> bool {
+        let pauses = self.pause_end.is_some_and(|end| now < end);
+        self.wake.is_some_and(|wake| wake <= now) || link.news && (pauses || self.wake.is_none())
     }
 
     /// True if there may be more to read by itself.
@@ -124,8 +132,7 @@ impl Client {
             self.pongs -= 1;
             link.send(&PONG)
         } else if (self.opened || self.script.eager) && frames_left > 0 {
-            let pause = self.script.pause.map(|(at, _)| at).filter(|at| *at > self.sent);
-            let end = pause.unwrap_or(self.script.frames.len());
+            let end = self.pause(now);
             let bytes = &self.script.frames[self.sent..end];
             link.send(&bytes[..bytes.len().min(most)]).inspect(|count| self.sent += count)
         } else {
@@ -144,6 +151,17 @@ impl Client {
         count > 0
     }
 
+    /// How far it may send now; begins the pause where the script says so.
+    fn pause(&mut self, now: Duration) -> usize {
+        let end = self.script.frames.len();
+        let Some((at, length)) = self.script.pause else { return end };
+        if self.sent == at && self.pause_end.is_none() {
+            self.pause_end = Some(now + length);
+        }
+        let is_over = self.pause_end.is_some_and(|end| end <= now);
+        if is_over { end } else { at }
+    }
+
     fn farewell(&mut self, link: &mut Link) {
         match self.script.farewell {
             Farewell::Finish if !link.finished => link.finish(),
@@ -152,9 +170,6 @@ impl Client {
                 self.done = true;
             }
             _ => {}
-        }
-        if self.script.takes == 0 && link.dropped.is_some() {
-            self.done = true;
         }
     }
 

@@ -235,13 +235,12 @@ impl Network {
             link.edges |= READ | WRITE;
             return Ok(bytes.len());
         }
-        if refused {
-            link.again(WRITE, again);
-            return Err(WOULD_BLOCK.into());
-        }
         let most = bytes.len().min(link.down_room());
-        if most == 0 {
+        if refused || most == 0 {
             link.refused = true;
+            if most > 0 {
+                link.again(WRITE, again);
+            }
             return Err(WOULD_BLOCK.into());
         }
         let count = if short { self.dice.pick(&[1, 2, 3, 5, 100, 5000]).min(most) } else { most };

@@ -110,13 +110,11 @@ impl World {
         let mut alarm = self.arrivals.last().map(|(at, _)| *at);
         for client in self.clients.iter_mut().filter(|client| !client.done) {
             let link = &mut net.links[client.link];
-            let due = client.wake.map_or(link.news, |wake| wake <= net.now);
-            if due {
+            if client.is_due(link, net.now) {
                 client.act(link, net.now);
             }
-            let next = if link.news && client.wake.is_none() { Some(net.now) } else { client.wake };
             if !client.done {
-                alarm = alarm.into_iter().chain(next).min();
+                alarm = alarm.into_iter().chain(client.wake).min();
             }
         }
         let is_over = self.arrivals.is_empty() && self.clients.iter().all(|client| client.done);
