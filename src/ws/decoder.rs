@@ -509,7 +509,11 @@ mod tests {
                 let below = limit.saturating_sub(1);
                 assert_eq!(fault_of(&[announce(first, below)], &bounds), None, "{limit}");
                 let head = announce(first, limit + 1);
-                assert_eq!(fault_of(&[head.clone()], &bounds), Some(Fault::TooLarge), "{limit}");
+                assert_eq!(
+                    fault_of(std::slice::from_ref(&head), &bounds),
+                    Some(Fault::TooLarge),
+                    "{limit}"
+                );
                 // The length says it; the key need not have come.
                 let without_key = head[..head.len() - 4].to_vec();
                 assert_eq!(fault_of(&[without_key], &bounds), Some(Fault::TooLarge), "{limit}");
