@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts beside it: `source "$(dirname "$0")/lib.sh"` under `set -euo pipefail`.
 #
 # Everything a script starts is stopped by its own process id when the script ends, however it

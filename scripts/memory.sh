@@ -19,7 +19,7 @@
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
-check= timing=1 record=
+check='' timing=1 record=''
 for option in "$@"; do
   case $option in
     --help) usage; exit ;;

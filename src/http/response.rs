@@ -104,3 +104,104 @@ fn push(out: &mut Vec<u8>, parts: &[&[u8]]) {
         out.extend_from_slice(part);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AcceptKey, HeadFault};
+    use super::*;
+
+    fn opening(subprotocol: Option<&str>, extensions: Option<&str>) -> String {
+        let accept = AcceptKey::derive(b"dGhlIHNhbXBsZSBub25jZQ==").unwrap();
+        let mut out = b"before".to_vec();
+        write_opening(&mut out, &Opening { accept, subprotocol }, extensions);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn answer(status: Status, media: Media, body: &str, head_only: bool) -> String {
+        let mut out = Vec::new();
+        write_answer(&mut out, status, media, body.as_bytes(), head_only);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_101_of_the_rfc() {
+        // RFC 6455 §1.3, with the field names as §4.2.2 writes them.
+        let head = "beforeHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+            Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+        assert_eq!(opening(None, None), format!("{head}\r\n"));
+        let chat = "Sec-WebSocket-Protocol: chat\r\n";
+        assert_eq!(opening(Some("chat"), None), format!("{head}{chat}\r\n"));
+        let deflate = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+        let both = opening(Some("chat"), Some("permessage-deflate"));
+        assert_eq!(both, format!("{head}{chat}{deflate}\r\n"));
+    }
+
+    #[test]
+    fn h35_every_plain_answer_says_that_it_is_the_last() {
+        for status in Status::ALL {
+            for media in [Media::Html, Media::Json, Media::Metrics, Media::Text] {
+                let text = answer(status, media, "0123456789", false);
+                let (head, body) = text.split_once("\r\n\r\n").unwrap();
+                let mut lines = head.split("\r\n");
+                let expected = format!("HTTP/1.1 {}", status.line());
+                assert_eq!(lines.next(), Some(expected.as_str()));
+                let fields = lines.collect::<Vec<_>>();
+                let close = fields.iter().filter(|line| line.starts_with("Connection: "));
+                let close = close.collect::<Vec<_>>();
+                assert!(close.len() == 1 && close[0].ends_with("close"), "{head}");
+                assert!(fields.contains(&"Content-Length: 10"), "{head}");
+                assert!(fields.contains(&"Cache-Control: no-store"), "{head}");
+                assert!(fields.contains(&"X-Content-Type-Options: nosniff"), "{head}");
+                let policy =
+                    fields.iter().any(|line| line.starts_with("Content-Security-Policy: "));
+                assert_eq!(policy, media == Media::Html, "{head}");
+                assert_eq!(body, "0123456789");
+            }
+        }
+    }
+
+    #[test]
+    fn h40_head_is_get_without_the_body() {
+        for status in Status::ALL {
+            let whole = answer(status, Media::Html, "page", false);
+            let head = answer(status, Media::Html, "page", true);
+            assert_eq!(whole, format!("{head}page"));
+            assert!(head.ends_with("\r\n\r\n"));
+        }
+    }
+
+    #[test]
+    fn h17_statuses_carry_what_they_have_to() {
+        let cases = [
+            (Refusal::UpgradeOnly, "Connection: Upgrade, close\r\nUpgrade: websocket\r\n"),
+            (Refusal::Version, "\r\nSec-WebSocket-Version: 13\r\n"),
+            (Refusal::Method, "\r\nAllow: GET, HEAD\r\n"),
+            (Refusal::Busy, "\r\nRetry-After: 1\r\n"),
+            (Refusal::Draining, "\r\n\r\ndraining\n"),
+            (Refusal::Timeout, "HTTP/1.1 408 Request Timeout\r\n"),
+            (HeadFault::TargetTooLong.into(), "HTTP/1.1 414 URI Too Long\r\n"),
+            (HeadFault::TlsHello.into(), "HTTP/1.1 400 Bad Request\r\n"),
+            (HeadFault::FieldsTooMany.into(), "HTTP/1.1 431 Request Header Fields Too Large\r\n"),
+            (HeadFault::VersionUnsupported.into(), "HTTP/1.1 505 HTTP Version Not Supported\r\n"),
+        ];
+        for (refusal, part) in cases {
+            let mut out = Vec::new();
+            write_refusal(&mut out, refusal, false);
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(part), "{part:?} in {text:?}");
+        }
+        let plain = answer(Status::NotFound, Media::Text, "", false);
+        for name in ["Upgrade", "Allow", "Retry-After", "Sec-WebSocket"] {
+            assert!(!plain.contains(name), "{name} in {plain:?}");
+        }
+    }
+
+    #[test]
+    fn h37_options_of_the_server() {
+        let mut out = Vec::new();
+        write_options(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\nConnection: close\r\nAllow: GET, HEAD\r\n"));
+        assert!(text.contains("\r\nContent-Length: 0\r\n") && text.ends_with("\r\n\r\n"));
+    }
+}

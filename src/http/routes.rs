@@ -161,3 +161,269 @@ fn check_expectation(head: &Head<'_>) -> Result<(), Refusal> {
     let known = |member: &[u8]| member.eq_ignore_ascii_case(b"100-continue");
     if head.list("expect").all(known) { Ok(()) } else { Err(Refusal::Expectation) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::tests::read;
+    use super::*;
+
+    const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+    const KEY: &str =
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+
+    /// What a request got, in a form that is short to write down.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Got {
+        Echo,
+        Answer(Answer),
+        Refused(Refusal, &'static str),
+    }
+
+    const PAGE: Got = Got::Answer(Answer::Page);
+    const HOST: Got = Got::Refused(Refusal::Host, "400");
+    const TARGET: Got = Got::Refused(Refusal::Target, "400");
+    const METHOD: Got = Got::Refused(Refusal::Method, "405");
+    const UNKNOWN: Got = Got::Refused(Refusal::MethodUnknown, "501");
+    const FRAMING: Got = Got::Refused(Refusal::Framing, "400");
+    const BODY: Got = Got::Refused(Refusal::Body, "400");
+    const CODING: Got = Got::Refused(Refusal::Coding, "501");
+    const NOT_FOUND: Got = Got::Refused(Refusal::NotFound, "404");
+    const UPGRADE_NEEDED: Got = Got::Refused(Refusal::UpgradeOnly, "426");
+    const DRAINING: Got = Got::Refused(Refusal::Draining, "503");
+
+    fn send(request: &str, draining: bool) -> Got {
+        let head = read(request.as_bytes()).unwrap().unwrap();
+        match route(&head, &Rules::default(), draining) {
+            Route::Upgrade(Mount::Echo { .. }, _) => Got::Echo,
+            Route::Answer(answer) => Got::Answer(answer),
+            Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().code()),
+        }
+    }
+
+    /// A request with a `Host`, and with the field lines given.
+    fn with(request_line: &str, lines: &str) -> Got {
+        send(&format!("{request_line}\r\nHost: h\r\n{lines}\r\n"), false)
+    }
+
+    fn handshake(request_line: &str, lines: &str) -> Got {
+        with(request_line, &format!("{UPGRADE}{KEY}{lines}"))
+    }
+
+    #[test]
+    fn h01_h02_h03_host() {
+        let cases = [
+            ("HTTP/1.1", "", HOST),
+            ("HTTP/1.1", "Host: h\r\n", PAGE),
+            ("HTTP/1.1", "hOST:h:80\r\n", PAGE),
+            ("HTTP/1.1", "Host: h\r\nHost: h\r\n", HOST),
+            ("HTTP/1.1", "Host: h\r\nHost: i\r\n", HOST),
+            ("HTTP/1.1", "Host:\r\n", HOST),
+            ("HTTP/1.1", "Host: a b\r\n", HOST),
+            ("HTTP/1.1", "Host: h/path\r\n", HOST),
+            ("HTTP/1.1", "Host: user@h\r\n", HOST),
+            ("HTTP/1.0", "", PAGE),
+            ("HTTP/1.0", "Host: h\r\n", PAGE),
+            ("HTTP/1.0", "Host: h\r\nHost: h\r\n", HOST),
+            ("HTTP/1.0", "Host: a b\r\n", HOST),
+        ];
+        for (version, lines, expected) in cases {
+            assert_eq!(
+                send(&format!("GET / {version}\r\n{lines}\r\n"), false),
+                expected,
+                "{lines}"
+            );
+        }
+        assert_eq!(send(&format!("GET / HTTP/1.1\r\n{UPGRADE}{KEY}\r\n"), false), HOST);
+    }
+
+    #[test]
+    fn h11_no_upgrade_over_http_1_0() {
+        assert_eq!(handshake("GET / HTTP/1.0", ""), PAGE);
+        assert_eq!(handshake("GET /ws HTTP/1.0", ""), UPGRADE_NEEDED);
+        assert_eq!(handshake("GET /x HTTP/1.0", ""), NOT_FOUND);
+    }
+
+    #[test]
+    fn h15_h16_h43_methods() {
+        for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "OPTIONS"] {
+            assert_eq!(handshake(&format!("{method} /ws HTTP/1.1"), ""), METHOD, "{method}");
+            assert_eq!(
+                with(&format!("{method} / HTTP/1.1"), "Cookie: a=b\r\n"),
+                METHOD,
+                "{method}"
+            );
+        }
+        assert_eq!(with("CONNECT h:80 HTTP/1.1", ""), METHOD);
+        assert_eq!(with("POST / HTTP/1.1", "Content-Length: 5\r\n"), METHOD);
+        // RFC 9110 §9.1: "The method token is case-sensitive".
+        for method in ["get", "Get", "GETS", "GE", "BREW", "head", "options"] {
+            assert_eq!(handshake(&format!("{method} / HTTP/1.1"), ""), UNKNOWN, "{method}");
+        }
+    }
+
+    #[test]
+    fn h17_h40_plain_get_and_head() {
+        let cases = [
+            ("/", PAGE),
+            ("/?a=b", PAGE),
+            ("/healthz", Got::Answer(Answer::Health)),
+            ("/metrics", Got::Answer(Answer::Metrics)),
+            ("/ws", UPGRADE_NEEDED),
+            ("/echo", UPGRADE_NEEDED),
+            ("/echo?a", UPGRADE_NEEDED),
+            ("/favicon.ico", NOT_FOUND),
+            ("/WS", NOT_FOUND),
+        ];
+        for (target, expected) in cases {
+            assert_eq!(with(&format!("GET {target} HTTP/1.1"), ""), expected, "{target}");
+            assert_eq!(with(&format!("HEAD {target} HTTP/1.1"), ""), expected, "HEAD {target}");
+            // H15: HEAD never upgrades.
+            assert_eq!(handshake(&format!("HEAD {target} HTTP/1.1"), ""), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn h18_h19_h20_what_asks_for_an_upgrade() {
+        let cases = [
+            ("Upgrade: websocket\r\nConnection: Upgrade\r\n", Got::Echo),
+            ("Upgrade: WebSocket\r\nConnection: upgrade\r\n", Got::Echo),
+            ("Upgrade: h2c, WebSocket\r\nConnection: Upgrade\r\n", Got::Echo),
+            ("Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", Got::Echo),
+            ("Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n", Got::Echo),
+            ("Upgrade: websocket\r\nConnection: keep-alive,\tUPGRADE ,\r\n", Got::Echo),
+            ("Upgrade: websocket\r\nConnection: close\r\nConnection: Upgrade\r\n", Got::Echo),
+            ("Upgrade: websocketx\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: x websocket\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: websocket/13\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: \"websocket\"\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: h2c\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade:\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Connection: Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: websocket\r\n", UPGRADE_NEEDED),
+            ("Upgrade: websocket\r\nConnection: keep-alive\r\n", UPGRADE_NEEDED),
+            ("Upgrade: websocket\r\nConnection: xupgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: websocket\r\nConnection: keep-alive Upgrade\r\n", UPGRADE_NEEDED),
+        ];
+        for (lines, expected) in cases {
+            assert_eq!(with("GET /ws HTTP/1.1", &format!("{lines}{KEY}")), expected, "{lines}");
+        }
+        // Only a handshake is held to the handshake's list.
+        let no_key = with("GET /ws HTTP/1.1", UPGRADE);
+        assert_eq!(no_key, Got::Refused(Refusal::Key, "400"));
+        assert_eq!(with("GET / HTTP/1.1", "Sec-WebSocket-Version: 8\r\n"), PAGE);
+    }
+
+    #[test]
+    fn h32_h33_bodies() {
+        let cases = [
+            ("Content-Length: 0\r\n", Got::Echo),
+            ("Content-Length: 00\r\n", Got::Echo),
+            ("Content-Length: 1\r\n", BODY),
+            ("Content-Length: 18446744073709551615\r\n", BODY),
+            ("Content-Length: 18446744073709551616\r\n", FRAMING),
+            ("Content-Length: 0\r\nContent-Length: 0\r\n", FRAMING),
+            ("Content-Length: 1\r\nContent-Length: 2\r\n", FRAMING),
+            ("Content-Length: 0, 0\r\n", FRAMING),
+            ("Content-Length:\r\n", FRAMING),
+            ("Content-Length: -1\r\n", FRAMING),
+            ("Content-Length: -0\r\n", FRAMING),
+            ("Content-Length: +5\r\n", FRAMING),
+            ("Content-Length: +0\r\n", FRAMING),
+            ("Content-Length: 0x5\r\n", FRAMING),
+            ("Content-Length: 1 0\r\n", FRAMING),
+            ("Content-Length: \u{661}\r\n", FRAMING),
+            ("Transfer-Encoding: chunked\r\n", BODY),
+            ("Transfer-Encoding: CHUNKED\r\n", BODY),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", FRAMING),
+            ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", FRAMING),
+            ("Transfer-Encoding: xchunked\r\n", CODING),
+            ("Transfer-Encoding: gzip, chunked\r\n", CODING),
+            ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", CODING),
+            ("Transfer-Encoding: identity\r\n", CODING),
+            ("Transfer-Encoding: chunked, identity\r\n", FRAMING),
+            ("Transfer-Encoding: chunked, chunked\r\n", FRAMING),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n", FRAMING),
+            ("Transfer-Encoding:\r\n", FRAMING),
+            ("Transfer-Encoding: ,\r\n", FRAMING),
+        ];
+        for (lines, expected) in cases {
+            assert_eq!(handshake("GET /ws HTTP/1.1", lines), expected, "{lines}");
+            let plain = if expected == Got::Echo { PAGE } else { expected };
+            assert_eq!(with("GET / HTTP/1.1", lines), plain, "{lines}");
+        }
+        // RFC 9112 §6.1: with HTTP/1.0 a transfer coding is faulty framing.
+        assert_eq!(with("GET / HTTP/1.0", "Transfer-Encoding: chunked\r\n"), FRAMING);
+    }
+
+    #[test]
+    fn h37_h38_targets() {
+        let cases = [
+            ("/ws?x=1", UPGRADE_NEEDED, Got::Echo),
+            ("//ws", NOT_FOUND, Got::Echo),
+            ("/ws/", NOT_FOUND, Got::Echo),
+            ("/%77s", NOT_FOUND, Got::Echo),
+            ("/../ws", NOT_FOUND, Got::Echo),
+            ("/./", NOT_FOUND, Got::Echo),
+            ("/ws%00", TARGET, TARGET),
+            ("/ws%", TARGET, TARGET),
+            ("/ws\\", TARGET, TARGET),
+            ("/ws#a", TARGET, TARGET),
+            ("ws", TARGET, TARGET),
+            ("*", TARGET, TARGET),
+            ("h:80", TARGET, TARGET),
+            ("http://other", PAGE, Got::Echo),
+            ("http://h/ws", UPGRADE_NEEDED, Got::Echo),
+            ("ws://h:1/echo?a", UPGRADE_NEEDED, Got::Echo),
+            ("http://user@h/", TARGET, TARGET),
+            // A thing that is no service is none with an upgrade either.
+            ("/healthz", Got::Answer(Answer::Health), NOT_FOUND),
+            ("/metrics", Got::Answer(Answer::Metrics), NOT_FOUND),
+        ];
+        for (target, plain, upgraded) in cases {
+            let line = format!("GET {target} HTTP/1.1");
+            assert_eq!(with(&line, ""), plain, "{target}");
+            assert_eq!(handshake(&line, ""), upgraded, "{target} with an upgrade");
+        }
+        assert_eq!(with("OPTIONS * HTTP/1.1", ""), Got::Answer(Answer::Options));
+        assert_eq!(handshake("OPTIONS * HTTP/1.1", ""), Got::Answer(Answer::Options));
+        assert_eq!(with("OPTIONS * HTTP/1.1", "Content-Length: 1\r\n"), BODY);
+        assert_eq!(with("HEAD * HTTP/1.1", ""), TARGET);
+    }
+
+    #[test]
+    fn h41_expectations() {
+        let failed = Got::Refused(Refusal::Expectation, "417");
+        let cases = [
+            ("Expect: 100-continue\r\n", PAGE),
+            ("Expect: 100-Continue\r\n", PAGE),
+            ("Expect: 200-ok\r\n", failed),
+            ("Expect: 100-continue, tea\r\n", failed),
+            ("Expect: 100-continue=1\r\n", failed),
+            ("Expect: 100-continue\r\nContent-Length: 1\r\n", BODY),
+        ];
+        for (lines, expected) in cases {
+            assert_eq!(with("GET / HTTP/1.1", lines), expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn draining_opens_nothing() {
+        let request = |path| format!("GET {path} HTTP/1.1\r\nHost: h\r\n");
+        assert_eq!(send(&format!("{}\r\n", request("/healthz")), true), DRAINING);
+        assert_eq!(send(&format!("{}{UPGRADE}{KEY}\r\n", request("/ws")), true), DRAINING);
+        assert_eq!(send(&format!("{}\r\n", request("/")), true), PAGE);
+        let metrics = send(&format!("{}\r\n", request("/metrics")), true);
+        assert_eq!(metrics, Got::Answer(Answer::Metrics));
+    }
+
+    #[test]
+    fn the_query_is_handed_on_raw() {
+        let request = format!("GET /a?b=%20{{c}} HTTP/1.1\r\nHost: h\r\n{UPGRADE}{KEY}\r\n");
+        let head = read(request.as_bytes()).unwrap().unwrap();
+        let Route::Upgrade(mount, opening) = route(&head, &Rules::default(), false) else {
+            panic!("{request}");
+        };
+        assert_eq!(mount, Mount::Echo { query: "b=%20{c}" });
+        assert_eq!(opening.accept.as_bytes(), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}

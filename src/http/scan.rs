@@ -252,16 +252,18 @@ pub(super) mod tests {
         }
     }
 
-    fn outcome(scan: &mut Scan, bytes: &[u8]) -> Result<Option<usize>, HeadFault> {
+    /// A head's length, or `None` if it is not complete.
+    type Outcome = Result<Option<usize>, HeadFault>;
+
+    fn outcome(scan: &mut Scan, bytes: &[u8]) -> Outcome {
         match scan.advance(bytes)? {
             Progress::Complete(head) => Ok(Some(head.length())),
             Progress::Partial => Ok(None),
         }
     }
 
-    /// Each head's outcome as its length, and nothing but its first so many bytes tell it.
     #[track_caller]
-    fn check(cases: &[(&[u8], Result<Option<usize>, HeadFault>)]) {
+    fn check(cases: &[(&[u8], Outcome)]) {
         for (bytes, expected) in cases {
             let found = read(bytes).map(|head| head.map(|head| head.length()));
             assert_eq!(found, *expected, "{}", bytes.escape_ascii());
@@ -306,7 +308,8 @@ pub(super) mod tests {
 
     #[test]
     fn h05_obs_fold() {
-        // RFC 9112 §5.2: a server "MUST either reject the message by sending a 400 (Bad Request) [...]"
+        // RFC 9112 §5.2: a server "MUST either reject the message by sending a 400 (Bad
+        // Request) [...]"
         check_faults(&[
             (b"GET / HTTP/1.1\r\na: b\r\n ", HeadFault::FieldFolded),
             (b"GET / HTTP/1.1\r\na: b\r\n\t", HeadFault::FieldFolded),

@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_accept_key_of_the_rfc() {
-        // RFC 6455 §4.2.2: "the string "dGhlIHNhbXBsZSBub25jZQ==" [...] s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        // RFC 6455 §4.2.2 item 5.4, its example.
         let accept = AcceptKey::derive(b"dGhlIHNhbXBsZSBub25jZQ==");
         assert_eq!(accept.unwrap().as_bytes(), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }

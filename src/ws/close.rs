@@ -64,7 +64,7 @@ pub fn write(out: &mut [u8], content: Option<(CloseCode, &str)>) -> usize {
     2 + length
 }
 
-/// Longest Close frame that [`write`] makes, in bytes.
+/// Longest Close frame that [`write()`] makes, in bytes.
 pub const FRAME_BYTES_MAX: usize = 2 + CONTROL_BYTES_MAX;
 
 #[cfg(test)]

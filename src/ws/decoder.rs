@@ -47,6 +47,45 @@ impl Piece {
     }
 }
 
+/// The case that an echo server lives on: an unfragmented message of at most 65 535 bytes that
+/// lies in the buffer as a whole, and changes nothing in a decoder that is between messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeMessage {
+    /// Text, else binary.
+    pub text: bool,
+    /// Where the masked payload lies in the caller's buffer.
+    pub payload: Range<usize>,
+    /// Masking key.
+    pub key: [u8; 4],
+}
+
+impl WholeMessage {
+    /// Looks for one at `bytes[at..]`. `None` says nothing about what else is there: everything
+    /// unusual, and everything wrong, is left to [`Decoder::step`].
+    #[inline]
+    pub fn parse(bytes: &[u8], at: usize, bounds: &Bounds) -> Option<Self> {
+        let &[first, second, a, b, c, d, ..] = bytes.get(at..)? else { return None };
+        let text = first == 0x81;
+        if !text && first != 0x82 {
+            return None;
+        }
+        // With the mask bit cleared, an unmasked frame is above 127.
+        let (length, head_bytes, key) = match second ^ 0x80 {
+            short @ 0..=125 => (u64::from(short), 6, [a, b, c, d]),
+            126 => {
+                let key = *bytes.get(at + 4..)?.first_chunk::<4>()?;
+                (u64::from(u16::from_be_bytes([a, b])), 8, key)
+            }
+            _ => return None,
+        };
+        let start = at + head_bytes;
+        let end = start + usize::try_from(length).ok()?;
+        let shortest = head_bytes == 6 || length > 125;
+        let fits = shortest && end <= bytes.len() && length <= bounds.message_bytes;
+        fits.then_some(Self { text, payload: start..end, key })
+    }
+}
+
 /// Decoder state of one connection.
 ///
 /// Invariants: `left` is above 0 exactly in the middle of a frame's payload; `message_bytes` and
@@ -97,15 +136,18 @@ impl Decoder {
         bounds: &Bounds,
     ) -> Result<Option<Piece>, Fault> {
         if self.left == 0 {
-            match self.whole_small_message(bytes, at, bounds) {
-                Some(piece) => Ok(Some(piece)),
-                None => self.begin(bytes, at, bounds),
-            }
+            self.begin(bytes, at, bounds)
         } else if at == bytes.len() {
             Ok(None)
         } else {
             Ok(Some(self.advance(bytes, at, false)))
         }
+    }
+
+    /// True between two messages, when [`WholeMessage::parse`] may be tried.
+    #[inline]
+    pub fn is_between_messages(&self) -> bool {
+        self.left == 0 && self.message == Message::None
     }
 
     /// Payload bytes of the current frame that have not arrived.
@@ -136,34 +178,6 @@ impl Decoder {
             return Err(Fault::Utf8);
         }
         Ok(())
-    }
-
-    /// The case that an echo server lives on: an unfragmented message of at most 125 bytes that
-    /// lies in the buffer as a whole. Everything unusual is left to [`Self::begin`].
-    #[inline]
-    fn whole_small_message(&self, bytes: &[u8], at: usize, bounds: &Bounds) -> Option<Piece> {
-        let &[first, second, a, b, c, d, ref payload @ ..] = bytes.get(at..)? else { return None };
-        let opcode = match first {
-            0x81 => Opcode::Text,
-            0x82 => Opcode::Binary,
-            _ => return None,
-        };
-        // With the mask bit cleared, an unmasked or longer frame is above 125 as well.
-        let length = second ^ 0x80;
-        let fits = length <= 125
-            && usize::from(length) <= payload.len()
-            && u64::from(length) <= bounds.message_bytes
-            && self.message == Message::None;
-        let start = at + 6;
-        fits.then(|| Piece {
-            first: First { fin: true, opcode },
-            text: opcode == Opcode::Text,
-            length: u64::from(length),
-            payload: start..start + usize::from(length),
-            key: [a, b, c, d],
-            starts: true,
-            ends: true,
-        })
     }
 
     fn begin(&mut self, bytes: &[u8], at: usize, bounds: &Bounds) -> Result<Option<Piece>, Fault> {

@@ -19,10 +19,10 @@ const TOP_BITS: u64 = 0x8080_8080_8080_8080;
 #[inline]
 pub fn unmask(buf: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) -> bool {
     debug_assert!(to <= from.start, "replies never pass the bytes they answer");
-    if to == from.start {
-        in_place(&mut buf[from], key)
-    } else if from.len() <= FUSED_BYTES_MAX {
+    if from.len() <= FUSED_BYTES_MAX {
         slide_short(buf, from, to, key)
+    } else if to == from.start {
+        in_place(&mut buf[from], key)
     } else {
         slide_long(buf, from, to, key)
     }
@@ -38,7 +38,7 @@ pub fn rotate(key: [u8; 4], bytes: usize) -> [u8; 4] {
 
 fn word_key(key: [u8; 4]) -> u64 {
     let [a, b, c, d] = key;
-    u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+    u64::from_le_bytes([a, b, c, d, a, b, c, d])
 }
 
 #[inline]
@@ -48,9 +48,9 @@ fn in_place(bytes: &mut [u8], key: [u8; 4]) -> bool {
     let mut words = bytes.chunks_exact_mut(8);
     for word in &mut words {
         // The chunk has exactly eight bytes; the fallback is never taken and costs nothing.
-        let plain = u64::from_ne_bytes((&*word).try_into().unwrap_or_default()) ^ wide;
+        let plain = u64::from_le_bytes((&*word).try_into().unwrap_or_default()) ^ wide;
         seen |= plain;
-        word.copy_from_slice(&plain.to_ne_bytes());
+        word.copy_from_slice(&plain.to_le_bytes());
     }
     let mut tail = 0;
     for (byte, k) in words.into_remainder().iter_mut().zip(key.iter().cycle()) {
@@ -60,37 +60,47 @@ fn in_place(bytes: &mut [u8], key: [u8; 4]) -> bool {
     seen & TOP_BITS != 0 || tail >= 0x80
 }
 
+/// Words, and a last one of which only the payload's bytes are changed: it is blended with what
+/// stands there. That needs a word of room behind the payload, which a read buffer with slack
+/// always has; without it the bytes go one by one.
 #[inline]
 fn slide_short(buf: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) -> bool {
-    // One slice for source and destination, so that the bounds are checked once.
     let slide = from.start - to;
     let length = from.len();
-    let span = &mut buf[to..from.end];
+    let Some(span) = buf.get_mut(to..from.end + 8) else {
+        return slide_bytes(&mut buf[to..from.end], slide, key);
+    };
     let wide = word_key(key);
     let mut seen = 0;
     let mut at = 0;
     while at + 8 <= length {
-        let word = span[at + slide..].first_chunk::<8>().copied().unwrap_or_default();
-        let plain = u64::from_ne_bytes(word) ^ wide;
+        let plain = word_at(span, at + slide) ^ wide;
         seen |= plain;
-        span[at..at + 8].copy_from_slice(&plain.to_ne_bytes());
+        span[at..at + 8].copy_from_slice(&plain.to_le_bytes());
         at += 8;
     }
-    if at + 4 <= length {
-        let half = span[at + slide..].first_chunk::<4>().copied().unwrap_or_default();
-        let plain = u32::from_ne_bytes(half) ^ u32::from_ne_bytes(key);
-        seen |= u64::from(plain);
-        span[at..at + 4].copy_from_slice(&plain.to_ne_bytes());
-        at += 4;
+    let payload_bits = !(u64::MAX << (8 * (length - at)));
+    let plain = (word_at(span, at + slide) ^ wide) & payload_bits;
+    seen |= plain;
+    let blend = plain | word_at(span, at) & !payload_bits;
+    span[at..at + 8].copy_from_slice(&blend.to_le_bytes());
+    seen & TOP_BITS != 0
+}
+
+#[inline]
+fn word_at(span: &[u8], at: usize) -> u64 {
+    // Callers stay within the span; the fallback is never taken.
+    u64::from_le_bytes(span[at..].first_chunk::<8>().copied().unwrap_or_default())
+}
+
+#[cold]
+fn slide_bytes(span: &mut [u8], slide: usize, key: [u8; 4]) -> bool {
+    let mut seen = 0;
+    for at in 0..span.len() - slide {
+        span[at] = span[at + slide] ^ key[at % 4];
+        seen |= span[at];
     }
-    let mut tail = 0;
-    for k in &key[..length - at] {
-        let plain = span[at + slide] ^ k;
-        tail |= plain;
-        span[at] = plain;
-        at += 1;
-    }
-    seen & TOP_BITS != 0 || tail >= 0x80
+    seen >= 0x80
 }
 
 fn slide_long(buf: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) -> bool {
@@ -131,9 +141,13 @@ mod tests {
                     let masked = plain.iter().zip(key.iter().cycle()).map(|(p, k)| p ^ k);
                     let mut buf = vec![0xEE; slide];
                     buf.extend(masked);
+                    // With and without room for the last word, and nothing else is touched.
+                    let slack = if phase % 2 == 0 { 8 } else { 0 };
+                    buf.extend(vec![0xDD; slack]);
                     let high = unmask(&mut buf, slide..slide + length, 0, key);
                     assert_eq!(buf[..length], plain[..], "length {length}, slide {slide}");
                     assert_eq!(high, plain.iter().any(|b| *b >= 0x80));
+                    assert!(buf[slide + length..].iter().all(|b| *b == 0xDD));
                 }
             }
         }

@@ -8,6 +8,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invalid;
 
+/// Whether a whole text is UTF-8.
+pub fn is_valid(text: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(text).is_ok()
+}
+
 /// State between two pieces: the start of a character whose end has not arrived.
 ///
 /// Invariant: `cut[..length]` is a proper prefix of a valid character, `length` is at most 3.
