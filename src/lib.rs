@@ -1,1 +1,3 @@
 //! wsecho.
+
+pub mod ws;

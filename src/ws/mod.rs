@@ -1,0 +1,4 @@
+//! RFC text as functions: no clock, no socket, no log.
+
+pub mod deflate;
+pub mod extension;
