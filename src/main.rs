@@ -1,1 +1,2 @@
+//! wsecho.
 fn main() {}
