@@ -14,18 +14,7 @@
 use std::fmt;
 
 use super::extension::{GrammarFault, Piece, Pieces, Value};
-
-/// What the server is willing to agree to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deflate {
-    /// No context is kept between messages, so a connection at rest keeps no window.
-    On,
-    /// As `On`, but context takeover is agreed to unless the offer asks against it. A connection
-    /// then keeps its inflater, window included, for as long as it lives.
-    Takeover,
-    /// Every offer is declined.
-    Off,
-}
+use crate::limits::Deflate;
 
 /// The base-2 logarithm of an LZ77 window size, 8 to 15 (RFC 7692 §7.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
