@@ -1,0 +1,156 @@
+//! What an echo and an idle connection cost: allocations, calls to the system, bytes.
+//!
+//! Allocations are counted per thread, so tests beside each other do not disturb the count; the
+//! loopback's own buffers have grown before the counting begins.
+
+#[path = "support/loopback.rs"]
+mod loopback;
+
+use allocation_counter::{AllocationInfo, measure};
+use loopback::{Client, REQUEST, World, frame};
+use wsecho::conn::Connection;
+use wsecho::limits::{Config, READ_BYTES_MAX};
+
+/// Rounds before counting: the first echo may fetch what the later ones use again.
+const WARM_UP_ROUNDS: usize = 3;
+
+/// Rounds that are counted.
+const ROUNDS: usize = 100;
+
+/// Bytes that the allocator may hold for an idle connection that has echoed one message.
+const IDLE_BYTES_MAX: u64 = 160;
+
+/// Connections among which those bytes are shared. Tables double, and the half that no connection
+/// has used yet is never touched, so never resident: the bytes are counted with full tables.
+const IDLE_CONNECTIONS: usize = 1 << 14;
+
+fn open(world: &mut World, capacity: usize) -> Client {
+    let client = world.connect(capacity);
+    client.send(REQUEST);
+    world.settle();
+    client.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 101 ")));
+    client.calls();
+    client
+}
+
+fn message(length: usize) -> Vec<u8> {
+    (0..length).map(|at| b'a' + (at % 23) as u8).collect()
+}
+
+/// Sends `pieces` one after the other, `ROUNDS` times, and counts what the server allocates.
+/// `echoed` is how many bytes come back for all pieces together.
+fn allocations(pieces: &[&[u8]], echoed: usize) -> AllocationInfo {
+    let mut world = World::new(Config::default());
+    let client = open(&mut world, 4 * echoed + 64);
+    let mut round = || {
+        let mut arrived = 0;
+        for piece in pieces {
+            client.send(piece);
+            world.settle();
+            arrived += client.take(<[u8]>::len);
+        }
+        assert_eq!(arrived, echoed);
+    };
+    (0..WARM_UP_ROUNDS).for_each(|_| round());
+    measure(|| (0..ROUNDS).for_each(|_| round()))
+}
+
+#[test]
+fn the_counter_counts() {
+    let counted = measure(|| drop(std::hint::black_box(vec![0_u8; 100])));
+    assert_eq!((counted.count_total, counted.bytes_max), (1, 100));
+}
+
+#[test]
+fn no_echo_allocates() {
+    for first in [0x81, 0x82, 0x89] {
+        for (length, head) in [(5, 2), (125, 2), (16 << 10, 4), (1 << 20, 10)] {
+            if first == 0x89 && length > 125 {
+                continue;
+            }
+            let frame = frame(first, &message(length));
+            let counted = allocations(&[&frame], length + head);
+            assert_eq!(counted.count_total, 0, "{first:#x}, {length} bytes: {counted:?}");
+        }
+    }
+}
+
+#[test]
+fn no_pipelined_echo_allocates() {
+    let batch = frame(0x81, &message(20)).repeat(16);
+    let counted = allocations(&[&batch], 16 * 22);
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+/// Text of up to 16 KiB is held until its last byte is here: in a buffer that was there before.
+#[test]
+fn no_echo_in_pieces_allocates() {
+    for (length, head) in [(5, 2), (125, 2), (16 << 10, 4), (1 << 20, 10)] {
+        let frame = frame(0x81, &message(length));
+        for at in [1, 3, frame.len() / 2, frame.len() - 1] {
+            let (start, end) = frame.split_at(at);
+            let counted = allocations(&[start, end], length + head);
+            assert_eq!(counted.count_total, 0, "{length} bytes at {at}: {counted:?}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_costs_one_read_and_one_write() {
+    let mut world = World::new(Config::default());
+    let client = open(&mut world, 1 << 20);
+    let small = frame(0x81, &message(5));
+    let batches = [
+        small.clone(),
+        small.repeat(16),
+        frame(0x82, &message(125)),
+        frame(0x82, &message(16 << 10)),
+        frame(0x82, &message(16 << 10)).repeat(8),
+        [frame(0x89, b"ping"), small, frame(0x02, b"frag"), frame(0x80, b"ment")].concat(),
+    ];
+    for batch in batches {
+        assert!(batch.len() < READ_BYTES_MAX, "one read takes all of it");
+        client.send(&batch);
+        world.settle();
+        assert_eq!(client.calls(), (1, 1), "{} bytes", batch.len());
+    }
+}
+
+/// A message longer than one read costs as many of each as it fills, and the read that finds
+/// nothing when the last one was filled to its end.
+#[test]
+fn a_long_message_costs_a_read_and_a_write_per_area() {
+    let mut world = World::new(Config::default());
+    let client = open(&mut world, 2 << 20);
+    let frame = frame(0x82, &message(1 << 20));
+    client.send(&frame);
+    world.settle();
+    let areas = u32::try_from(frame.len().div_ceil(READ_BYTES_MAX)).expect("few");
+    assert_eq!(client.calls(), (areas, areas));
+}
+
+#[test]
+fn an_idle_connection_is_small() {
+    assert!(size_of::<Connection>() <= 128, "{}", size_of::<Connection>());
+    let config = Config { max_connections: IDLE_CONNECTIONS, ..Config::default() };
+    let mut world = World::new(config);
+    // The clients' own memory is claimed before the counting begins.
+    let clients: Vec<Client> = (0..IDLE_CONNECTIONS).map(|_| world.connect(256)).collect();
+    let hello = frame(0x81, b"hello");
+    let counted = measure(|| {
+        world.settle();
+        for client in &clients {
+            client.send(REQUEST);
+            world.settle();
+            client.send(&hello);
+            world.settle();
+        }
+    });
+    for client in &clients {
+        client.take(|answer| assert!(answer.ends_with(b"\x81\x05hello")));
+    }
+    assert_eq!(world.server.metrics().connections_open, IDLE_CONNECTIONS as u64);
+    let held = u64::try_from(counted.bytes_current).expect("more is held than was freed");
+    let each = held / IDLE_CONNECTIONS as u64;
+    assert!(each <= IDLE_BYTES_MAX, "{each} bytes a connection: {counted:?}");
+}
