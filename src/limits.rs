@@ -68,6 +68,30 @@ pub const SPARE_OUTBOXES_MAX: usize = 32;
 /// An outbox grown beyond this is given back to the allocator rather than kept as a spare.
 pub const SPARE_OUTBOX_BYTES_MAX: usize = 2 * COMMIT_BYTES_MAX;
 
+/// Where inflated bytes are looked at before they are thrown away. Smaller, and the inflater loses
+/// a quarter of its speed; larger, and it leaves the first-level cache.
+pub const INFLATE_SCRATCH_BYTES: usize = 16 * 1024;
+
+/// Bytes of one read from a connection that may send compressed messages. What a turn does not
+/// get to inflate of it has to be kept.
+pub const INFLATE_READ_BYTES: usize = 16 * 1024;
+
+/// The least compressed bytes inflated between two looks at the effort. A bomb makes a thousand
+/// times as much of them.
+pub const INFLATE_SLICE_BYTES_MIN: usize = 64;
+
+/// Effort that one connection may spend on inflating in one turn: 2 for a byte that comes out, 32
+/// for one that goes in (256 with a window below 32 KiB, whose inflater builds tables slowly).
+/// Spent in full it is about 50 us, whatever was sent.
+pub const TURN_INFLATE_EFFORT: usize = 256 * 1024;
+
+/// Inflaters kept for the next message. Within a turn one serves all.
+pub const SPARE_INFLATERS_MAX: usize = 4;
+
+/// A compressed message may be this much longer than the message limit, which is for what it
+/// inflates to: stored blocks and flushes add to incompressible data.
+pub const COMPRESSED_SLACK_BYTES: u64 = 64 * 1024;
+
 /// Resolution of all deadlines. The clock column counts these in 16 bits, see [`TIMEOUT_MAX`].
 pub const TICK: Duration = Duration::from_millis(250);
 
@@ -84,8 +108,21 @@ const _: () = assert!(CONTROL_BYTES_MAX <= COMMIT_BYTES_MAX, "control frames com
 const _: () = assert!(HEAD_BYTES_MAX <= u16::MAX as usize, "head offsets are 16 bits wide");
 const _: () = assert!(HEAD_FIELDS_MAX < u8::MAX as usize, "fields are counted in 8 bits");
 const _: () = assert!(HEAD_METHOD_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(INFLATE_READ_BYTES <= READ_BYTES_MAX);
 const _: () = assert!(READ_BYTES_MAX <= OUTBOX_BYTES_SOFT / 4);
 const _: () = assert!(TIMEOUT_MAX.as_millis() / TICK.as_millis() < u16::MAX as u128 - 1024);
+
+/// What the server agrees to when a client offers permessage-deflate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deflate {
+    /// No context is kept between messages, so a connection at rest keeps no window.
+    On,
+    /// As `On`, but context takeover is agreed to unless the offer asks against it. A connection
+    /// then keeps its inflater, window included, for as long as it lives.
+    Takeover,
+    /// Every offer is declined.
+    Off,
+}
 
 /// What an operator may choose. A zero duration turns that deadline off.
 #[derive(Clone, Debug)]
@@ -114,6 +151,10 @@ pub struct Config {
     pub subprotocols: Vec<String>,
     /// Origins allowed; empty allows all.
     pub origins: Vec<String>,
+    /// What to agree to of permessage-deflate.
+    pub deflate: Deflate,
+    /// Most messages that are being inflated across turns at one time.
+    pub inflaters: usize,
 }
 
 impl Default for Config {
@@ -131,6 +172,8 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(5),
             subprotocols: Vec::new(),
             origins: Vec::new(),
+            deflate: Deflate::On,
+            inflaters: 256,
         }
     }
 }

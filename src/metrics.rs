@@ -39,6 +39,18 @@ pub struct Metrics {
     pub buffered_bytes: u64,
     /// Reads put off because the buffer budget was used up.
     pub budget_waits: u64,
+    /// Connections that agreed on permessage-deflate.
+    pub deflate_opens: u64,
+    /// Compressed messages received whole.
+    pub compressed_messages: u64,
+    /// Compressed payload bytes inflated.
+    pub compressed_bytes: u64,
+    /// Bytes that came out of them.
+    pub inflated_bytes: u64,
+    /// Inflaters lent to messages now, those of takeover connections not counted.
+    pub inflaters_in_use: u64,
+    /// Reads put off because no inflater was free.
+    pub inflater_waits: u64,
     /// Failures of accept other than a peer that had gone already.
     pub accept_errors: u64,
     /// Connections shed for want of a descriptor or above the limit.
@@ -63,6 +75,14 @@ const TABLE: &[Row] = &[
     ("pings_sent_total", "counter", "Pings sent to idle peers.", |m| m.pings_sent),
     ("buffered_bytes", "gauge", "Bytes in all outboxes now.", |m| m.buffered_bytes),
     ("budget_waits_total", "counter", "Reads put off by the buffer budget.", |m| m.budget_waits),
+    ("deflate_opens_total", "counter", "Connections with permessage-deflate.", |m| m.deflate_opens),
+    ("compressed_messages_total", "counter", "Compressed messages received whole.", |m| {
+        m.compressed_messages
+    }),
+    ("compressed_bytes_total", "counter", "Compressed bytes inflated.", |m| m.compressed_bytes),
+    ("inflated_bytes_total", "counter", "Bytes that came out of them.", |m| m.inflated_bytes),
+    ("inflaters_in_use", "gauge", "Inflaters lent to messages now.", |m| m.inflaters_in_use),
+    ("inflater_waits_total", "counter", "Reads put off for an inflater.", |m| m.inflater_waits),
     ("accept_errors_total", "counter", "Failures of accept.", |m| m.accept_errors),
     ("shed_total", "counter", "Connections turned away, too many open.", |m| m.shed),
     ("loop_turns_total", "counter", "Turns of the loop.", |m| m.turns),

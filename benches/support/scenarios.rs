@@ -89,7 +89,7 @@ fn request_head() -> impl FnMut() {
 fn decode() -> impl FnMut() {
     let bytes = frame(0x81, 5).repeat(16);
     let bounds = Bounds { message_bytes: 1 << 20, fragments: 1 << 10 };
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder::new(false);
     move || {
         let (bytes, mut at) = (black_box(bytes.as_slice()), 0);
         while let Ok(Some(piece)) = decoder.step(bytes, at, &bounds) {

@@ -91,6 +91,18 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         apply: |options, text| value::origin(text).map(|value| options.config.origins.push(value)),
     },
     Spec {
+        name: "deflate",
+        variable: "WSECHO_DEFLATE",
+        takes: Takes::One("CHOICE"),
+        heading: PROTOCOL,
+        help: "permessage-deflate: on, takeover or off.\n\
+               With takeover a connection that has sent a\n\
+               compressed message keeps an inflater, 47 KiB;\n\
+               otherwise it keeps nothing",
+        default: |options| value::deflate_name(options.config.deflate).to_owned(),
+        apply: |options, text| value::deflate(text).map(|value| options.config.deflate = value),
+    },
+    Spec {
         name: "max-connections",
         variable: "WSECHO_MAX_CONNECTIONS",
         takes: Takes::One("N"),
@@ -101,6 +113,17 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         apply: |options, text| {
             value::count(text).map(|value| options.max_connections = Some(value))
         },
+    },
+    Spec {
+        name: "inflaters",
+        variable: "WSECHO_INFLATERS",
+        takes: Takes::One("N"),
+        heading: LIMITS,
+        help: "Most compressed messages in progress at a\n\
+               time, 47 KiB each; other compressed\n\
+               connections wait to be read",
+        default: |options| options.config.inflaters.to_string(),
+        apply: |options, text| value::count(text).map(|value| options.config.inflaters = value),
     },
     Spec {
         name: "max-message-size",
@@ -258,6 +281,7 @@ mod tests {
             Takes::One("N") | Takes::Count(_) => "7",
             Takes::One("BYTES") => "1GiB",
             Takes::One("TIME") => "7s",
+            Takes::One("CHOICE") => "off",
             Takes::Many("ADDR") => "127.0.0.1:7",
             Takes::Many("NAME") => "chat",
             Takes::Many("ORIGIN") => "https://example.org",

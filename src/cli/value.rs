@@ -5,7 +5,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::limits::TIMEOUT_MAX;
+use crate::limits::{Deflate, TIMEOUT_MAX};
 use crate::net::listen::ListenAddress;
 
 /// `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`.
@@ -16,6 +16,20 @@ pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
     }
     let exact = text.parse().map(ListenAddress::Exactly);
     exact.map_err(|_| format!("{text:?} is not IP:PORT, [IPV6]:PORT, :PORT or PORT"))
+}
+
+const DEFLATE_NAMES: [(&str, Deflate); 3] =
+    [("on", Deflate::On), ("takeover", Deflate::Takeover), ("off", Deflate::Off)];
+
+/// `on`, `takeover` or `off`.
+pub fn deflate(text: &str) -> Result<Deflate, String> {
+    let known = DEFLATE_NAMES.iter().find(|(name, _)| *name == text);
+    known.map(|(_, choice)| *choice).ok_or_else(|| format!("{text:?} is not on, takeover or off"))
+}
+
+/// What [`deflate`] reads.
+pub fn deflate_name(choice: Deflate) -> &'static str {
+    DEFLATE_NAMES.iter().find(|(_, known)| *known == choice).map_or("", |(name, _)| name)
 }
 
 /// A whole number of at least 1.

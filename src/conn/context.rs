@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::inflaters::Inflaters;
 use super::outbox::Store;
 use crate::http::{Refusal, Rules, write_refusal};
 use crate::limits::Config;
@@ -17,6 +18,10 @@ pub struct Context {
     pub metrics: Metrics,
     /// The outboxes.
     pub store: Store,
+    /// The inflaters.
+    pub inflaters: Inflaters,
+    /// What compressed messages that are answered uncompressed have inflated to in this turn.
+    pub expanded: Vec<u8>,
     /// Limits for the decoders.
     pub bounds: Bounds,
     /// Which opening handshakes are wanted.
@@ -51,6 +56,8 @@ impl Context {
             busy,
             metrics: Metrics::default(),
             store: Store::new(config.buffer_budget),
+            inflaters: Inflaters::new(config.inflaters),
+            expanded: Vec::new(),
             bounds,
             scratch: Vec::new(),
             reason: String::new(),

@@ -22,6 +22,7 @@
 pub mod area;
 mod context;
 mod diary;
+pub mod inflaters;
 mod open;
 mod opening;
 pub mod outbox;
@@ -31,8 +32,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::ending::Ending;
+use crate::limits::READ_BYTES_MAX;
 use crate::ws::close::{CloseCode, FRAME_BYTES_MAX};
-use area::Area;
+use area::{Area, READ_AT};
 pub use context::Context;
 pub use diary::Diary;
 use open::{Open, Verdict};
@@ -71,10 +73,21 @@ pub enum Next {
     Write,
     /// Read, and give the bytes to [`Connection::receive`].
     Read,
+    /// Go on with bytes that were read but not looked at: [`Connection::resume`].
+    Resume,
     /// Shut down the sending side.
     Shut,
     /// Drop the socket.
     Reap(Ending),
+}
+
+/// Why a connection with something to read is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// The buffer budget is used up.
+    Buffers,
+    /// No inflater is free.
+    Inflaters,
 }
 
 /// What [`Connection::receive`] made of its bytes.
@@ -118,7 +131,31 @@ impl Connection {
             Phase::Ended(ending) => Next::Reap(ending),
             _ if !self.unsent().is_empty() => Next::Write,
             Phase::Closing { shut: false, .. } => Next::Shut,
+            Phase::Open(_) if self.has_parked() => Next::Resume,
             _ => Next::Read,
+        }
+    }
+
+    /// True when bytes wait that were read but not looked at.
+    #[inline]
+    pub fn has_parked(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| !outbox.parked().is_empty())
+    }
+
+    /// Lays the parked bytes into the area, to be received, and returns where they end.
+    pub fn resume(&mut self, area: &mut Area, cx: &mut Context) -> Range<usize> {
+        let count = cx.store.unpark(&mut self.outbox, area.window(READ_BYTES_MAX));
+        READ_AT..READ_AT + count
+    }
+
+    /// The most that a read may bring now: no more than can be stored should the socket refuse all
+    /// of the reply.
+    #[inline]
+    pub fn appetite(&self, cx: &Context) -> Result<usize, Shortage> {
+        let grant = cx.store.read_grant().ok_or(Shortage::Buffers)?;
+        match &self.phase {
+            Phase::Open(open) => open.appetite(grant, cx),
+            _ => Ok(grant),
         }
     }
 
@@ -162,8 +199,8 @@ impl Connection {
                 self.close(ending);
                 Received { reply: Reply::Scratch, rest: end..end }
             }
-            opening::Outcome::Opened { behind } => {
-                self.phase = Phase::Open(Open::default());
+            opening::Outcome::Opened { behind, agreement } => {
+                self.phase = Phase::Open(Open::new(agreement));
                 cx.metrics.opens += 1;
                 Received { reply: Reply::Scratch, rest: behind..end }
             }

@@ -9,6 +9,8 @@
 //! Text of up to the commit limit and control frames are *held*: their reply waits in the outbox
 //! until the last byte is here and valid, so that a Close can still be sent instead.
 
+mod deflated;
+
 use std::ops::Range;
 
 use log::trace;
@@ -16,19 +18,22 @@ use log::trace;
 use super::Context;
 use super::area::{Area, READ_AT};
 use super::diary::escape;
+use super::inflaters::Deflated;
 use super::outbox::Slot;
 use crate::limits::FRAME_HEAD_BYTES_MAX;
 use crate::ws::Fault;
 use crate::ws::close::{self, CloseCode};
 use crate::ws::decoder::{Bounds, Decoder, Piece, WholeMessage};
+use crate::ws::deflate::Agreement;
 use crate::ws::head::{First, Opcode, write_server_head};
 use crate::ws::mask::unmask;
 use crate::ws::utf8;
+use deflated::Slice;
 
 /// State of an open connection between two reads.
 ///
 /// Invariants: at most one of `carried > 0` and `decoder.in_frame()`; `midway` only in a frame.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Open {
     decoder: Decoder,
     /// The start of a frame head whose end has not arrived.
@@ -36,6 +41,10 @@ pub struct Open {
     carried: u8,
     midway: Midway,
     leaving: Leaving,
+    /// A message is being answered uncompressed, and its first frame is out.
+    expanding: bool,
+    /// What was agreed on of permessage-deflate.
+    deflated: Option<Deflated>,
 }
 
 /// What became of the reply to a frame that has arrived in part.
@@ -94,6 +103,8 @@ struct Cursor {
     reply: usize,
     /// Where the reply to the current frame begins; between frames the same as `write`.
     frame: usize,
+    /// The head of the current frame was read in this turn.
+    began: bool,
     /// The start of that reply was sent by an earlier turn.
     exposed: bool,
     /// Where the next byte of reply goes.
@@ -105,6 +116,19 @@ struct Cursor {
 }
 
 impl Open {
+    /// A connection whose 101 has been composed.
+    pub fn new(agreement: Option<Agreement>) -> Self {
+        Self {
+            decoder: Decoder::new(agreement.is_some()),
+            carry: [0; FRAME_HEAD_BYTES_MAX - 1],
+            carried: 0,
+            midway: Midway::Nothing,
+            leaving: Leaving::No,
+            expanding: false,
+            deflated: agreement.map(Deflated::new),
+        }
+    }
+
     /// Echoes the frames in `area[span]`. The span either starts at [`READ_AT`] or follows a
     /// request head, when nothing is carried or held.
     pub fn turn(
@@ -191,7 +215,7 @@ impl Open {
             cx.store.take_held(slot, &mut bytes[reply..READ_AT]);
         }
         let exposed = self.midway == Midway::Streamed;
-        Cursor { reply, frame: reply, exposed, write, read, end: span.end }
+        Cursor { reply, frame: reply, began: false, exposed, write, read, end: span.end }
     }
 
     fn frames(
@@ -203,43 +227,79 @@ impl Open {
         turned: &mut Turned,
     ) -> Result<Verdict, Fault> {
         let bounds = cx.bounds;
-        if self.decoder.is_between_messages() && !cx.tracing {
-            whole_messages(bytes, cursor, &bounds, turned)?;
-        }
-        while let Some(piece) = self.decoder.step(&bytes[..cursor.end], cursor.read, &bounds)? {
-            if cx.tracing && piece.starts {
-                trace!("{:?}, {} bytes", piece.first, piece.length);
+        let mut slice = self.deflated.is_some().then(Slice::new);
+        cx.inflaters.begin_turn();
+        loop {
+            if self.decoder.is_between_messages() && !cx.tracing {
+                whole_messages(bytes, cursor, &bounds, turned)?;
             }
+            let end = slice.as_ref().map_or(cursor.end, |slice| slice.end(cursor));
+            let Some(piece) = self.decoder.step(&bytes[..end], cursor.read, &bounds)? else {
+                match &mut slice {
+                    Some(slice) if end < cursor.end => slice.grow(),
+                    _ => break,
+                }
+                continue;
+            };
             cursor.read = piece.payload.end;
-            match piece.first.opcode {
-                Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                    self.echo(bytes, cursor, &piece, piece.first)?;
-                }
-                Opcode::Ping => {
-                    self.echo(bytes, cursor, &piece, First { fin: true, opcode: Opcode::Pong })?;
-                    cx.metrics.pings_received += u64::from(piece.ends);
-                }
-                Opcode::Pong => {}
-                Opcode::Close => {
-                    if let Some(verdict) = close(bytes, cursor, &piece, cx)? {
-                        return Ok(verdict);
-                    }
+            if let Some(verdict) = self.piece(bytes, cursor, &piece, slot, cx)? {
+                return Ok(verdict);
+            }
+            if let Some(slice) = &mut slice {
+                slice.adapt(cx.inflaters.effort());
+                if cx.inflaters.is_exhausted() {
+                    cx.store.park(slot, &bytes[cursor.read..cursor.end]);
+                    cursor.end = cursor.read;
                 }
             }
             if piece.ends {
-                turned.frames += 1;
-                turned.messages += u32::from(piece.ends_message());
-                cursor.frame = cursor.write;
-                cursor.exposed = false;
-                self.midway = Midway::Nothing;
-                if self.decoder.is_between_messages() && !cx.tracing {
-                    whole_messages(bytes, cursor, &bounds, turned)?;
-                }
-            } else {
+                self.complete(cursor, &piece, turned);
+            } else if cursor.read == cursor.end {
                 self.pause(bytes, cursor, &piece, slot, cx);
             }
         }
         Ok(Verdict::Continue)
+    }
+
+    /// Answers one piece of a frame.
+    fn piece(
+        &mut self,
+        bytes: &mut [u8],
+        cursor: &mut Cursor,
+        piece: &Piece,
+        slot: &mut Slot,
+        cx: &mut Context,
+    ) -> Result<Option<Verdict>, Fault> {
+        cursor.began |= piece.starts;
+        if cx.tracing && piece.starts {
+            trace!("{:?}, {} bytes", piece.first, piece.length);
+        }
+        match piece.first.opcode {
+            Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                if piece.compressed && self.expands() {
+                    self.expand(bytes, cursor, piece, slot, cx)?;
+                } else {
+                    self.echo(bytes, cursor, piece, piece.first, cx)?;
+                }
+            }
+            Opcode::Ping => {
+                let pong = First { opcode: Opcode::Pong, ..piece.first };
+                self.echo(bytes, cursor, piece, pong, cx)?;
+                cx.metrics.pings_received += u64::from(piece.ends);
+            }
+            Opcode::Pong => {}
+            Opcode::Close => return close(bytes, cursor, piece, cx),
+        }
+        Ok(None)
+    }
+
+    fn complete(&mut self, cursor: &mut Cursor, piece: &Piece, turned: &mut Turned) {
+        turned.frames += 1;
+        turned.messages += u32::from(piece.ends_message());
+        cursor.frame = cursor.write;
+        cursor.began = false;
+        cursor.exposed = false;
+        self.midway = Midway::Nothing;
     }
 
     /// Unmasks a piece behind the replies so far, with a head before it if it starts its frame.
@@ -250,6 +310,7 @@ impl Open {
         cursor: &mut Cursor,
         piece: &Piece,
         first: First,
+        cx: &mut Context,
     ) -> Result<(), Fault> {
         if piece.starts {
             cursor.write += write_server_head(&mut bytes[cursor.write..], first, piece.length);
@@ -257,8 +318,10 @@ impl Open {
         let from = cursor.write;
         let beyond_ascii = unmask(bytes, piece.payload.clone(), from, piece.key);
         cursor.write += piece.payload.len();
-        if piece.text {
-            let plain = &bytes[from..cursor.write];
+        let plain = &bytes[from..cursor.write];
+        if piece.compressed {
+            self.validate(plain, piece, cx)?;
+        } else if piece.text {
             self.decoder.check_text(plain, beyond_ascii, piece.ends_message())?;
         }
         Ok(())
@@ -273,11 +336,12 @@ impl Open {
         slot: &mut Slot,
         cx: &mut Context,
     ) {
-        if piece.first.opcode == Opcode::Pong {
+        if piece.first.opcode == Opcode::Pong || piece.compressed && self.expands() {
             return;
         }
-        if piece.starts {
-            let whole = piece.text && piece.length <= cx.store.commit_limit();
+        if cursor.began {
+            let checked = piece.text || piece.compressed;
+            let whole = checked && piece.length <= cx.store.commit_limit();
             let held = whole || piece.first.opcode.is_control();
             self.midway = if held { Midway::Held } else { Midway::Streamed };
         }
@@ -342,7 +406,12 @@ fn whole_messages(
         let opcode = if text { Opcode::Text } else { Opcode::Binary };
         let length = payload.len();
         let head = &mut bytes[write..];
-        let from = write + write_server_head(head, First { fin: true, opcode }, length as u64);
+        let from = write
+            + write_server_head(
+                head,
+                First { fin: true, compressed: false, opcode },
+                length as u64,
+            );
         read = payload.end;
         let beyond_ascii = unmask(bytes, payload, from, key);
         if text && beyond_ascii && !utf8::is_valid(&bytes[from..from + length]) {

@@ -6,10 +6,11 @@ use super::area::Area;
 use super::{Context, Diary};
 use crate::ending::Ending;
 use crate::http::{
-    Answer, Head, Media, Progress, Refusal, Route, Scan, Status, route, write_answer,
+    self, Answer, Head, Media, Progress, Refusal, Route, Scan, Status, route, write_answer,
     write_opening, write_options, write_refusal,
 };
 use crate::limits::HEAD_BYTES_MAX;
+use crate::ws::deflate::{Agreement, negotiate};
 
 /// The test page: one file without any outside resource.
 const CONSOLE: &[u8] = include_bytes!("../pages/console.html");
@@ -37,6 +38,8 @@ pub enum Outcome {
     Opened {
         /// The first byte behind the head.
         behind: usize,
+        /// What was agreed on of permessage-deflate.
+        agreement: Option<Agreement>,
     },
 }
 
@@ -95,10 +98,7 @@ impl Opening {
 fn decide(head: &Head<'_>, behind: usize, diary: Option<&Diary>, cx: &mut Context) -> Outcome {
     let head_only = head.method() == "HEAD";
     let (outcome, status) = match route(head, &cx.rules, cx.draining) {
-        Route::Upgrade(_, opening) => {
-            write_opening(&mut cx.scratch, &opening, None);
-            (Outcome::Opened { behind }, "101")
-        }
+        Route::Upgrade(_, opening) => upgrade(head, &opening, behind, cx),
         Route::Answer(answer) => (give(answer, head_only, cx), Status::Ok.code()),
         Route::Refuse(refusal) => (refuse(refusal, head_only, cx), refusal.status().code()),
     };
@@ -106,6 +106,22 @@ fn decide(head: &Head<'_>, behind: usize, diary: Option<&Diary>, cx: &mut Contex
         diary.request(head.target(), status);
     }
     outcome
+}
+
+fn upgrade(
+    head: &Head<'_>,
+    opening: &http::Opening<'_>,
+    behind: usize,
+    cx: &mut Context,
+) -> (Outcome, &'static str) {
+    let Ok(agreement) = negotiate(http::extensions(head), cx.config.deflate) else {
+        let refusal = Refusal::Extensions;
+        return (refuse(refusal, false, cx), refusal.status().code());
+    };
+    let value = agreement.map(|agreement| agreement.to_string());
+    cx.metrics.deflate_opens += u64::from(agreement.is_some());
+    write_opening(&mut cx.scratch, opening, value.as_deref());
+    (Outcome::Opened { behind, agreement }, "101")
 }
 
 fn give(answer: Answer, head_only: bool, cx: &mut Context) -> Outcome {

@@ -17,6 +17,8 @@ pub struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
     committed: usize,
+    /// Bytes received that a turn had no share left for.
+    parked: Vec<u8>,
 }
 
 impl Outbox {
@@ -30,14 +32,19 @@ impl Outbox {
         &self.bytes[self.committed..]
     }
 
-    /// Bytes in it, the sent ones included until all are gone.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
+    /// What was received and not looked at yet.
+    pub fn parked(&self) -> &[u8] {
+        &self.parked
     }
 
-    /// True when all has been sent and nothing is held.
+    /// Bytes in it, the sent ones included until all are gone.
+    pub fn len(&self) -> usize {
+        self.bytes.len() + self.parked.len()
+    }
+
+    /// True when all has been sent and nothing is held or parked.
     pub fn is_empty(&self) -> bool {
-        self.sent == self.bytes.len()
+        self.sent == self.bytes.len() && self.parked.is_empty()
     }
 }
 
@@ -77,6 +84,11 @@ impl Store {
         }
         let share = OUTBOX_BYTES_SOFT.saturating_sub(self.bytes) / 4;
         Some(share.clamp(READ_BYTES_MIN, READ_BYTES_MAX).min(left))
+    }
+
+    /// True when a reply longer than what it answers, by up to a whole read, could be stored.
+    pub fn can_expand(&self) -> bool {
+        self.budget.saturating_sub(self.bytes) >= READ_BYTES_MAX
     }
 
     /// Up to which length text is held back until it has been seen whole. When more than half of
@@ -119,6 +131,23 @@ impl Store {
         self.settle(slot);
     }
 
+    /// Puts received bytes aside for the connection's next turn.
+    pub fn park(&mut self, slot: &mut Slot, bytes: &[u8]) {
+        self.lend(slot).parked.extend_from_slice(bytes);
+        self.bytes += bytes.len();
+    }
+
+    /// Lays parked bytes to the front of `to` and returns how many there were.
+    pub fn unpark(&mut self, slot: &mut Slot, to: &mut [u8]) -> usize {
+        let Some(outbox) = slot else { return 0 };
+        let count = outbox.parked.len();
+        to[..count].copy_from_slice(&outbox.parked);
+        outbox.parked.clear();
+        self.bytes -= count;
+        self.settle(slot);
+        count
+    }
+
     /// Notes that the socket took `count` bytes of [`Outbox::unsent`].
     pub fn sent(&mut self, slot: &mut Slot, count: usize) {
         let Some(outbox) = slot else { return };
@@ -130,7 +159,7 @@ impl Store {
     /// Takes the outbox of a connection that ended, whatever is in it.
     pub fn reclaim(&mut self, slot: &mut Slot) {
         if let Some(outbox) = slot.take() {
-            self.bytes -= outbox.bytes.len();
+            self.bytes -= outbox.len();
             self.shelve(outbox);
         }
     }
@@ -151,6 +180,7 @@ impl Store {
             && outbox.bytes.capacity() <= SPARE_OUTBOX_BYTES_MAX
         {
             outbox.bytes.clear();
+            outbox.parked.clear();
             outbox.sent = 0;
             outbox.committed = 0;
             self.spares.push(outbox);

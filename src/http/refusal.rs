@@ -110,6 +110,8 @@ pub enum Refusal {
     VersionRepeated,
     /// `Origin` is not on the allow-list, or there are two.
     Origin,
+    /// `Sec-WebSocket-Extensions` is not the grammar of RFC 6455 §9.1.
+    Extensions,
     /// `Sec-WebSocket-Protocol` is not a list of unique tokens.
     Subprotocol,
     /// The server is going away.
@@ -127,7 +129,9 @@ impl Refusal {
         match self {
             Self::Head(fault) => fault.status(),
             Self::Host | Self::Target | Self::Framing | Self::Body => Status::BadRequest,
-            Self::Key | Self::VersionRepeated | Self::Subprotocol => Status::BadRequest,
+            Self::Key | Self::VersionRepeated | Self::Subprotocol | Self::Extensions => {
+                Status::BadRequest
+            }
             Self::Method => Status::MethodNotAllowed,
             Self::MethodUnknown | Self::Coding => Status::NotImplemented,
             Self::Expectation => Status::ExpectationFailed,
@@ -158,6 +162,7 @@ impl Refusal {
             Self::Version => "Sec-WebSocket-Version has to be 13",
             Self::VersionRepeated => "Sec-WebSocket-Version is there more than once",
             Self::Origin => "this origin may not connect",
+            Self::Extensions => "Sec-WebSocket-Extensions is malformed",
             Self::Subprotocol => "Sec-WebSocket-Protocol is not a list of unique tokens",
             Self::Draining => "draining",
             Self::Busy => "too many connections",

@@ -1,6 +1,7 @@
 //! One connection's share of a turn.
 
 use std::io;
+use std::ops::Range;
 
 use super::Server;
 use super::registry::Entry;
@@ -22,23 +23,30 @@ impl<N: Net> Server<N> {
                 Next::Write if entry.writable => moved += entry.flush(&mut self.cx),
                 Next::Shut => entry.shut(),
                 Next::Read if entry.readable && share > 0 => {
-                    let Some(grant) = self.cx.store.read_grant() else {
-                        self.cx.metrics.budget_waits += 1;
-                        entry.queued = true;
-                        self.starved.push_back(id);
-                        break;
+                    let grant = match entry.connection.appetite(&self.cx) {
+                        Ok(grant) => grant,
+                        Err(shortage) => {
+                            entry.queued = true;
+                            self.starved.wait(id, shortage, &mut self.cx.metrics);
+                            break;
+                        }
                     };
                     let count = entry.read(&mut self.area, grant, &mut self.cx);
                     moved += count;
-                    share = share.saturating_sub(count);
+                    share = entry.share_left(share, count);
                 }
-                Next::Read if entry.readable => {
+                Next::Resume if share > 0 => {
+                    let count = entry.resume(&mut self.area, &mut self.cx);
+                    moved += count;
+                    share = entry.share_left(share, count);
+                }
+                Next::Read | Next::Resume if share == 0 && entry.has_input() => {
                     self.cx.metrics.yields += 1;
                     entry.queued = true;
                     self.ready.push_back(id);
                     break;
                 }
-                Next::Read | Next::Write => break,
+                Next::Read | Next::Resume | Next::Write => break,
                 Next::Reap(ending) => {
                     self.ended.push((id, ending));
                     break;
@@ -66,12 +74,7 @@ impl<S: Stream> Entry<S> {
                 }
                 cx.metrics.bytes_received += count as u64;
                 self.connection.note_bytes(count, 0);
-                let mut span = READ_AT..READ_AT + count;
-                while !span.is_empty() {
-                    let received = self.connection.receive(area, span, cx);
-                    self.send(received.reply, area, cx);
-                    span = received.rest;
-                }
+                self.answer(READ_AT..READ_AT + count, area, cx);
                 count
             }
             Err(error) => {
@@ -83,6 +86,34 @@ impl<S: Stream> Entry<S> {
                 0
             }
         }
+    }
+
+    /// Goes on with what an earlier turn left. Returns how many bytes that were.
+    fn resume(&mut self, area: &mut Area, cx: &mut Context) -> usize {
+        let span = self.connection.resume(area, cx);
+        let count = span.len();
+        self.answer(span, area, cx);
+        count
+    }
+
+    fn answer(&mut self, span: Range<usize>, area: &mut Area, cx: &mut Context) {
+        let mut span = span;
+        while !span.is_empty() {
+            let received = self.connection.receive(area, span, cx);
+            self.send(received.reply, area, cx);
+            span = received.rest;
+        }
+    }
+
+    /// True when there is, or may be, something to look at.
+    fn has_input(&self) -> bool {
+        self.readable || self.connection.has_parked()
+    }
+
+    /// What is left of a connection's share after `count` bytes. Bytes that were put aside mean
+    /// that it is used up, in effort if not in bytes.
+    fn share_left(&self, share: usize, count: usize) -> usize {
+        if self.connection.has_parked() { 0 } else { share.saturating_sub(count) }
     }
 
     /// Writes a reply at once; what the socket refuses goes to the outbox.

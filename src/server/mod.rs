@@ -11,6 +11,7 @@ mod deadlines;
 mod drive;
 mod registry;
 mod run;
+mod starved;
 
 use std::collections::VecDeque;
 use std::io;
@@ -29,9 +30,7 @@ use accept::Gate;
 use deadlines::Deadlines;
 use registry::Registry;
 pub use run::{Failure, run};
-
-/// Connections that waited for the buffer budget and are let go in one turn.
-const TURN_WAKES_MAX: usize = 64;
+use starved::Starved;
 
 /// A server on some [`Net`].
 #[derive(Debug)]
@@ -44,8 +43,7 @@ pub struct Server<N: Net> {
     cx: Context,
     events: Vec<Event>,
     ready: VecDeque<ConnId>,
-    /// Readable connections that were not read because the buffer budget was used up.
-    starved: VecDeque<ConnId>,
+    starved: Starved,
     ended: Vec<(ConnId, Ending)>,
     drain_until: Option<Duration>,
 }
@@ -62,7 +60,7 @@ impl<N: Net> Server<N> {
             cx: Context::new(config),
             events: Vec::with_capacity(TURN_EVENTS_MAX),
             ready: VecDeque::new(),
-            starved: VecDeque::new(),
+            starved: Starved::default(),
             ended: Vec::new(),
             drain_until: None,
             net,
@@ -85,7 +83,7 @@ impl<N: Net> Server<N> {
         if sweep_is_due {
             self.sweep();
         }
-        self.wake_starved();
+        self.starved.wake(&mut self.ready, &self.cx);
         self.reap();
         Ok(!self.has_drained())
     }
@@ -113,7 +111,7 @@ impl<N: Net> Server<N> {
             let Some(entry) = self.registry.get(id) else { continue };
             held += entry.connection.buffered();
             let times = self.ready.iter().filter(|other| **other == id).count();
-            let waits = self.starved.iter().filter(|other| **other == id).count();
+            let waits = self.starved.count(id);
             assert_eq!(times + waits, usize::from(entry.queued), "in one queue, once");
         }
         assert_eq!(held, self.cx.store.bytes());
@@ -198,14 +196,6 @@ impl<N: Net> Server<N> {
         }
     }
 
-    /// Lets some of those that waited for the budget try again.
-    fn wake_starved(&mut self) {
-        let count = self.starved.len().min(TURN_WAKES_MAX);
-        if count > 0 && self.cx.store.read_grant().is_some() {
-            self.ready.extend(self.starved.drain(..count));
-        }
-    }
-
     fn enqueue(&mut self, id: ConnId) {
         if let Some(entry) = self.registry.get(id) {
             if !entry.queued {
@@ -220,12 +210,13 @@ impl<N: Net> Server<N> {
         for (id, ending) in self.ended.drain(..) {
             let Some(entry) = self.registry.remove(id) else { continue };
             if entry.queued {
-                self.starved.retain(|other| *other != id);
+                self.starved.forget(id);
             }
             self.deadlines.remove(id.index());
             entry.connection.bury(ending, self.cx.now, &mut self.cx);
         }
         self.cx.metrics.connections_open = self.registry.len() as u64;
         self.cx.metrics.buffered_bytes = self.cx.store.bytes() as u64;
+        self.cx.metrics.inflaters_in_use = self.cx.inflaters.lent() as u64;
     }
 }

@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::head::{First, Opcode, Rest, parse_rest};
 use super::utf8::Validator;
 use super::{Fault, mask};
+use crate::limits::COMPRESSED_SLACK_BYTES;
 
 /// The limits that a decoder enforces.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,13 @@ pub struct Bounds {
     pub fragments: u32,
 }
 
+impl Bounds {
+    /// Longest compressed message in bytes. The limit proper is for what it inflates to.
+    fn compressed_bytes(&self) -> u64 {
+        self.message_bytes.saturating_mul(2).saturating_add(COMPRESSED_SLACK_BYTES)
+    }
+}
+
 /// A part of one frame: what the caller's buffer holds of it, often the whole frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -27,6 +35,8 @@ pub struct Piece {
     pub first: First,
     /// A data frame of a text message.
     pub text: bool,
+    /// A data frame of a compressed message.
+    pub compressed: bool,
     /// Payload length of the whole frame.
     pub length: u64,
     /// Where the masked payload of this piece lies in the caller's buffer.
@@ -100,6 +110,10 @@ pub struct Decoder {
     utf8: Validator,
     first: First,
     message: Message,
+    /// The open message is compressed.
+    compressed: bool,
+    /// permessage-deflate was agreed on.
+    deflate: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +123,9 @@ enum Message {
     Binary,
 }
 
-impl Default for Decoder {
-    fn default() -> Self {
+impl Decoder {
+    /// A decoder at the start of a connection; `deflate` if permessage-deflate was agreed on.
+    pub fn new(deflate: bool) -> Self {
         Self {
             left: 0,
             length: 0,
@@ -118,13 +133,13 @@ impl Default for Decoder {
             key: [0; 4],
             fragments: 0,
             utf8: Validator::default(),
-            first: First { fin: true, opcode: Opcode::Continuation },
+            first: First { fin: true, compressed: false, opcode: Opcode::Continuation },
             message: Message::None,
+            compressed: false,
+            deflate,
         }
     }
-}
 
-impl Decoder {
     /// The next piece of `bytes[at..]`. `None` when there is none: either all is consumed, or
     /// what remains is the start of a frame head (at most 13 bytes) to be given again with more
     /// behind it. What a piece consumed ends where its payload ends.
@@ -183,13 +198,16 @@ impl Decoder {
     fn begin(&mut self, bytes: &[u8], at: usize, bounds: &Bounds) -> Result<Option<Piece>, Fault> {
         let head = &bytes[at..];
         let Some(byte) = head.first() else { return Ok(None) };
-        let first = First::parse(*byte)?;
+        let first = First::parse(*byte, self.deflate)?;
         self.check_place(first, bounds)?;
         let Some(Rest { length, key, head_bytes }) = parse_rest(first.opcode, head)? else {
             return Ok(None);
         };
         let control = first.opcode.is_control();
-        if !control && length > bounds.message_bytes - self.message_bytes {
+        let begins = matches!(first.opcode, Opcode::Text | Opcode::Binary);
+        let compressed = if begins { first.compressed } else { self.compressed };
+        let most = if compressed { bounds.compressed_bytes() } else { bounds.message_bytes };
+        if !control && length > most - self.message_bytes {
             return Err(Fault::TooLarge);
         }
         let Some(key) = key else { return Ok(None) };
@@ -199,6 +217,7 @@ impl Decoder {
                 Opcode::Binary => Message::Binary,
                 _ => self.message,
             };
+            self.compressed = compressed;
             self.message_bytes += length;
             self.fragments += 1;
         }
@@ -231,11 +250,13 @@ impl Decoder {
         // When the length does not fit the host's `usize`, what is here is less in any case.
         let taken = usize::try_from(self.left).map_or(here, |left| left.min(here));
         let key = self.key;
+        let control = self.first.opcode.is_control();
         self.key = mask::rotate(key, taken);
         self.left -= taken as u64;
         let piece = Piece {
             first: self.first,
-            text: self.message == Message::Text && !self.first.opcode.is_control(),
+            text: self.message == Message::Text && !control,
+            compressed: self.compressed && !control,
             length: self.length,
             payload: at..at + taken,
             key,
@@ -271,7 +292,7 @@ mod tests {
     /// Decodes a stream in pieces as a caller does: what was not consumed is given again.
     fn decode(pieces: &[&[u8]], bounds: &Bounds) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut decoder = Decoder::default();
+        let mut decoder = Decoder::new(false);
         let mut buffer = Vec::new();
         for piece in pieces {
             buffer.extend_from_slice(piece);
@@ -555,7 +576,7 @@ mod tests {
                 message: Message::Binary,
                 message_bytes: u64::MAX - 5,
                 fragments: 3,
-                ..Decoder::default()
+                ..Decoder::new(false)
             };
             let head = announce(0x80, left);
             assert_eq!(decoder.step(&head, 0, &UNBOUNDED).err(), expected);

@@ -29,6 +29,8 @@ pub enum Fault {
     CloseCode,
     /// Text or a close reason that is not UTF-8 (§8.1).
     Utf8,
+    /// A compressed message that does not inflate (RFC 7692 §7.2.2).
+    Corrupt,
     /// A message longer than the limit (§7.4.1).
     TooLarge,
     /// A message in more frames than the limit (§7.4.1).
@@ -39,7 +41,7 @@ impl Fault {
     /// The code to close with (§7.4.1).
     pub fn close_code(self) -> CloseCode {
         match self {
-            Self::Utf8 => CloseCode::INVALID_PAYLOAD,
+            Self::Utf8 | Self::Corrupt => CloseCode::INVALID_PAYLOAD,
             Self::TooLarge => CloseCode::TOO_BIG,
             Self::TooManyFragments => CloseCode::POLICY,
             _ => CloseCode::PROTOCOL,
@@ -61,6 +63,7 @@ impl Fault {
             Self::CloseBody => "close body of one byte",
             Self::CloseCode => "invalid close code",
             Self::Utf8 => "invalid UTF-8",
+            Self::Corrupt => "corrupt compressed data",
             Self::TooLarge => "message too big",
             Self::TooManyFragments => "too many fragments",
         }

@@ -37,16 +37,22 @@ impl Opcode {
 pub struct First {
     /// The last frame of its message.
     pub fin: bool,
+    /// RSV1: the message that this frame begins is compressed (RFC 7692 §6).
+    pub compressed: bool,
     /// What kind of frame this is.
     pub opcode: Opcode,
 }
 
 impl First {
-    /// Checks reserved bits and opcode, and that control frames are not fragmented.
-    pub fn parse(byte: u8) -> Result<Self, Fault> {
+    /// Checks reserved bits and opcode, and that control frames are not fragmented. `deflate` says
+    /// that permessage-deflate was agreed on.
+    pub fn parse(byte: u8, deflate: bool) -> Result<Self, Fault> {
         // RFC 6455 §5.2: "MUST be 0 unless an extension is negotiated that defines meanings for
-        // non-zero values."
-        if byte & 0x70 != 0 {
+        // non-zero values." RFC 7692 §6: RSV1 is for the first frame of a message, "an endpoint
+        // MUST NOT set" it elsewhere.
+        let compressed = byte & 0x40 != 0;
+        let may_compress = deflate && matches!(byte & 0x0F, 0x1 | 0x2);
+        if byte & 0x30 != 0 || compressed && !may_compress {
             return Err(Fault::ReservedBits);
         }
         let fin = byte & 0x80 != 0;
@@ -64,7 +70,7 @@ impl First {
         if opcode.is_control() && !fin {
             return Err(Fault::FragmentedControl);
         }
-        Ok(Self { fin, opcode })
+        Ok(Self { fin, compressed, opcode })
     }
 }
 
@@ -136,7 +142,8 @@ pub fn server_head_bytes(length: u64) -> usize {
 /// Writes an unmasked head in its shortest form to the start of `out`; returns its length.
 #[inline]
 pub fn write_server_head(out: &mut [u8], first: First, length: u64) -> usize {
-    let first = u8::from(first.fin) << 7 | first.opcode as u8;
+    let flags = u8::from(first.fin) << 7 | u8::from(first.compressed) << 6;
+    let first = flags | first.opcode as u8;
     let bytes = length.to_be_bytes();
     match length {
         0..=125 => {
@@ -173,7 +180,7 @@ mod tests {
         ];
         for (length, expected) in cases {
             let mut out = [0; 10];
-            let first = First { fin: true, opcode: Opcode::Binary };
+            let first = First { fin: true, compressed: false, opcode: Opcode::Binary };
             let n = write_server_head(&mut out, first, *length);
             assert_eq!(&out[..n], *expected);
             assert_eq!(n, server_head_bytes(*length));
@@ -181,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn f02_f03_f11_first_bytes() {
+    fn f02_f03_f11_d06_first_bytes() {
         for byte in 0..=u8::MAX {
             let opcode = byte & 0x0F;
             let expected = if byte & 0x70 != 0 {
@@ -193,8 +200,13 @@ mod tests {
             } else {
                 Ok((byte & 0x80 != 0, opcode))
             };
-            let got = First::parse(byte).map(|first| (first.fin, first.opcode as u8));
+            let got = First::parse(byte, false).map(|first| (first.fin, first.opcode as u8));
             assert_eq!(got, expected, "{byte:#04x}");
+            // RFC 7692 §6: with the extension, RSV1 on text and binary alone.
+            let got = First::parse(byte, true).map(|first| (first.fin, first.opcode as u8));
+            let begins = byte & 0x70 == 0x40 && (opcode == 1 || opcode == 2);
+            let expected = if begins { Ok((byte & 0x80 != 0, opcode)) } else { expected };
+            assert_eq!(got, expected, "{byte:#04x} with deflate");
         }
     }
 

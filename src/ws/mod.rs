@@ -9,8 +9,11 @@
 
 pub mod close;
 pub mod decoder;
+pub mod deflate;
+pub mod extension;
 mod fault;
 pub mod head;
+pub mod inflate;
 pub mod mask;
 pub mod utf8;
 

@@ -1,0 +1,139 @@
+//! Compressed messages (RFC 7692): echoed as they came, and inflated to be sure of them.
+//!
+//! What the client compressed is a valid compressed message for the client itself, so the frames
+//! pass like any other. The inflated bytes are validated, counted and thrown away. Only where the
+//! agreement does not let the client read its own stream do they go out, uncompressed, in frames
+//! of their own.
+
+use super::{Cursor, Open};
+use crate::conn::outbox::Slot;
+use crate::conn::{Context, Shortage};
+use crate::limits::{INFLATE_READ_BYTES, INFLATE_SLICE_BYTES_MIN};
+use crate::ws::Fault;
+use crate::ws::decoder::Piece;
+use crate::ws::head::{First, Opcode, write_server_head};
+use crate::ws::mask::unmask;
+
+/// Compressed bytes to inflate between two looks at the effort. It grows as long as the data does
+/// not expand much, so that ordinary messages pay for few looks and a bomb cannot hold the loop.
+pub(super) struct Slice {
+    bytes: usize,
+    effort: usize,
+}
+
+impl Slice {
+    pub(super) fn new() -> Self {
+        Self { bytes: INFLATE_SLICE_BYTES_MIN, effort: 0 }
+    }
+
+    /// Where the bytes to decode next end.
+    pub(super) fn end(&self, cursor: &Cursor) -> usize {
+        cursor.end.min(cursor.read + self.bytes)
+    }
+
+    /// The slice is too short for what stands here, a frame head.
+    pub(super) fn grow(&mut self) {
+        self.bytes *= 2;
+    }
+
+    /// Takes note of the effort that the last slice cost.
+    pub(super) fn adapt(&mut self, effort: usize) {
+        const EFFORT_PER_BYTE_USUAL: usize = 64;
+        let spent = effort - self.effort;
+        self.effort = effort;
+        if spent <= EFFORT_PER_BYTE_USUAL * self.bytes {
+            self.grow();
+        } else {
+            self.bytes = INFLATE_SLICE_BYTES_MIN;
+        }
+    }
+}
+
+impl Open {
+    /// How much of `grant` a read may take. What does not get inflated in a turn has to be kept,
+    /// so that compressed connections are read in smaller bites.
+    #[inline]
+    pub fn appetite(&self, grant: usize, cx: &Context) -> Result<usize, Shortage> {
+        let Some(deflated) = &self.deflated else { return Ok(grant) };
+        if self.expands() && !cx.store.can_expand() {
+            return Err(Shortage::Buffers);
+        }
+        if deflated.may_borrow() && !cx.inflaters.has_free() {
+            return Err(Shortage::Inflaters);
+        }
+        Ok(grant.min(INFLATE_READ_BYTES))
+    }
+
+    /// Inflates `plain`, the unmasked payload of a piece of a compressed message, and validates
+    /// what comes out.
+    pub(super) fn validate(
+        &mut self,
+        plain: &[u8],
+        piece: &Piece,
+        cx: &mut Context,
+    ) -> Result<(), Fault> {
+        let Self { decoder, deflated: Some(deflated), .. } = self else { return Ok(()) };
+        let Context { inflaters, metrics, expanded, bounds, .. } = cx;
+        let expands = !deflated.agreement().echo_compressed();
+        let last = piece.ends_message();
+        let limit = bounds.message_bytes;
+        deflated.inflate(plain, last, limit, inflaters, metrics, |inflated| {
+            if expands {
+                expanded.extend_from_slice(inflated);
+            }
+            if piece.text { decoder.check_text(inflated, true, false) } else { Ok(()) }
+        })?;
+        if piece.text { decoder.check_text(&[], false, last) } else { Ok(()) }
+    }
+
+    /// True when compressed messages are answered uncompressed.
+    pub(super) fn expands(&self) -> bool {
+        self.deflated.as_ref().is_some_and(|deflated| !deflated.agreement().echo_compressed())
+    }
+
+    /// Takes a piece of a message that is answered uncompressed.
+    pub(super) fn expand(
+        &mut self,
+        bytes: &mut [u8],
+        cursor: &mut Cursor,
+        piece: &Piece,
+        slot: &mut Slot,
+        cx: &mut Context,
+    ) -> Result<(), Fault> {
+        let payload = piece.payload.clone();
+        unmask(bytes, payload.clone(), payload.start, piece.key);
+        self.validate(&bytes[payload], piece, cx)?;
+        let last = piece.ends_message();
+        if last || !cx.expanded.is_empty() {
+            self.send_expanded(bytes, cursor, piece.text, last, slot, cx);
+        }
+        Ok(())
+    }
+
+    /// Sends what a message has inflated to so far, as one frame, behind the replies in the area.
+    /// The message goes on unless this was its end.
+    fn send_expanded(
+        &mut self,
+        bytes: &[u8],
+        cursor: &mut Cursor,
+        text: bool,
+        last: bool,
+        slot: &mut Slot,
+        cx: &mut Context,
+    ) {
+        cx.store.keep(slot, &bytes[cursor.reply..cursor.write]);
+        cursor.reply = cursor.write;
+        let opcode = match (self.expanding, text) {
+            (true, _) => Opcode::Continuation,
+            (false, true) => Opcode::Text,
+            (false, false) => Opcode::Binary,
+        };
+        let first = First { fin: last, compressed: false, opcode };
+        let mut head = [0; 10];
+        let length = write_server_head(&mut head, first, cx.expanded.len() as u64);
+        cx.store.keep(slot, &head[..length]);
+        cx.store.keep(slot, &cx.expanded);
+        cx.expanded.clear();
+        self.expanding = !last;
+    }
+}
