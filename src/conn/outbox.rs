@@ -82,13 +82,15 @@ impl Store {
         if left < READ_BYTES_MIN {
             return None;
         }
-        let share = OUTBOX_BYTES_SOFT.saturating_sub(self.bytes) / 4;
+        let share = OUTBOX_BYTES_SOFT.min(self.budget).saturating_sub(self.bytes) / 4;
         Some(share.clamp(READ_BYTES_MIN, READ_BYTES_MAX).min(left))
     }
 
-    /// True when a reply longer than what it answers, by up to a whole read, could be stored.
-    pub fn can_expand(&self) -> bool {
-        self.budget.saturating_sub(self.bytes) >= READ_BYTES_MAX
+    /// True when there is room again for a whole read, or for a reply that is longer than what it
+    /// answers by as much. Of a small budget half has to do: it must be possible to get there.
+    pub fn has_room(&self) -> bool {
+        let left = self.budget.saturating_sub(self.bytes);
+        left >= READ_BYTES_MAX.min(self.budget / 2)
     }
 
     /// Up to which length text is held back until it has been seen whole. When more than half of

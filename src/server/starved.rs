@@ -33,7 +33,7 @@ impl Starved {
 
     /// Lets those go that may find what they need now.
     pub(super) fn wake(&mut self, ready: &mut VecDeque<ConnId>, cx: &Context) {
-        if !self.buffers.is_empty() && cx.store.can_expand() {
+        if !self.buffers.is_empty() && cx.store.has_room() {
             ready.extend(self.buffers.drain(..self.buffers.len().min(WAKES_MAX)));
         }
         let free = cx.inflaters.free().min(self.inflaters.len()).min(WAKES_MAX);

@@ -55,7 +55,7 @@ impl Open {
     #[inline]
     pub fn appetite(&self, grant: usize, cx: &Context) -> Result<usize, Shortage> {
         let Some(deflated) = &self.deflated else { return Ok(grant) };
-        if self.expands() && !cx.store.can_expand() {
+        if self.expands() && !cx.store.has_room() {
             return Err(Shortage::Buffers);
         }
         if deflated.may_borrow() && !cx.inflaters.has_free() {
