@@ -9,26 +9,22 @@
 //! Text of up to the commit limit and control frames are *held*: their reply waits in the outbox
 //! until the last byte is here and valid, so that a Close can still be sent instead.
 
+mod closing;
 mod deflated;
+mod frames;
 
 use std::ops::Range;
 
-use log::trace;
-
 use super::Context;
 use super::area::{Area, READ_AT};
-use super::diary::escape;
 use super::inflaters::Deflated;
 use super::outbox::Slot;
 use crate::limits::FRAME_HEAD_BYTES_MAX;
 use crate::ws::Fault;
-use crate::ws::close::{self, CloseCode};
-use crate::ws::decoder::{Bounds, Decoder, Piece, WholeMessage};
+use crate::ws::close::CloseCode;
+use crate::ws::decoder::Decoder;
 use crate::ws::deflate::Agreement;
-use crate::ws::head::{First, Opcode, write_server_head};
-use crate::ws::mask::unmask;
-use crate::ws::utf8;
-use deflated::Slice;
+use closing::fail;
 
 /// State of an open connection between two reads.
 ///
@@ -161,21 +157,6 @@ impl Open {
         turned
     }
 
-    /// Starts our closing handshake; writes the Close to `out` if it may stand here, and returns
-    /// its length. Otherwise it follows the frame that is being streamed.
-    pub fn say_goodbye(
-        &mut self,
-        code: CloseCode,
-        out: &mut [u8],
-        slot: &mut Slot,
-        cx: &mut Context,
-    ) -> usize {
-        if self.leaving == Leaving::No {
-            self.leaving = Leaving::Asked(code);
-        }
-        self.leave(out, slot, cx)
-    }
-
     /// True when the peer owes us the rest of a frame.
     pub fn in_frame(&self) -> bool {
         self.carried > 0 || self.decoder.in_frame()
@@ -218,249 +199,8 @@ impl Open {
         Cursor { reply, frame: reply, began: false, exposed, write, read, end: span.end }
     }
 
-    fn frames(
-        &mut self,
-        bytes: &mut [u8],
-        cursor: &mut Cursor,
-        slot: &mut Slot,
-        cx: &mut Context,
-        turned: &mut Turned,
-    ) -> Result<Verdict, Fault> {
-        let bounds = cx.bounds;
-        let mut slice = self.deflated.is_some().then(Slice::new);
-        cx.inflaters.begin_turn();
-        loop {
-            if self.decoder.is_between_messages() && !cx.tracing {
-                whole_messages(bytes, cursor, &bounds, turned)?;
-            }
-            let end = slice.as_ref().map_or(cursor.end, |slice| slice.end(cursor));
-            let Some(piece) = self.decoder.step(&bytes[..end], cursor.read, &bounds)? else {
-                match &mut slice {
-                    Some(slice) if end < cursor.end => slice.grow(),
-                    _ => break,
-                }
-                continue;
-            };
-            cursor.read = piece.payload.end;
-            if let Some(verdict) = self.piece(bytes, cursor, &piece, slot, cx)? {
-                return Ok(verdict);
-            }
-            if let Some(slice) = &mut slice {
-                slice.adapt(cx.inflaters.effort());
-                if cx.inflaters.is_exhausted() {
-                    cx.store.park(slot, &bytes[cursor.read..cursor.end]);
-                    cursor.end = cursor.read;
-                }
-            }
-            if piece.ends {
-                self.complete(cursor, &piece, turned);
-            } else if cursor.read == cursor.end {
-                self.pause(bytes, cursor, &piece, slot, cx);
-            }
-        }
-        Ok(Verdict::Continue)
-    }
-
-    /// Answers one piece of a frame.
-    fn piece(
-        &mut self,
-        bytes: &mut [u8],
-        cursor: &mut Cursor,
-        piece: &Piece,
-        slot: &mut Slot,
-        cx: &mut Context,
-    ) -> Result<Option<Verdict>, Fault> {
-        cursor.began |= piece.starts;
-        if cx.tracing && piece.starts {
-            trace!("{:?}, {} bytes", piece.first, piece.length);
-        }
-        match piece.first.opcode {
-            Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                if piece.compressed && self.expands() {
-                    self.expand(bytes, cursor, piece, slot, cx)?;
-                } else {
-                    self.echo(bytes, cursor, piece, piece.first, cx)?;
-                }
-            }
-            Opcode::Ping => {
-                let pong = First { opcode: Opcode::Pong, ..piece.first };
-                self.echo(bytes, cursor, piece, pong, cx)?;
-                cx.metrics.pings_received += u64::from(piece.ends);
-            }
-            Opcode::Pong => {}
-            Opcode::Close => return close(bytes, cursor, piece, cx),
-        }
-        Ok(None)
-    }
-
-    fn complete(&mut self, cursor: &mut Cursor, piece: &Piece, turned: &mut Turned) {
-        turned.frames += 1;
-        turned.messages += u32::from(piece.ends_message());
-        cursor.frame = cursor.write;
-        cursor.began = false;
-        cursor.exposed = false;
-        self.midway = Midway::Nothing;
-    }
-
-    /// Unmasks a piece behind the replies so far, with a head before it if it starts its frame.
-    #[inline]
-    fn echo(
-        &mut self,
-        bytes: &mut [u8],
-        cursor: &mut Cursor,
-        piece: &Piece,
-        first: First,
-        cx: &mut Context,
-    ) -> Result<(), Fault> {
-        if piece.starts {
-            cursor.write += write_server_head(&mut bytes[cursor.write..], first, piece.length);
-        }
-        let from = cursor.write;
-        let beyond_ascii = unmask(bytes, piece.payload.clone(), from, piece.key);
-        cursor.write += piece.payload.len();
-        let plain = &bytes[from..cursor.write];
-        if piece.compressed {
-            self.validate(plain, piece, cx)?;
-        } else if piece.text {
-            self.decoder.check_text(plain, beyond_ascii, piece.ends_message())?;
-        }
-        Ok(())
-    }
-
-    /// A frame that is not complete: its reply so far is either held or let through.
-    fn pause(
-        &mut self,
-        bytes: &[u8],
-        cursor: &mut Cursor,
-        piece: &Piece,
-        slot: &mut Slot,
-        cx: &mut Context,
-    ) {
-        if piece.first.opcode == Opcode::Pong || piece.compressed && self.expands() {
-            return;
-        }
-        if cursor.began {
-            let checked = piece.text || piece.compressed;
-            let whole = checked && piece.length <= cx.store.commit_limit();
-            let held = whole || piece.first.opcode.is_control();
-            self.midway = if held { Midway::Held } else { Midway::Streamed };
-        }
-        if self.midway == Midway::Held {
-            let total = usize::try_from(piece.length).unwrap_or(0) + FRAME_HEAD_BYTES_MAX;
-            cx.store.hold(slot, &bytes[cursor.frame..cursor.write], total);
-            cursor.write = cursor.frame;
-        }
-    }
-
-    /// Reads on for nothing but the peer's answer to our Close (RFC 6455 §7.1.2). A fault is as
-    /// good as an answer: the peer's words are over, and ours were when our Close went out.
-    fn await_close(&mut self, bytes: &[u8], cursor: &mut Cursor, cx: &Context) -> Verdict {
-        loop {
-            match self.decoder.step(&bytes[..cursor.end], cursor.read, &cx.bounds) {
-                Ok(Some(piece)) => {
-                    cursor.read = piece.payload.end;
-                    if piece.first.opcode == Opcode::Close && piece.ends {
-                        return Verdict::PeerClosed(None);
-                    }
-                }
-                Ok(None) => return Verdict::Continue,
-                Err(_) => return Verdict::PeerClosed(None),
-            }
-        }
-    }
-
-    /// Writes the Close that was asked for, if it may stand here. The reply to a frame that is
-    /// held back is given up: after a Close nothing may follow (§5.5.1).
-    fn leave(&mut self, out: &mut [u8], slot: &mut Slot, cx: &mut Context) -> usize {
-        match self.leaving {
-            Leaving::Asked(code) if self.midway != Midway::Streamed => {
-                cx.store.drop_held(slot);
-                self.midway = Midway::Nothing;
-                self.leaving = Leaving::Said;
-                close::write(out, Some((code, "")))
-            }
-            _ => 0,
-        }
-    }
-
     fn carry_over(&mut self, rest: &[u8]) {
         self.carry[..rest.len()].copy_from_slice(rest);
         self.carried = u8::try_from(rest.len()).unwrap_or(0);
     }
-}
-
-/// Echoes the whole messages that come next. This is the loop that most bytes go through, so it
-/// keeps its cursors in registers and leaves everything else to [`Open::frames`].
-#[inline]
-fn whole_messages(
-    bytes: &mut [u8],
-    cursor: &mut Cursor,
-    bounds: &Bounds,
-    turned: &mut Turned,
-) -> Result<(), Fault> {
-    let Cursor { mut read, mut write, end, .. } = *cursor;
-    let mut count = 0;
-    let mut valid = true;
-    while let Some(message) = WholeMessage::parse(&bytes[..end], read, bounds) {
-        let WholeMessage { text, payload, key } = message;
-        let opcode = if text { Opcode::Text } else { Opcode::Binary };
-        let length = payload.len();
-        let head = &mut bytes[write..];
-        let from = write
-            + write_server_head(
-                head,
-                First { fin: true, compressed: false, opcode },
-                length as u64,
-            );
-        read = payload.end;
-        let beyond_ascii = unmask(bytes, payload, from, key);
-        if text && beyond_ascii && !utf8::is_valid(&bytes[from..from + length]) {
-            valid = false;
-            break;
-        }
-        write = from + length;
-        count += 1;
-    }
-    turned.frames += count;
-    turned.messages += count;
-    cursor.read = read;
-    cursor.write = write;
-    cursor.frame = write;
-    if valid { Ok(()) } else { Err(Fault::Utf8) }
-}
-
-/// The peer's Close: once it is whole, answers with its code. A reason is not sent back.
-fn close(
-    bytes: &mut [u8],
-    cursor: &mut Cursor,
-    piece: &Piece,
-    cx: &mut Context,
-) -> Result<Option<Verdict>, Fault> {
-    unmask(bytes, piece.payload.clone(), cursor.write, piece.key);
-    cursor.write += piece.payload.len();
-    if !piece.ends {
-        return Ok(None);
-    }
-    let content = close::parse(&bytes[cursor.frame..cursor.write])?;
-    let code = content.map(|(code, _)| code);
-    if cx.logging {
-        let reason = content.map_or("", |(_, reason)| reason);
-        cx.reason = escape(reason.as_bytes());
-    }
-    cursor.write = cursor.frame;
-    cursor.write += close::write(&mut bytes[cursor.write..], code.map(|code| (code, "")));
-    Ok(Some(Verdict::PeerClosed(code)))
-}
-
-/// The peer broke a rule. What answers earlier frames goes out, then a Close; the reply to the
-/// frame at fault is taken back. If a part of it was sent by an earlier turn, no frame of ours
-/// can stand here, and RFC 6455 §7.1.7 leaves dropping TCP ("SHOULD send a Close frame").
-fn fail(bytes: &mut [u8], cursor: &mut Cursor, fault: Fault) -> Verdict {
-    cursor.write = cursor.frame;
-    if cursor.exposed {
-        return Verdict::Dropped(fault);
-    }
-    let content = (fault.close_code(), fault.reason());
-    cursor.write += close::write(&mut bytes[cursor.write..], Some(content));
-    Verdict::Fault(fault)
 }
