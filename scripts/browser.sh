@@ -21,6 +21,7 @@ find_browser() {
 }
 
 command -v npm >/dev/null || skip "no node with npm"
+node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || skip "node is older than 20"
 : "${CHROMIUM:=$(find_browser)}"
 if [ -z "$CHROMIUM" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq >&2 &&
@@ -28,7 +29,7 @@ if [ -z "$CHROMIUM" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; th
         true
     CHROMIUM=$(find_browser)
 fi
-[ -n "$CHROMIUM" ] || skip "no chromium, and none could be installed"
+command -v "${CHROMIUM:-chromium}" >/dev/null || skip "no chromium, and none could be installed"
 export CHROMIUM
 
 # WSECHO and SHOTS are meant from where the script was called, not from here.
