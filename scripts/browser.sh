@@ -24,9 +24,8 @@ command -v npm >/dev/null || skip "no node with npm"
 node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || skip "node is older than 20"
 : "${CHROMIUM:=$(find_browser)}"
 if [ -z "$CHROMIUM" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -qq >&2 &&
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2 ||
-        true
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >&2 || true
     CHROMIUM=$(find_browser)
 fi
 command -v "${CHROMIUM:-chromium}" >/dev/null || skip "no chromium, and none could be installed"

@@ -166,7 +166,8 @@ const scenarios = {
     await nick(other, HOSTILE);
     await chat(other, `${HOSTILE}<script>hacked=2</script>`);
     await says(victim, '#log .chat .who', /^<img src=x onerror=hacked=1>$/);
-    await says(victim, '#log .chat .what', /^<img src=x onerror=hacked=1><script>hacked=2<\/script>$/);
+    await says(victim, '#log .chat .what',
+      /^<img src=x onerror=hacked=1><script>hacked=2<\/script>$/);
     await says(victim, '#users', /<img src=x onerror=hacked=1>/);
     await victim.locator('#users button').first().click();
     await chat(victim, 'psst');
@@ -176,7 +177,8 @@ const scenarios = {
   },
 
   async draw({ open }) {
-    const one = await open('/draw'), two = await open('/draw', undefined, { width: 500, height: 800 });
+    const one = await open('/draw');
+    const two = await open('/draw', undefined, { width: 500, height: 800 });
     for (const page of [one, two]) await inState(page, 'OPEN');
     await one.check('#colours [aria-label=Red]');
     await one.fill('#width', '12');
@@ -237,9 +239,11 @@ const scenarios = {
 
 // ---- What the scenarios are written in. ----
 
-const says = (page, selector, pattern) => page.locator(selector).filter({ hasText: pattern }).first().waitFor();
+const says = (page, selector, pattern) =>
+  page.locator(selector).filter({ hasText: pattern }).first().waitFor();
 const logged = (page, kind, pattern) => says(page, `#log li.${kind}`, pattern);
-const inState = (page, state) => page.locator(`#state[data-state=${state}]`, { hasText: state }).waitFor();
+const inState = (page, state) =>
+  page.locator(`#state[data-state=${state}]`, { hasText: state }).waitFor();
 
 async function connectConsole(page) {
   await page.click('#connect');
@@ -261,7 +265,8 @@ async function chat(page, message) {
 // Each run has a room of its own, so that it may share a server with others.
 const roomName = () => `#test-${process.pid}-${Math.random().toString(36).slice(2)}`;
 
-const stroke = change => JSON.stringify({ colour: '#000000', width: 8, points: [[9, 9], [90, 90]], ...change });
+const stroke = change =>
+  JSON.stringify({ colour: '#000000', width: 8, points: [[9, 9], [90, 90]], ...change });
 
 async function harmless(page) {
   assert.equal(await page.evaluate(() => typeof hacked), 'undefined');
@@ -270,8 +275,8 @@ async function harmless(page) {
 
 // The painted pixels: how many, and a hash of all.
 const picture = page => page.evaluate(async () => {
-  const { width, height } = document.getElementById('board');
-  const { data } = document.getElementById('board').getContext('2d').getImageData(0, 0, width, height);
+  const board = document.getElementById('board'), { width, height } = board;
+  const { data } = board.getContext('2d').getImageData(0, 0, width, height);
   let ink = 0, hash = 0;
   for (let i = 3; i < data.length; i += 4) {
     if (data[i] === 0) continue;
@@ -285,8 +290,8 @@ const picture = page => page.evaluate(async () => {
 // boards are compared pixel by pixel with room for a few that differ in shade only.
 async function samePicture(one, two) {
   const pixels = page => page.evaluate(() => {
-    const { width, height } = document.getElementById('board');
-    const { data } = document.getElementById('board').getContext('2d').getImageData(0, 0, width, height);
+    const board = document.getElementById('board'), { width, height } = board;
+    const { data } = board.getContext('2d').getImageData(0, 0, width, height);
     const solid = [];
     for (let i = 0; i < data.length; i += 4) {
       if (data[i + 3] > 250) solid.push(`${i / 4}:${data[i]},${data[i + 1]},${data[i + 2]}`);
@@ -296,7 +301,8 @@ async function samePicture(one, two) {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const [a, b] = [new Set(await pixels(one)), new Set(await pixels(two))];
-    const different = [...a].filter(pixel => !b.has(pixel)).length + [...b].filter(pixel => !a.has(pixel)).length;
+    const missing = (from, other) => [...from].filter(pixel => !other.has(pixel)).length;
+    const different = missing(a, b) + missing(b, a);
     if (a.size > 500 && different <= a.size / 50) return;
     assert.ok(Date.now() < deadline, `${different} of ${a.size} pixels differ`);
   }
@@ -306,10 +312,14 @@ async function samePicture(one, two) {
 
 async function startServer(listen) {
   const child = spawn(WSECHO, ['--listen', listen], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = once(child, 'exit').catch(error => { throw new Error(`${WSECHO}: ${error.message}`); });
+  const exited = once(child, 'exit').catch(error => {
+    throw new Error(`${WSECHO}: ${error.message}`);
+  });
   const ready = once(createInterface(child.stdout), 'line').then(([line]) => line);
-  const line = await Promise.race([ready, exited.then(([code]) => assert.fail(`${WSECHO} ended with ${code}`))]);
-  const [, host] = /^wsecho listening on ws:\/\/([^/]+)\/$/.exec(line) ?? assert.fail(`ready line: ${line}`);
+  const early = exited.then(([code]) => assert.fail(`${WSECHO} ended with ${code}`));
+  const line = await Promise.race([ready, early]);
+  const [, host] = /^wsecho listening on ws:\/\/([^/]+)\/$/.exec(line)
+    ?? assert.fail(`ready line: ${line}`);
   return {
     base: `http://${host}/`,
     async stop() {
@@ -329,10 +339,14 @@ async function run(name, browser, base) {
     page.on('pageerror', error => complaints.push(String(error)));
     page.on('console', message => {
       // The browser reports a refused connection itself; every other error is ours (CSP, for one).
-      if (message.type() === 'error' && !message.text().startsWith('WebSocket connection to')) complaints.push(message.text());
+      const text = message.text();
+      if (message.type() === 'error' && !text.startsWith('WebSocket connection to')) {
+        complaints.push(text);
+      }
     });
     page.on('request', request => {
-      if (!request.url().startsWith(server) && !request.url().startsWith('data:')) complaints.push(`asked for ${request.url()}`);
+      const url = request.url();
+      if (!url.startsWith(server) && !url.startsWith('data:')) complaints.push(`asked for ${url}`);
     });
     const answer = await page.goto(new URL(where, server).href);
     assert.match(answer.headers()['content-security-policy'] ?? '', /default-src 'none'/);
@@ -344,7 +358,9 @@ async function run(name, browser, base) {
     assert.deepEqual(complaints, []);
   } finally {
     const last = pages.find(page => !page.isClosed());
-    if (process.env.SHOTS && last) await last.screenshot({ path: path.join(process.env.SHOTS, `${name}.png`) });
+    if (process.env.SHOTS && last) {
+      await last.screenshot({ path: path.join(process.env.SHOTS, `${name}.png`) });
+    }
     await context.close();
   }
 }
