@@ -94,7 +94,9 @@ pub fn escape(words: &[u8]) -> String {
 
 /// Characters that reorder or hide what stands around them.
 fn is_steering(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+    let isolates = '\u{2066}'..='\u{2069}';
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{FEFF}')
+        || isolates.contains(&c)
 }
 
 #[cfg(test)]

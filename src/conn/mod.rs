@@ -26,19 +26,21 @@ pub mod inflaters;
 mod open;
 mod opening;
 pub mod outbox;
+mod watch;
 
 use std::ops::Range;
 use std::time::Duration;
 
 use crate::ending::Ending;
 use crate::limits::READ_BYTES_MAX;
-use crate::ws::close::{CloseCode, FRAME_BYTES_MAX, write as write_close};
+use crate::ws::close::{CloseCode, FRAME_BYTES_MAX};
 use area::{Area, READ_AT};
 pub use context::Context;
 pub use diary::Diary;
 use open::{Open, Verdict};
 use opening::Opening;
 use outbox::{Slot, Store};
+pub use watch::Watch;
 
 /// A client's connection, from accept to its ending.
 #[derive(Debug)]
@@ -77,37 +79,6 @@ pub enum Next {
     Shut,
     /// Drop the socket.
     Reap(Ending),
-}
-
-/// What a connection waits for, and so which timeout is running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Watch {
-    /// The request head; not extended by traffic.
-    #[default]
-    Handshake,
-    /// Anything at all from an open connection.
-    Idle,
-    /// Life after a ping.
-    Pong,
-    /// The rest of a frame.
-    Stall,
-    /// The peer to take its replies.
-    Slow,
-    /// The end of a closing connection; not extended by traffic.
-    Close,
-    /// Nothing: no connection is here.
-    Vacant,
-}
-
-impl Watch {
-    /// How many there are.
-    pub const COUNT: usize = 7;
-
-    /// Whether bytes in either direction start the timeout anew.
-    pub fn is_extended_by_traffic(self) -> bool {
-        !matches!(self, Self::Handshake | Self::Close | Self::Vacant)
-    }
 }
 
 /// Why a connection with something to read is not read.
@@ -162,20 +133,6 @@ impl Connection {
             Phase::Closing { shut: false, .. } => Next::Shut,
             Phase::Open(_) if self.has_parked() => Next::Resume,
             _ => Next::Read,
-        }
-    }
-
-    /// What the connection waits for.
-    #[inline]
-    pub fn watch(&self) -> Watch {
-        match &self.phase {
-            Phase::Head(_) => Watch::Handshake,
-            Phase::Open(open) if open.is_leaving() => Watch::Close,
-            Phase::Open(_) if !self.unsent().is_empty() => Watch::Slow,
-            Phase::Open(_) if self.pinged => Watch::Pong,
-            Phase::Open(open) if open.in_frame() => Watch::Stall,
-            Phase::Open(_) => Watch::Idle,
-            Phase::Closing { .. } | Phase::Ended(_) => Watch::Close,
         }
     }
 
@@ -310,32 +267,6 @@ impl Connection {
         }
     }
 
-    /// The timeout that [`Self::watch`] named has run out.
-    pub fn expire(&mut self, cx: &mut Context) {
-        match (self.watch(), &mut self.phase) {
-            (Watch::Idle, Phase::Open(open)) if open.may_interject() => {
-                // RFC 6455 §5.5.2: a ping may serve "as a keepalive". Only silent peers get one:
-                // load generators count every frame as an echo.
-                cx.store.keep(&mut self.outbox, &[0x89, 0]);
-                cx.metrics.pings_sent += 1;
-                self.pinged = true;
-            }
-            (Watch::Pong, Phase::Open(_)) => self.give_up(Ending::Idle, "no pong", cx),
-            (Watch::Stall, Phase::Open(_)) => self.give_up(Ending::Stalled, "stalled frame", cx),
-            (_, Phase::Head(opening)) => {
-                cx.scratch.clear();
-                if opening.time_out(cx) {
-                    cx.store.keep(&mut self.outbox, &cx.scratch);
-                }
-                self.close(Ending::Handshake);
-            }
-            (Watch::Slow, _) => self.phase = Phase::Ended(Ending::Slow),
-            (_, Phase::Closing { ending, .. }) => self.phase = Phase::Ended(*ending),
-            (_, Phase::Open(_)) => self.phase = Phase::Ended(Ending::Shutdown),
-            (_, Phase::Ended(_)) => {}
-        }
-    }
-
     /// The server shuts down: Close 1001 to open connections, an end to the others.
     pub fn shut_down(&mut self, cx: &mut Context) {
         match &mut self.phase {
@@ -378,17 +309,6 @@ impl Connection {
         if let Some(diary) = &mut self.diary {
             diary.code = code.map(CloseCode::number);
             diary.reason = std::mem::take(&mut cx.reason);
-        }
-        self.close(ending);
-    }
-
-    /// Ends an open connection that has let its time pass, with a Close where one may stand.
-    fn give_up(&mut self, ending: Ending, reason: &str, cx: &mut Context) {
-        if matches!(&self.phase, Phase::Open(open) if open.may_interject()) {
-            let mut frame = [0; FRAME_BYTES_MAX];
-            let length = write_close(&mut frame, Some((CloseCode::POLICY, reason)));
-            cx.store.drop_held(&mut self.outbox);
-            cx.store.keep(&mut self.outbox, &frame[..length]);
         }
         self.close(ending);
     }

@@ -142,7 +142,7 @@ impl Open {
         let mut cursor = self.lay_in(bytes, span, slot, cx);
         let mut turned = Turned { reply: 0..0, verdict: Verdict::Continue, frames: 0, messages: 0 };
         let outcome = match self.leaving {
-            Leaving::Said => self.await_close(bytes, &mut cursor, cx),
+            Leaving::Said => Ok(self.await_close(bytes, &mut cursor, cx)),
             _ => self.frames(bytes, &mut cursor, slot, cx, &mut turned),
         };
         turned.verdict = match outcome {
@@ -352,20 +352,21 @@ impl Open {
         }
     }
 
-    /// Reads on for nothing but the peer's answer to our Close (RFC 6455 §7.1.2).
-    fn await_close(
-        &mut self,
-        bytes: &[u8],
-        cursor: &mut Cursor,
-        cx: &Context,
-    ) -> Result<Verdict, Fault> {
-        while let Some(piece) = self.decoder.step(&bytes[..cursor.end], cursor.read, &cx.bounds)? {
-            cursor.read = piece.payload.end;
-            if piece.first.opcode == Opcode::Close && piece.ends {
-                return Ok(Verdict::PeerClosed(None));
+    /// Reads on for nothing but the peer's answer to our Close (RFC 6455 §7.1.2). A fault is as
+    /// good as an answer: the peer's words are over, and ours were when our Close went out.
+    fn await_close(&mut self, bytes: &[u8], cursor: &mut Cursor, cx: &Context) -> Verdict {
+        loop {
+            match self.decoder.step(&bytes[..cursor.end], cursor.read, &cx.bounds) {
+                Ok(Some(piece)) => {
+                    cursor.read = piece.payload.end;
+                    if piece.first.opcode == Opcode::Close && piece.ends {
+                        return Verdict::PeerClosed(None);
+                    }
+                }
+                Ok(None) => return Verdict::Continue,
+                Err(_) => return Verdict::PeerClosed(None),
             }
         }
-        Ok(Verdict::Continue)
     }
 
     /// Writes the Close that was asked for, if it may stand here. The reply to a frame that is

@@ -18,13 +18,14 @@ use wsecho::conn::area::{Area, READ_AT};
 use wsecho::conn::{Connection, Context, Next, Reply};
 use wsecho::ending::Ending;
 use wsecho::http::{
-    Head, HeadFault, Progress, Route, Rules, Scan, route, write_opening, write_refusal,
+    Head, HeadFault, Progress, Route, Rules, Scan, extensions, route, write_opening, write_refusal,
 };
-use wsecho::limits::{COMMIT_BYTES_MAX, Config, TICK};
+use wsecho::limits::{COMMIT_BYTES_MAX, Config, Deflate, TICK};
 use wsecho::server::Server;
 use wsecho::ws::Fault;
 use wsecho::ws::close::{CloseCode, parse as parse_close};
 use wsecho::ws::decoder::{Bounds, Decoder};
+use wsecho::ws::deflate::negotiate;
 use wsecho::ws::mask::unmask;
 
 /// A request that is upgraded, for inputs that begin behind it.
@@ -38,6 +39,7 @@ fn config() -> Config {
         max_message_size: 40_000,
         max_fragments: 32,
         max_connections: 4,
+        deflate: Deflate::Off,
         subprotocols: vec!["*".to_owned()],
         ..Config::default()
     }
@@ -168,7 +170,7 @@ pub fn decode(input: &[u8]) {
 
 /// Frames, fault, and how many bytes had been given when it was found.
 fn decode_cut(bytes: &[u8], mut cuts: Cuts<'_>) -> (Vec<Frame>, Option<Fault>, usize) {
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder::new(false);
     let mut found: Vec<Frame> = Vec::new();
     let (mut at, mut end) = (0, 0);
     while end < bytes.len() {
@@ -226,6 +228,7 @@ fn drive(bytes: &[u8], mut reads: Cuts<'_>, mut writes: Cuts<'_>) -> (Vec<u8>, E
     let (mut output, mut at, mut shut) = (Vec::new(), 0, false);
     let ending = loop {
         let _ = connection.watch();
+        let mut span = READ_AT..READ_AT;
         match connection.next() {
             Next::Reap(ending) => break ending,
             Next::Shut => {
@@ -240,27 +243,28 @@ fn drive(bytes: &[u8], mut reads: Cuts<'_>, mut writes: Cuts<'_>) -> (Vec<u8>, E
             }
             Next::Read if at == bytes.len() => connection.peer_finished(),
             Next::Read => {
-                let grant = cx.store.read_grant().expect("one connection leaves a budget");
-                let count = reads.size(grant.min(bytes.len() - at)).max(1);
+                let appetite = connection.appetite(&cx).expect("one connection leaves a budget");
+                let count = reads.size(appetite.min(bytes.len() - at)).max(1);
                 area.window(count).copy_from_slice(&bytes[at..at + count]);
                 at += count;
-                let mut span = READ_AT..READ_AT + count;
-                while !span.is_empty() {
-                    let received = connection.receive(&mut area, span, &mut cx);
-                    let reply = match received.reply {
-                        Reply::Area(range) => area.part(range),
-                        Reply::Scratch => &cx.scratch,
-                    };
-                    assert!(!shut || reply.is_empty());
-                    let blocked = !connection.unsent().is_empty();
-                    let count = if blocked { 0 } else { writes.size(reply.len()) };
-                    output.extend(&reply[..count]);
-                    if count < reply.len() {
-                        connection.keep(&reply[count..], &mut cx.store);
-                    }
-                    span = received.rest;
-                }
+                span = READ_AT..READ_AT + count;
             }
+            Next::Resume => span = connection.resume(&mut area, &mut cx),
+        }
+        while !span.is_empty() {
+            let received = connection.receive(&mut area, span, &mut cx);
+            let reply = match received.reply {
+                Reply::Area(range) => area.part(range),
+                Reply::Scratch => &cx.scratch,
+            };
+            assert!(!shut || reply.is_empty());
+            let blocked = !connection.unsent().is_empty();
+            let count = if blocked { 0 } else { writes.size(reply.len()) };
+            output.extend(&reply[..count]);
+            if count < reply.len() {
+                connection.keep(&reply[count..], &mut cx.store);
+            }
+            span = received.rest;
         }
     };
     connection.bury(ending, Duration::ZERO, &mut cx);
@@ -275,7 +279,7 @@ fn check_output(bytes: &[u8], output: &[u8], ending: Option<Ending>) {
     let mut opened = Vec::new();
     let behind = match Scan::default().advance(bytes) {
         Ok(Progress::Complete(head)) => match route(&head, &rules, false) {
-            Route::Upgrade(_, opening) => {
+            Route::Upgrade(_, opening) if negotiate(extensions(&head), Deflate::Off).is_ok() => {
                 write_opening(&mut opened, &opening, None);
                 &bytes[head.length()..]
             }

@@ -1,0 +1,89 @@
+//! What a connection waits for, and what becomes of it when that does not come in time.
+
+use super::{Connection, Context, Phase};
+use crate::ending::Ending;
+use crate::ws::close::{CloseCode, FRAME_BYTES_MAX, write as write_close};
+
+/// What a connection waits for, and so which timeout is running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Watch {
+    /// The request head; not extended by traffic.
+    #[default]
+    Handshake,
+    /// Anything at all from an open connection.
+    Idle,
+    /// Life after a ping.
+    Pong,
+    /// The rest of a frame.
+    Stall,
+    /// The peer to take its replies.
+    Slow,
+    /// The end of a closing connection; not extended by traffic.
+    Close,
+    /// Nothing: no connection is here.
+    Vacant,
+}
+
+impl Watch {
+    /// How many there are.
+    pub const COUNT: usize = 7;
+
+    /// Whether bytes in either direction start the timeout anew.
+    pub fn is_extended_by_traffic(self) -> bool {
+        !matches!(self, Self::Handshake | Self::Close | Self::Vacant)
+    }
+}
+
+impl Connection {
+    /// What the connection waits for.
+    #[inline]
+    pub fn watch(&self) -> Watch {
+        match &self.phase {
+            Phase::Head(_) => Watch::Handshake,
+            Phase::Open(open) if open.is_leaving() => Watch::Close,
+            Phase::Open(_) if !self.unsent().is_empty() => Watch::Slow,
+            Phase::Open(_) if self.pinged => Watch::Pong,
+            Phase::Open(open) if open.in_frame() => Watch::Stall,
+            Phase::Open(_) => Watch::Idle,
+            Phase::Closing { .. } | Phase::Ended(_) => Watch::Close,
+        }
+    }
+
+    /// The timeout that [`Self::watch`] named has run out.
+    pub fn expire(&mut self, cx: &mut Context) {
+        match (self.watch(), &mut self.phase) {
+            (Watch::Idle, Phase::Open(open)) if open.may_interject() => {
+                // RFC 6455 §5.5.2: a ping may serve "as a keepalive". Only silent peers get one:
+                // load generators count every frame as an echo.
+                cx.store.keep(&mut self.outbox, &[0x89, 0]);
+                cx.metrics.pings_sent += 1;
+                self.pinged = true;
+            }
+            (Watch::Pong, Phase::Open(_)) => self.give_up(Ending::Idle, "no pong", cx),
+            (Watch::Stall, Phase::Open(_)) => self.give_up(Ending::Stalled, "stalled frame", cx),
+            (_, Phase::Head(opening)) => {
+                cx.scratch.clear();
+                if opening.time_out(cx) {
+                    cx.store.keep(&mut self.outbox, &cx.scratch);
+                }
+                self.close(Ending::Handshake);
+            }
+            (Watch::Slow, _) => self.phase = Phase::Ended(Ending::Slow),
+            (_, Phase::Closing { ending, .. }) => self.phase = Phase::Ended(*ending),
+            (_, Phase::Open(_)) => self.phase = Phase::Ended(Ending::Shutdown),
+            (_, Phase::Ended(_)) => {}
+        }
+    }
+
+    /// Ends an open connection that has let its time pass, with a Close where one may stand.
+    fn give_up(&mut self, ending: Ending, reason: &str, cx: &mut Context) {
+        if matches!(&self.phase, Phase::Open(open) if open.may_interject()) {
+            let mut frame = [0; FRAME_BYTES_MAX];
+            let length = write_close(&mut frame, Some((CloseCode::POLICY, reason)));
+            cx.store.drop_held(&mut self.outbox);
+            cx.store.keep(&mut self.outbox, &frame[..length]);
+        }
+        self.close(ending);
+    }
+}

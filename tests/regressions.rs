@@ -1,0 +1,29 @@
+//! One test for each fault that was found in the server, named for it.
+
+use wsecho::conn::area::{Area, READ_AT};
+use wsecho::conn::{Connection, Context};
+use wsecho::limits::Config;
+
+const HELLO: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+fn receive(connection: &mut Connection, bytes: &[u8], cx: &mut Context) -> Vec<u8> {
+    let mut area = Area::new();
+    area.window(bytes.len()).copy_from_slice(bytes);
+    let received = connection.receive(&mut area, READ_AT..READ_AT + bytes.len(), cx);
+    match received.reply {
+        wsecho::conn::Reply::Area(range) => area.part(range).to_vec(),
+        wsecho::conn::Reply::Scratch => cx.scratch.clone(),
+    }
+}
+
+/// Found by simulation, seed 287: a fault after our own Close was answered with another Close.
+#[test]
+fn a_fault_while_draining_brings_no_second_close() {
+    let mut cx = Context::new(Config::default());
+    let mut connection = Connection::new(None);
+    assert!(receive(&mut connection, HELLO, &mut cx).starts_with(b"HTTP/1.1 101 "));
+    connection.shut_down(&mut cx);
+    assert_eq!(connection.unsent(), [0x88, 2, 0x03, 0xE9]);
+    assert_eq!(receive(&mut connection, &[0xFF, 0x00], &mut cx), [0; 0]);
+}

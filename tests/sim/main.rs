@@ -1,0 +1,72 @@
+//! The whole server in a simulated world: seeded faults, virtual time, judged clients.
+//!
+//! `SIM_SEEDS=n` runs more seeds, `SIM_SEED=x` runs one; a failure says which.
+
+mod client;
+mod dice;
+mod link;
+#[path = "../support/naive.rs"]
+mod naive;
+mod net;
+mod profile;
+mod script;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use dice::Dice;
+use script::{Owed, Script};
+use world::World;
+
+const SEEDS: u64 = 500;
+const SPLITS: u64 = 6;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+}
+
+/// Runs a seed twice: the second run must be the first again.
+fn play(seed: u64) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let first = World::of_seed(seed).run();
+        assert!(first == World::of_seed(seed).run(), "a seed has two outcomes");
+    }));
+    if let Err(panic) = outcome {
+        eprintln!("SIM_SEED={seed} cargo test --test sim");
+        resume_unwind(panic);
+    }
+}
+
+#[test]
+fn swarm() {
+    if let Some(seed) = number("SIM_SEED") {
+        return play(seed);
+    }
+    (0..number("SIM_SEEDS").unwrap_or(SEEDS)).for_each(play);
+}
+
+/// Seeds that have found something once.
+#[test]
+fn known_seeds() {
+    let lines = include_str!("seeds.txt").lines();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let seed = line.split_whitespace().next().expect("a seed");
+        play(seed.parse().expect("a number"));
+    }
+}
+
+/// The same bytes, however they are cut, get the same answer.
+#[test]
+fn split_invariance() {
+    for seed in 0..40 {
+        let script = Script::draw_timeless(&mut Dice::new(seed));
+        let whole = World::alone(script.clone(), 0).run().received;
+        if matches!(script.owed, Owed::CodeOrCut(..)) {
+            continue;
+        }
+        for split in 1..SPLITS {
+            let received = World::alone(script.clone(), split).run().received;
+            assert!(received == whole, "script {seed}, split {split}");
+        }
+    }
+}

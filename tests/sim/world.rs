@@ -1,0 +1,182 @@
+//! A run: one server, some clients, one network, and what must hold of them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use wsecho::ending::Ending;
+use wsecho::server::Server;
+
+use crate::client::Client;
+use crate::dice::Dice;
+use crate::net::{Network, SimNet};
+use crate::profile::Profile;
+use crate::script::Script;
+
+/// More turns than any run needs: above it something spins.
+const TURNS_MAX: u64 = 200_000;
+/// Waits in a row without events and without sleep: above it the loop is busy with nothing.
+const SPINS_MAX: u32 = 500;
+/// What deadlines may be late by: two ticks, trouble with accept, and a slow network.
+const SLACK: Duration = Duration::from_secs(4);
+
+/// What a run leaves behind.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub hash: u64,
+    pub turns: u64,
+    /// What each client received.
+    pub received: Vec<Vec<u8>>,
+}
+
+pub struct World {
+    server: Server<SimNet>,
+    net: Rc<RefCell<Network>>,
+    arrivals: Vec<(Duration, Script)>,
+    clients: Vec<Client>,
+    drain_at: Option<Duration>,
+    signalled: bool,
+    drained_early: bool,
+}
+
+impl World {
+    /// Everything follows from the seed.
+    pub fn of_seed(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let profile = Profile::draw(&mut dice);
+        let mut arrivals = Vec::new();
+        for _ in 0..2 + dice.below(9) {
+            let at = Duration::from_millis(1000 + dice.pick(&[0, 0, 5, 40, 700, 20_000]));
+            arrivals.push((at, Script::draw(&mut dice)));
+        }
+        Self::new(profile, arrivals, dice.word())
+    }
+
+    /// One client, whose bytes arrive and leave in pieces that the seed chooses.
+    pub fn alone(script: Script, seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let profile = Profile::draw_gentle(&mut dice);
+        Self::new(profile, vec![(Duration::ZERO, script)], dice.word())
+    }
+
+    fn new(profile: Profile, mut arrivals: Vec<(Duration, Script)>, seed: u64) -> Self {
+        arrivals.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let last = Duration::from_millis(1000 + seed % 3000);
+        let drain_at = profile.drain.then_some(last);
+        let config = profile.config();
+        let net = Network::new(profile, seed);
+        let server = Server::new(SimNet(Rc::clone(&net)), 1, config);
+        Self {
+            server,
+            net,
+            arrivals,
+            clients: Vec::new(),
+            drain_at,
+            signalled: false,
+            drained_early: false,
+        }
+    }
+
+    /// Runs to the end and judges.
+    pub fn run(mut self) -> Outcome {
+        let mut turns = 0;
+        loop {
+            self.let_clients_act();
+            let goes_on = self.server.turn().expect("the fake poll does not fail");
+            self.server.check();
+            turns += 1;
+            assert!(turns < TURNS_MAX, "the run does not end");
+            assert!(self.net.borrow().spins < SPINS_MAX, "the loop spins");
+            if !goes_on {
+                break;
+            }
+            assert!(!self.net.borrow().stuck, "the server sleeps for ever: {}", self.open());
+        }
+        self.let_clients_act();
+        self.settle();
+        self.judge();
+        let net = self.net.borrow();
+        let received = self.clients.into_iter().map(|client| client.raw).collect();
+        Outcome { hash: net.hash, turns, received }
+    }
+
+    fn let_clients_act(&mut self) {
+        let net = &mut *self.net.borrow_mut();
+        while self.arrivals.last().is_some_and(|(at, _)| *at <= net.now) {
+            let Some((_, script)) = self.arrivals.pop() else { break };
+            let link = net.connect();
+            self.clients.push(Client::new(script, link, net.now));
+        }
+        let mut alarm = self.arrivals.last().map(|(at, _)| *at);
+        for client in self.clients.iter_mut().filter(|client| !client.done) {
+            let link = &mut net.links[client.link];
+            if client.is_due(link, net.now) {
+                client.act(link, net.now);
+            }
+            if !client.done {
+                alarm = alarm.into_iter().chain(client.wake).min();
+            }
+        }
+        let is_over = self.arrivals.is_empty() && self.clients.iter().all(|client| client.done);
+        let is_over = is_over && net.links.iter().all(|link| link.dropped.is_some());
+        let drain_now = self.drain_at.is_some_and(|at| at <= net.now);
+        if (is_over || drain_now) && !self.signalled {
+            net.signal = true;
+            self.signalled = true;
+            self.drained_early = !is_over;
+        }
+        if !self.signalled {
+            alarm = alarm.into_iter().chain(self.drain_at).min();
+        }
+        net.alarm = alarm;
+    }
+
+    /// After the server's end: the clients read what is left on the wire.
+    fn settle(&mut self) {
+        let net = &mut *self.net.borrow_mut();
+        for _ in 0..1_000_000 {
+            let mut all_done = true;
+            for client in self.clients.iter_mut().filter(|client| !client.done) {
+                let link = &mut net.links[client.link];
+                client.act(link, net.now);
+                client.done |= link.down.is_empty() || client.script.takes == 0;
+                all_done &= client.done;
+            }
+            if all_done {
+                return;
+            }
+        }
+        panic!("clients do not come to an end");
+    }
+
+    fn judge(&self) {
+        let metrics = self.server.metrics();
+        let net = self.net.borrow();
+        assert_eq!(metrics.connections_accepted, net.accepted);
+        assert_eq!(metrics.connections_accepted, metrics.endings.iter().sum());
+        assert_eq!(metrics.connections_open, 0);
+        assert_eq!(metrics.buffered_bytes, 0);
+        assert_eq!(metrics.endings[Ending::Internal as usize], 0);
+        let profile = &net.profile;
+        let shed = profile.crowded || profile.out_of_descriptors > 0;
+        let starving = profile.tight && self.has("glutton");
+        for client in &self.clients {
+            let link = &net.links[client.link];
+            let excused = link.spoiled || starving || net.leapt > Duration::ZERO;
+            client.judge(excused, self.drained_early, shed);
+            let dropped = link.dropped.expect("the server has let go of everyone");
+            let held = dropped.saturating_sub(client.spoke);
+            let limit = client.script.limit + SLACK + net.leapt;
+            assert!(held <= limit, "{} was held for {held:?}", client.script.kind);
+        }
+    }
+
+    fn has(&self, kind: &str) -> bool {
+        self.clients.iter().any(|client| client.script.kind == kind)
+    }
+
+    fn open(&self) -> String {
+        let open = self.clients.iter().filter(|client| !client.done);
+        open.map(|client| client.script.kind).collect::<Vec<_>>().join(", ")
+    }
+}
