@@ -15,4 +15,5 @@ pub mod limits;
 pub mod metrics;
 pub mod net;
 pub mod server;
+pub mod service;
 pub mod ws;

@@ -1,0 +1,120 @@
+//! What is said on connections that are more than an exact echo: chat, broadcast.
+//!
+//! A service sees ids and whole messages and has effects on connections, its own or others. It
+//! keeps its state by id and knows neither sockets nor the loop, so it is tested without either.
+//! A new one is one file here and one line where services are mounted.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::id::ConnId;
+use crate::ws::close::CloseCode;
+use crate::ws::head::{First, Opcode, write_server_head};
+
+/// The two kinds of data messages (RFC 6455 §5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Valid UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+/// The two clocks, read once a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic time since the start of the process.
+    pub monotonic: Duration,
+    /// Time since 1970, UTC, for people.
+    pub utc: Duration,
+}
+
+/// A conversation that connections take part in.
+pub trait Service: std::fmt::Debug {
+    /// Longest message in bytes; a longer one ends its connection with 1009.
+    fn message_bytes_max(&self) -> u64;
+
+    /// A connection has joined; `room` is what stands behind the service's path, maybe nothing.
+    fn open(&mut self, id: ConnId, room: &str, now: Now, effects: &mut Effects);
+
+    /// A connection has sent a whole message.
+    fn message(&mut self, id: ConnId, kind: Kind, payload: &[u8], now: Now, effects: &mut Effects);
+
+    /// A connection has gone, or will within moments; nothing may be sent to it any more.
+    fn close(&mut self, id: ConnId, now: Now, effects: &mut Effects);
+}
+
+/// What a service wants done, in this order.
+#[derive(Debug, Default)]
+pub struct Effects {
+    queue: Vec<Effect>,
+}
+
+/// One thing to do to one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a frame, which all its recipients share.
+    Send(ConnId, Rc<[u8]>),
+    /// Start the closing handshake behind what was sent.
+    Close(ConnId, CloseCode, &'static str),
+}
+
+impl Effects {
+    /// Sends one message to everybody in `to`: encoded once, shared by all.
+    pub fn send(&mut self, to: impl IntoIterator<Item = ConnId>, kind: Kind, payload: &[u8]) {
+        let mut to = to.into_iter().peekable();
+        if to.peek().is_some() {
+            let frame = encode(kind, payload);
+            self.queue.extend(to.map(|id| Effect::Send(id, Rc::clone(&frame))));
+        }
+    }
+
+    /// Ends a connection with a Close.
+    pub fn close(&mut self, id: ConnId, code: CloseCode, reason: &'static str) {
+        self.queue.push(Effect::Close(id, code, reason));
+    }
+
+    /// True when there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Takes all of it out, in order.
+    pub fn drain(&mut self) -> impl Iterator<Item = Effect> + '_ {
+        self.queue.drain(..)
+    }
+}
+
+fn encode(kind: Kind, payload: &[u8]) -> Rc<[u8]> {
+    let opcode = match kind {
+        Kind::Text => Opcode::Text,
+        Kind::Binary => Opcode::Binary,
+    };
+    let mut frame = vec![0; 10];
+    let first = First { fin: true, compressed: false, opcode };
+    let head_bytes = write_server_head(&mut frame, first, payload.len() as u64);
+    frame.truncate(head_bytes);
+    frame.extend_from_slice(payload);
+    frame.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_encoded_once_for_all() {
+        let mut effects = Effects::default();
+        let ids = [ConnId::new(1, 0), ConnId::new(2, 0)];
+        effects.send(ids, Kind::Text, b"hi");
+        let queue: Vec<_> = effects.drain().collect();
+        let [Effect::Send(first, one), Effect::Send(second, two)] = &queue[..] else {
+            panic!("{queue:?}");
+        };
+        assert_eq!([*first, *second], ids);
+        assert!(Rc::ptr_eq(one, two));
+        assert_eq!(one[..], *b"\x81\x02hi");
+        effects.send([], Kind::Binary, b"nobody");
+        assert!(effects.is_empty());
+    }
+}
