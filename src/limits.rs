@@ -23,6 +23,9 @@ pub const SUBPROTOCOLS_MAX: usize = 64;
 /// Longest head of a client's frame: 2 bytes, 8 of length, 4 of masking key (RFC 6455 §5.2).
 pub const FRAME_HEAD_BYTES_MAX: usize = 14;
 
+/// By how much a client's frame head is longer than the server's for the same frame (RFC 6455 §5.1).
+pub const MASKING_KEY_BYTES: usize = 4;
+
 /// Longest payload of a control frame (RFC 6455 §5.5).
 pub const CONTROL_BYTES_MAX: usize = 125;
 
@@ -74,11 +77,22 @@ pub const INFLATE_SCRATCH_BYTES: usize = 16 * 1024;
 
 /// Bytes of one read from a connection that may send compressed messages. What a turn does not
 /// get to inflate of it has to be kept.
-pub const INFLATE_READ_BYTES: usize = 16 * 1024;
+pub const INFLATE_READ_BYTES: usize = 32 * 1024;
 
 /// The least compressed bytes inflated between two looks at the effort. A bomb makes a thousand
 /// times as much of them.
 pub const INFLATE_SLICE_BYTES_MIN: usize = 64;
+
+/// Longest name of a room, in bytes as they stand in the path.
+pub const ROOM_BYTES_MAX: usize = 64;
+
+/// Bytes that may wait for a member of a room. A recipient slower than that is ended, so that a
+/// room neither waits for it nor remembers more and more for it.
+pub const MEMBER_OUTBOX_BYTES_MAX: usize = 256 * 1024;
+
+/// Messages to others that wait to be handed out. When there are more, whoever speaks has had its
+/// share of the turn.
+pub const TURN_EFFECTS_MAX: usize = 4096;
 
 /// Effort that one connection may spend on inflating in one turn: 2 for a byte that comes out, 32
 /// for one that goes in (256 with a window below 32 KiB, whose inflater builds tables slowly).

@@ -10,13 +10,13 @@
 
 use std::ops::Range;
 
-use crate::limits::{HEADROOM_BYTES, READ_BYTES_MAX};
+use crate::limits::{HEADROOM_BYTES, MASKING_KEY_BYTES, READ_BYTES_MAX};
 use crate::ws::close::FRAME_BYTES_MAX;
 
 /// Where reads begin.
 pub const READ_AT: usize = HEADROOM_BYTES;
 
-const AREA_BYTES: usize = HEADROOM_BYTES + READ_BYTES_MAX + FRAME_BYTES_MAX;
+const AREA_BYTES: usize = HEADROOM_BYTES + READ_BYTES_MAX + MASKING_KEY_BYTES + FRAME_BYTES_MAX;
 
 /// The shared buffer. It holds one connection's bytes for the length of one read.
 #[derive(Debug)]

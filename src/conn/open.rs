@@ -19,7 +19,7 @@ use super::Context;
 use super::area::{Area, READ_AT};
 use super::inflaters::Deflated;
 use super::outbox::Slot;
-use crate::limits::FRAME_HEAD_BYTES_MAX;
+use crate::limits::{FRAME_HEAD_BYTES_MAX, MASKING_KEY_BYTES};
 use crate::ws::Fault;
 use crate::ws::close::CloseCode;
 use crate::ws::decoder::Decoder;
@@ -93,7 +93,8 @@ pub struct Turned {
     pub messages: u32,
 }
 
-/// Positions in the area during one read. Invariant: `reply <= frame <= write <= read`.
+/// Positions in the area during one read. Invariants: `reply <= frame <= write`; behind the first
+/// head of the read `write <= read`.
 struct Cursor {
     /// Where the replies begin.
     reply: usize,
@@ -194,6 +195,12 @@ impl Open {
             assert_eq!(span.start, READ_AT, "a held reply has no request before it");
             reply -= slot.as_ref().map_or(0, |outbox| outbox.held().len());
             cx.store.take_held(slot, &mut bytes[reply..READ_AT]);
+        }
+        if !self.decoder.in_frame() {
+            // The client's head has a masking key that ours has not, so the first reply ends where
+            // its payload ends, and nothing of it moves.
+            reply += MASKING_KEY_BYTES;
+            write += MASKING_KEY_BYTES;
         }
         let exposed = self.midway == Midway::Streamed;
         Cursor { reply, frame: reply, began: false, exposed, write, read, end: span.end }
