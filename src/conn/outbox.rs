@@ -3,15 +3,20 @@
 //! A connection at rest owns no buffer. It borrows an outbox when a write is refused, or when a
 //! reply must not leave before the frame it answers has been seen whole, and gives it back empty.
 
+use std::collections::VecDeque;
+use std::rc::Rc;
+
 use crate::limits::{
-    COMMIT_BYTES_MAX, OUTBOX_BYTES_SOFT, READ_BYTES_MAX, READ_BYTES_MIN, SPARE_OUTBOX_BYTES_MAX,
-    SPARE_OUTBOXES_MAX,
+    COMMIT_BYTES_MAX, MEMBER_OUTBOX_BYTES_MAX, OUTBOX_BYTES_SOFT, READ_BYTES_MAX, READ_BYTES_MIN,
+    SPARE_OUTBOX_BYTES_MAX, SPARE_OUTBOXES_MAX,
 };
 
 /// Bytes on their way out: `bytes[sent..committed]` may be written, `bytes[committed..]` is held
-/// back until the frame it answers is complete and valid.
+/// back until the frame it answers is complete and valid. Frames shared with other connections
+/// stand behind them.
 ///
-/// Invariant: `sent <= committed <= bytes.len()`.
+/// Invariants: `sent <= committed <= bytes.len()`; `posted_sent` is below the length of the first
+/// frame in `posted`.
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
@@ -19,12 +24,38 @@ pub struct Outbox {
     committed: usize,
     /// Bytes received that a turn had no share left for.
     parked: Vec<u8>,
+    posted: VecDeque<Rc<[u8]>>,
+    posted_sent: usize,
+    posted_bytes: usize,
 }
 
 impl Outbox {
-    /// What may be written now.
+    /// What may be written now, or the start of it.
     pub fn unsent(&self) -> &[u8] {
-        &self.bytes[self.sent..self.committed]
+        match self.posted.front() {
+            Some(frame) if self.sent == self.committed => &frame[self.posted_sent..],
+            _ => &self.bytes[self.sent..self.committed],
+        }
+    }
+
+    /// As much of what may be written now as there is, or as fits into `area`.
+    pub fn gather<'a>(&'a self, area: &'a mut [u8]) -> &'a [u8] {
+        let own = &self.bytes[self.sent..self.committed];
+        if self.posted.len() + usize::from(!own.is_empty()) <= 1 {
+            return self.unsent();
+        }
+        let mut skip = self.posted_sent;
+        let frames = self.posted.iter().map(|frame| &frame[std::mem::take(&mut skip)..]);
+        let mut end = 0;
+        for part in std::iter::once(own).chain(frames) {
+            let count = part.len().min(area.len() - end);
+            area[end..end + count].copy_from_slice(&part[..count]);
+            end += count;
+            if end == area.len() {
+                break;
+            }
+        }
+        &area[..end]
     }
 
     /// What waits for the rest of its frame.
@@ -37,14 +68,33 @@ impl Outbox {
         &self.parked
     }
 
-    /// Bytes in it, the sent ones included until all are gone.
+    /// Bytes of its own in it, the sent ones included until all are gone.
     pub fn len(&self) -> usize {
         self.bytes.len() + self.parked.len()
     }
 
+    /// Bytes in shared frames that wait here, counted as if they were its own.
+    pub fn posted_bytes(&self) -> usize {
+        self.posted_bytes
+    }
+
     /// True when all has been sent and nothing is held or parked.
     pub fn is_empty(&self) -> bool {
-        self.sent == self.bytes.len() && self.parked.is_empty()
+        self.sent == self.bytes.len() && self.parked.is_empty() && self.posted.is_empty()
+    }
+
+    /// Notes that `count` bytes of the shared frames have gone.
+    fn posted_sent(&mut self, count: usize) {
+        self.posted_sent += count;
+        while let Some(frame) = self.posted.front() {
+            let length = frame.len();
+            if self.posted_sent < length {
+                break;
+            }
+            self.posted_sent -= length;
+            self.posted_bytes -= length;
+            self.posted.pop_front();
+        }
     }
 }
 
@@ -60,18 +110,24 @@ pub struct Store {
     )]
     spares: Vec<Box<Outbox>>,
     bytes: usize,
+    posted_bytes: usize,
     budget: usize,
 }
 
 impl Store {
     /// A store whose outboxes may hold `budget` bytes in all.
     pub fn new(budget: usize) -> Self {
-        Self { spares: Vec::new(), bytes: 0, budget }
+        Self { spares: Vec::new(), bytes: 0, posted_bytes: 0, budget }
     }
 
     /// Bytes in all outboxes.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of shared frames in all outboxes, counted once for each recipient.
+    pub fn posted_bytes(&self) -> usize {
+        self.posted_bytes
     }
 
     /// How much one connection may read now: no more than can be stored should the socket refuse
@@ -99,14 +155,38 @@ impl Store {
         if self.bytes <= self.budget / 2 { COMMIT_BYTES_MAX as u64 } else { 0 }
     }
 
-    /// Adds bytes that may be sent. They stand before a held reply, whose frame came later.
+    /// Adds bytes that may be sent. They stand before a held reply, whose frame came later, but
+    /// behind shared frames, which were there earlier.
     pub fn keep(&mut self, slot: &mut Slot, bytes: &[u8]) {
         let outbox = self.lend(slot);
+        if !outbox.posted.is_empty() {
+            outbox.posted.push_back(bytes.into());
+            outbox.posted_bytes += bytes.len();
+            self.posted_bytes += bytes.len();
+            return;
+        }
         outbox.bytes.reserve_exact(bytes.len());
         outbox.bytes.extend_from_slice(bytes);
         outbox.bytes[outbox.committed..].rotate_right(bytes.len());
         outbox.committed += bytes.len();
         self.bytes += bytes.len();
+    }
+
+    /// Adds a frame that other connections get too. False, and nothing is added, if too much waits
+    /// here already, or if shared frames together have used up the budget.
+    pub fn post(&mut self, slot: &mut Slot, frame: &Rc<[u8]>) -> bool {
+        let budget = self.budget;
+        let all = self.posted_bytes + frame.len();
+        let outbox = self.lend(slot);
+        let waiting = outbox.len() + outbox.posted_bytes;
+        let refused =
+            waiting > 0 && (waiting + frame.len() > MEMBER_OUTBOX_BYTES_MAX || all > budget);
+        if !refused {
+            outbox.posted.push_back(Rc::clone(frame));
+            outbox.posted_bytes += frame.len();
+            self.posted_bytes = all;
+        }
+        !refused
     }
 
     /// Adds bytes of a reply that may not be sent yet. `total` is the length that the reply will
@@ -150,11 +230,20 @@ impl Store {
         count
     }
 
-    /// Notes that the socket took `count` bytes of [`Outbox::unsent`].
+    /// Notes that the socket took `count` bytes of [`Outbox::unsent`] or [`Outbox::gather`].
     pub fn sent(&mut self, slot: &mut Slot, count: usize) {
         let Some(outbox) = slot else { return };
-        outbox.sent += count;
-        assert!(outbox.sent <= outbox.committed, "a socket took more than it was given");
+        let own = count.min(outbox.committed - outbox.sent);
+        outbox.sent += own;
+        if own < count {
+            let before = outbox.posted_bytes;
+            outbox.posted_sent(count - own);
+            self.posted_bytes -= before - outbox.posted_bytes;
+            assert!(
+                outbox.posted_sent == 0 || !outbox.posted.is_empty(),
+                "a socket took more than it was given"
+            );
+        }
         self.settle(slot);
     }
 
@@ -162,6 +251,7 @@ impl Store {
     pub fn reclaim(&mut self, slot: &mut Slot) {
         if let Some(outbox) = slot.take() {
             self.bytes -= outbox.len();
+            self.posted_bytes -= outbox.posted_bytes;
             self.shelve(outbox);
         }
     }
@@ -185,6 +275,9 @@ impl Store {
             outbox.parked.clear();
             outbox.sent = 0;
             outbox.committed = 0;
+            outbox.posted.clear();
+            outbox.posted_sent = 0;
+            outbox.posted_bytes = 0;
             self.spares.push(outbox);
         }
     }
@@ -233,6 +326,50 @@ mod tests {
         store.keep(&mut slot, b"new");
         assert_eq!(slot.as_ref().map(|o| o.unsent().to_vec()), Some(b"new".to_vec()));
         assert_eq!(store.bytes(), 3);
+    }
+
+    #[test]
+    fn shared_frames_follow_what_was_there() {
+        let mut store = Store::new(1 << 20);
+        let mut slot = None;
+        let frames: [Rc<[u8]>; 2] = [b"shared"[..].into(), b" twice"[..].into()];
+        store.keep(&mut slot, b"own ");
+        for frame in &frames {
+            assert!(store.post(&mut slot, frame));
+        }
+        store.keep(&mut slot, b" end");
+        assert_eq!((store.bytes(), store.posted_bytes()), (4, 16));
+        let mut area = [0; 100];
+        let outbox = |slot: &Slot, area: &mut [u8]| {
+            slot.as_ref().map(|outbox| outbox.gather(area).to_vec()).unwrap_or_default()
+        };
+        assert_eq!(outbox(&slot, &mut area), b"own shared twice end");
+        assert_eq!(outbox(&slot, &mut area[..7]), b"own sha");
+        // Whatever the socket takes, what is left is right.
+        for taken in [1, 5, 7] {
+            store.sent(&mut slot, taken);
+        }
+        assert_eq!(slot.as_ref().map(|outbox| outbox.unsent().to_vec()), Some(b"ice".to_vec()));
+        assert_eq!(outbox(&slot, &mut area), b"ice end");
+        store.sent(&mut slot, 7);
+        assert!(slot.is_none());
+        assert_eq!((store.bytes(), store.posted_bytes()), (0, 0));
+        assert_eq!(Rc::strong_count(&frames[0]), 1);
+    }
+
+    #[test]
+    fn a_slow_recipient_is_refused_more() {
+        let mut store = Store::new(1 << 20);
+        let mut slot = None;
+        let frame: Rc<[u8]> = vec![0; MEMBER_OUTBOX_BYTES_MAX / 2].into();
+        assert!(store.post(&mut slot, &frame) && store.post(&mut slot, &frame));
+        assert!(!store.post(&mut slot, &b"!"[..].into()));
+        let mut other = None;
+        assert!(store.post(&mut other, &vec![0; 2 << 20].into()), "alone it may be long");
+        assert!(!store.post(&mut other, &b"!"[..].into()), "the budget is used up");
+        store.reclaim(&mut slot);
+        store.reclaim(&mut other);
+        assert_eq!(store.posted_bytes(), 0);
     }
 
     #[test]
