@@ -59,6 +59,12 @@ impl<'a> Head<'a> {
             .map(move |field| field.value(bytes))
     }
 
+    /// All field lines in order: name as it was written, value without blanks around it.
+    pub fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let bytes = self.bytes;
+        self.fields[..self.count].iter().map(move |field| (field.name(bytes), field.value(bytes)))
+    }
+
     /// The members of the comma-separated list that all lines of the field `name` make together,
     /// without blanks and without empty members (RFC 9110 §5.3, §5.6.1.2).
     pub fn list(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {

@@ -28,6 +28,6 @@ mod upgrade;
 pub use head::{Head, Version};
 pub use refusal::{HeadFault, Refusal, Status};
 pub use response::{Media, write_answer, write_opening, write_options, write_refusal};
-pub use routes::{Answer, Mount, Route, route};
+pub use routes::{Answer, Mount, Place, Rooms, Route, route};
 pub use scan::{Progress, Scan};
 pub use upgrade::{AcceptKey, Opening, Rules, extensions};

@@ -3,7 +3,9 @@
 //! Checks are made in this order, and the first that fails is the answer: `Host`, method, target,
 //! body, `Expect`, path, and then the opening handshake's own list.
 
-use super::{Head, Opening, Refusal, Rules, Version, target, upgrade};
+use super::target::{self, Target};
+use super::{Head, Opening, Refusal, Rules, Version, upgrade};
+use crate::limits::ROOM_BYTES_MAX;
 
 /// What to do with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,50 @@ pub enum Mount<'a> {
         /// The target's query, raw.
         query: &'a str,
     },
+    /// The service at one of [`Rules::places`].
+    Service {
+        /// Which one, by its index.
+        place: usize,
+        /// The room asked for; empty for the one without a name.
+        room: &'a str,
+    },
+}
+
+/// A path where a service other than the echo is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Begins with `/` and does not end with one.
+    pub path: &'static str,
+    /// Whether rooms lie below it.
+    pub rooms: Rooms,
+    /// A page is shown to whoever does not ask for an upgrade.
+    pub page: bool,
+}
+
+/// Which paths below that of a place are its rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rooms {
+    /// None.
+    One,
+    /// `/PATH/ROOM`, and `/PATH` for a room without a name.
+    Optional,
+    /// `/PATH/ROOM` only.
+    Named,
+}
+
+impl Place {
+    /// The room that `path` names here, if it is one of this place.
+    fn room<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let below = path.strip_prefix(self.path)?;
+        match (below.strip_prefix('/'), self.rooms) {
+            (None, Rooms::One | Rooms::Optional) if below.is_empty() => Some(""),
+            (Some(room), Rooms::Optional | Rooms::Named) => {
+                let valid = (1..=ROOM_BYTES_MAX).contains(&room.len()) && !room.contains('/');
+                valid.then_some(room)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A plain answer; its content is the caller's.
@@ -31,6 +77,10 @@ pub enum Mount<'a> {
 pub enum Answer {
     /// The test page.
     Page,
+    /// The page of one of [`Rules::places`], by its index.
+    Place(usize),
+    /// The request itself as JSON.
+    Info,
     /// The server is well.
     Health,
     /// The counters as Prometheus text.
@@ -49,35 +99,46 @@ pub fn route<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Route<'a> {
 fn decide<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Result<Route<'a>, Refusal> {
     check_host(head)?;
     check_method(head.method(), head.target())?;
-    let place = match head.method() {
+    let target = match head.method() {
         "OPTIONS" => None,
         _ => Some(target::parse(head.target()).ok_or(Refusal::Target)?),
     };
     check_body(head)?;
     check_expectation(head)?;
-    let Some(target) = place else {
+    let Some(target) = target else {
         return Ok(Route::Answer(Answer::Options));
     };
 
-    let mount = mount_at(target.path, target.query);
+    let place = place_at(target.path, &rules.places);
     if upgrade::requested(head) {
-        let mount = mount.ok_or(Refusal::NotFound)?;
+        let mount = mount_at(&target, place).ok_or(Refusal::NotFound)?;
         let opening = upgrade::check(head, rules)?;
         return if draining { Err(Refusal::Draining) } else { Ok(Route::Upgrade(mount, opening)) };
     }
-    match answer_at(target.path) {
-        Some(Answer::Health) if draining => Err(Refusal::Draining),
-        Some(answer) => Ok(Route::Answer(answer)),
-        None if UPGRADE_ONLY.contains(&target.path) => Err(Refusal::UpgradeOnly),
-        None => Err(Refusal::NotFound),
+    match (answer_at(target.path), place) {
+        (Some(Answer::Health), _) if draining => Err(Refusal::Draining),
+        (Some(answer), _) => Ok(Route::Answer(answer)),
+        (None, Some((place, _))) if rules.places[place].page => {
+            Ok(Route::Answer(Answer::Place(place)))
+        }
+        (None, Some(_)) => Err(Refusal::UpgradeOnly),
+        (None, None) if UPGRADE_ONLY.contains(&target.path) => Err(Refusal::UpgradeOnly),
+        (None, None) => Err(Refusal::NotFound),
     }
 }
 
+/// The place that a path belongs to, and its room there.
+fn place_at<'a>(path: &'a str, places: &[Place]) -> Option<(usize, &'a str)> {
+    let rooms = places.iter().map(|place| place.room(path));
+    rooms.enumerate().find_map(|(at, room)| Some((at, room?)))
+}
+
 /// The service at a path: whoever asks for a WebSocket gets an echo, wherever no other thing is.
-fn mount_at<'a>(path: &'a str, query: &'a str) -> Option<Mount<'a>> {
-    match path {
-        "/healthz" | "/metrics" => None,
-        _ => Some(Mount::Echo { query }),
+fn mount_at<'a>(target: &Target<'a>, place: Option<(usize, &'a str)>) -> Option<Mount<'a>> {
+    match (target.path, place) {
+        ("/healthz" | "/metrics", _) => None,
+        (_, Some((place, room))) => Some(Mount::Service { place, room }),
+        (_, None) => Some(Mount::Echo { query: target.query }),
     }
 }
 
@@ -86,6 +147,7 @@ fn answer_at(path: &str) -> Option<Answer> {
     match path {
         "/" => Some(Answer::Page),
         "/healthz" => Some(Answer::Health),
+        "/info" => Some(Answer::Info),
         "/metrics" => Some(Answer::Metrics),
         _ => None,
     }
@@ -175,6 +237,8 @@ mod tests {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Got {
         Echo,
+        /// A place, and the length of the room's name.
+        Service(usize, usize),
         Answer(Answer),
         Refused(Refusal, &'static str),
     }
@@ -191,10 +255,21 @@ mod tests {
     const UPGRADE_NEEDED: Got = Got::Refused(Refusal::UpgradeOnly, "426");
     const DRAINING: Got = Got::Refused(Refusal::Draining, "503");
 
+    fn rules() -> Rules {
+        let place = |path, rooms, page| Place { path, rooms, page };
+        let places = vec![
+            place("/talk", Rooms::Optional, true),
+            place("/hall", Rooms::Named, false),
+            place("/desk", Rooms::One, true),
+        ];
+        Rules { places, ..Rules::default() }
+    }
+
     fn send(request: &str, draining: bool) -> Got {
         let head = read(request.as_bytes()).unwrap().unwrap();
-        match route(&head, &Rules::default(), draining) {
+        match route(&head, &rules(), draining) {
             Route::Upgrade(Mount::Echo { .. }, _) => Got::Echo,
+            Route::Upgrade(Mount::Service { place, room }, _) => Got::Service(place, room.len()),
             Route::Answer(answer) => Got::Answer(answer),
             Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().code()),
         }
@@ -388,6 +463,35 @@ mod tests {
         assert_eq!(handshake("OPTIONS * HTTP/1.1", ""), Got::Answer(Answer::Options));
         assert_eq!(with("OPTIONS * HTTP/1.1", "Content-Length: 1\r\n"), BODY);
         assert_eq!(with("HEAD * HTTP/1.1", ""), TARGET);
+    }
+
+    #[test]
+    fn places_and_their_rooms() {
+        let longest = format!("/talk/{}", "r".repeat(ROOM_BYTES_MAX));
+        let page = |place| Got::Answer(Answer::Place(place));
+        let cases = [
+            ("/talk", page(0), Got::Service(0, 0)),
+            ("/talk?a=b", page(0), Got::Service(0, 0)),
+            ("/talk/den", page(0), Got::Service(0, 3)),
+            ("/talk/%C3%A9", page(0), Got::Service(0, 6)),
+            (&longest, page(0), Got::Service(0, ROOM_BYTES_MAX)),
+            ("/hall/den", UPGRADE_NEEDED, Got::Service(1, 3)),
+            ("/desk", page(2), Got::Service(2, 0)),
+            ("/info", Got::Answer(Answer::Info), Got::Echo),
+            // Whatever is no room is an echo like any other path.
+            ("/talk/", NOT_FOUND, Got::Echo),
+            ("/talk/den/x", NOT_FOUND, Got::Echo),
+            ("/talks", NOT_FOUND, Got::Echo),
+            ("/hall", NOT_FOUND, Got::Echo),
+            ("/desk/den", NOT_FOUND, Got::Echo),
+        ];
+        for (target, plain, upgraded) in cases {
+            let line = format!("GET {target} HTTP/1.1");
+            assert_eq!(with(&line, ""), plain, "{target}");
+            assert_eq!(handshake(&line, ""), upgraded, "{target} with an upgrade");
+        }
+        let too_long = format!("GET {longest}r HTTP/1.1");
+        assert_eq!(handshake(&too_long, ""), Got::Echo);
     }
 
     #[test]

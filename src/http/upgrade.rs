@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha1_smol::Sha1;
 
 use super::head::is_token;
-use super::{Head, Refusal, Version};
+use super::{Head, Place, Refusal, Version};
 use crate::limits::SUBPROTOCOLS_MAX;
 
 /// Which handshakes the operator wants.
@@ -19,6 +19,8 @@ pub struct Rules {
     pub subprotocols: Vec<String>,
     /// Origins that may connect, compared exactly; if there are none, all may.
     pub origins: Vec<String>,
+    /// Where services other than the echo are.
+    pub places: Vec<Place>,
 }
 
 /// A handshake that may be answered with 101.
@@ -264,7 +266,7 @@ mod tests {
             (&many(SUBPROTOCOLS_MAX + 1), &any, refused.clone()),
         ];
         for (lines, subprotocols, expected) in cases {
-            let rules = Rules { subprotocols: subprotocols.clone(), origins: vec![] };
+            let rules = Rules { subprotocols: subprotocols.clone(), ..Rules::default() };
             assert_eq!(judge(&format!("{KEY}{VERSION}{lines}"), &rules), expected, "{lines}");
         }
     }
@@ -289,7 +291,7 @@ mod tests {
             ("Origin: https://good.example\r\nOrigin: https://evil.example\r\n", false),
         ];
         let origins = strings(&["https://good.example", "https://good.example:8443"]);
-        let rules = Rules { subprotocols: vec![], origins };
+        let rules = Rules { origins, ..Rules::default() };
         for (lines, allowed) in cases {
             let expected = if allowed { Ok(None) } else { Err(Refusal::Origin) };
             let lines = format!("{KEY}{VERSION}{lines}");
@@ -301,7 +303,7 @@ mod tests {
 
     #[test]
     fn the_first_item_that_fails_is_told() {
-        let rules = Rules { subprotocols: vec![], origins: strings(&["o"]) };
+        let rules = Rules { origins: strings(&["o"]), ..Rules::default() };
         let (origin, protocol) = ("Origin: x\r\n", "Sec-WebSocket-Protocol: ;\r\n");
         let cases = [
             (format!("{origin}{protocol}"), Refusal::Key),
