@@ -4,9 +4,17 @@
 //! keeps its state by id and knows neither sockets nor the loop, so it is tested without either.
 //! A new one is one file here and one line where services are mounted.
 
+mod broadcast;
+mod chat;
+pub mod mirror;
+mod rooms;
+
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::http::{Place, Rooms};
 use crate::id::ConnId;
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
@@ -29,6 +37,15 @@ pub struct Now {
     pub utc: Duration,
 }
 
+impl Now {
+    /// The time of day as RFC 3339 writes it, to the millisecond.
+    pub fn timestamp(&self) -> String {
+        let utc = jiff::SignedDuration::try_from(self.utc).ok();
+        let time = utc.and_then(|utc| Timestamp::from_duration(utc).ok()).unwrap_or_default();
+        format!("{time:.3}")
+    }
+}
+
 /// A conversation that connections take part in.
 pub trait Service: std::fmt::Debug {
     /// Longest message in bytes; a longer one ends its connection with 1009.
@@ -43,6 +60,36 @@ pub trait Service: std::fmt::Debug {
     /// A connection has gone, or will within moments; nothing may be sent to it any more.
     fn close(&mut self, id: ConnId, now: Now, effects: &mut Effects);
 }
+
+/// Where a service is found.
+#[derive(Clone, Copy, Debug)]
+pub struct Mounted {
+    /// Its paths.
+    pub place: Place,
+    /// The page for whoever does not ask for an upgrade.
+    pub page: Option<&'static [u8]>,
+    /// Makes the service.
+    pub make: fn() -> Box<dyn Service>,
+}
+
+/// The services: one line each.
+pub const MOUNTED: &[Mounted] = &[
+    Mounted {
+        place: Place { path: "/chat", rooms: Rooms::Optional, page: true },
+        page: Some(include_bytes!("../pages/chat.html")),
+        make: || Box::<chat::Chat>::default(),
+    },
+    Mounted {
+        place: Place { path: "/broadcast", rooms: Rooms::Named, page: false },
+        page: None,
+        make: || Box::<broadcast::Broadcast>::default(),
+    },
+    Mounted {
+        place: Place { path: "/draw", rooms: Rooms::Optional, page: true },
+        page: Some(include_bytes!("../pages/draw.html")),
+        make: || Box::<broadcast::Broadcast>::default(),
+    },
+];
 
 /// What a service wants done, in this order.
 #[derive(Debug, Default)]
@@ -74,9 +121,19 @@ impl Effects {
         self.queue.push(Effect::Close(id, code, reason));
     }
 
+    /// How many things there are to do.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// True when there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    /// Adds what `other` holds behind all else.
+    pub fn append(&mut self, other: &mut Self) {
+        self.queue.append(&mut other.queue);
     }
 
     /// Takes all of it out, in order.
