@@ -2,6 +2,7 @@
 
 use wsecho::conn::area::{Area, READ_AT};
 use wsecho::conn::{Connection, Context};
+use wsecho::id::ConnId;
 use wsecho::limits::Config;
 
 const HELLO: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -21,7 +22,7 @@ fn receive(connection: &mut Connection, bytes: &[u8], cx: &mut Context) -> Vec<u
 #[test]
 fn a_fault_while_draining_brings_no_second_close() {
     let mut cx = Context::new(Config::default());
-    let mut connection = Connection::new(None);
+    let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
     assert!(receive(&mut connection, HELLO, &mut cx).starts_with(b"HTTP/1.1 101 "));
     connection.shut_down(&mut cx);
     assert_eq!(connection.unsent(), [0x88, 2, 0x03, 0xE9]);

@@ -7,6 +7,7 @@ use super::outbox::Store;
 use crate::http::{Refusal, Rules, write_refusal};
 use crate::limits::Config;
 use crate::metrics::Metrics;
+use crate::service::{Effects, MOUNTED, Now, Service};
 use crate::ws::decoder::Bounds;
 
 /// The shared state that a connection works with during its turn.
@@ -38,8 +39,14 @@ pub struct Context {
     pub logging: bool,
     /// Frames are logged.
     pub tracing: bool,
+    /// The services, in the order of [`MOUNTED`].
+    pub services: Vec<Box<dyn Service>>,
+    /// What the services want done to connections.
+    pub effects: Effects,
     /// The time of this turn.
     pub now: Duration,
+    /// What has to be added to `now` for the time of day, UTC since 1970.
+    pub utc_offset: Duration,
 }
 
 impl Context {
@@ -49,8 +56,11 @@ impl Context {
             Bounds { message_bytes: config.max_message_size, fragments: config.max_fragments };
         let mut busy = Vec::new();
         write_refusal(&mut busy, Refusal::Busy, false);
-        let rules =
-            Rules { subprotocols: config.subprotocols.clone(), origins: config.origins.clone() };
+        let rules = Rules {
+            subprotocols: config.subprotocols.clone(),
+            origins: config.origins.clone(),
+            places: MOUNTED.iter().map(|mounted| mounted.place).collect(),
+        };
         Self {
             rules,
             busy,
@@ -64,8 +74,16 @@ impl Context {
             draining: false,
             logging: log::log_enabled!(log::Level::Debug),
             tracing: log::log_enabled!(log::Level::Trace),
+            services: MOUNTED.iter().map(|mounted| (mounted.make)()).collect(),
+            effects: Effects::default(),
             now: Duration::ZERO,
+            utc_offset: Duration::ZERO,
             config,
         }
+    }
+
+    /// Both clocks, for services.
+    pub fn clocks(&self) -> Now {
+        Now { monotonic: self.now, utc: self.now + self.utc_offset }
     }
 }

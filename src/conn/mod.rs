@@ -5,10 +5,10 @@
 //!
 //! ```text
 //! phase     event                              next phase
-//! Head      request completes, may upgrade     Open
+//! Head      request completes, may upgrade     Open (exact echo) or Talk (all else)
 //! Head      page, refusal, fault, time is up   Closing
-//! Open      Close received, fault, time is up  Closing
-//! Head,Open end of stream                      Closing (the peer has finished)
+//! Open,Talk Close received, fault, time is up  Closing
+//! any open  end of stream                      Closing (the peer has finished)
 //! Closing   all sent: our side is shut         Closing (lingering) or Ended
 //! Closing   end of stream, or time is up       Ended
 //! any       socket error                       Ended
@@ -26,20 +26,25 @@ pub mod inflaters;
 mod open;
 mod opening;
 pub mod outbox;
+mod talk;
 mod watch;
 
+use std::net::SocketAddr;
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::ending::Ending;
-use crate::limits::READ_BYTES_MAX;
+use crate::id::ConnId;
+use crate::limits::{READ_BYTES_MAX, READ_BYTES_MIN};
 use crate::ws::close::{CloseCode, FRAME_BYTES_MAX};
 use area::{Area, READ_AT};
 pub use context::Context;
 pub use diary::Diary;
-use open::{Open, Verdict};
+use open::{Open, Turned, Verdict};
 use opening::Opening;
 use outbox::{Slot, Store};
+use talk::Talk;
 pub use watch::Watch;
 
 /// A client's connection, from accept to its ending.
@@ -57,8 +62,10 @@ const _: () = assert!(size_of::<Connection>() <= 128, "an idle connection is sma
 enum Phase {
     /// The request head is arriving.
     Head(Opening),
-    /// Frames flow.
+    /// Frames flow, and flow back.
     Open(Open),
+    /// Frames flow, and a party has something to say to them.
+    Talk(Box<Talk>),
     /// Replies, then FIN, are on their way out; what still arrives is thrown away.
     Closing { ending: Ending, shut: bool, peer_finished: bool },
     /// Nothing is left to do.
@@ -75,6 +82,8 @@ pub enum Next {
     Read,
     /// Go on with bytes that were read but not looked at: [`Connection::resume`].
     Resume,
+    /// The 101 is out: [`Connection::begin`].
+    Begin,
     /// Shut down the sending side.
     Shut,
     /// Drop the socket.
@@ -111,16 +120,16 @@ pub enum Reply {
 
 impl Connection {
     /// A connection just accepted. A diary is kept if somebody will read it.
-    pub fn new(diary: Option<Box<Diary>>) -> Self {
-        let phase = Phase::Head(Opening::default());
+    pub fn new(id: ConnId, peer: SocketAddr, diary: Option<Box<Diary>>) -> Self {
+        let phase = Phase::Head(Opening::new(id, peer));
         Self { phase, outbox: None, diary, pinged: false }
     }
 
     /// A connection above the limit: it is told so and closed in order.
-    pub fn turned_away(cx: &mut Context) -> Self {
-        let mut connection = Self::new(None);
+    pub fn turned_away(id: ConnId, peer: SocketAddr, cx: &mut Context) -> Self {
+        let mut connection = Self::new(id, peer, None);
         cx.store.keep(&mut connection.outbox, &cx.busy);
-        connection.close(Ending::Shed);
+        connection.close(Ending::Shed, cx);
         connection
     }
 
@@ -132,6 +141,8 @@ impl Connection {
             _ if !self.unsent().is_empty() => Next::Write,
             Phase::Closing { shut: false, .. } => Next::Shut,
             Phase::Open(_) if self.has_parked() => Next::Resume,
+            Phase::Talk(ref talk) if talk.is_new() => Next::Begin,
+            Phase::Talk(_) if self.has_parked() => Next::Resume,
             _ => Next::Read,
         }
     }
@@ -152,10 +163,35 @@ impl Connection {
     /// of the reply.
     #[inline]
     pub fn appetite(&self, cx: &Context) -> Result<usize, Shortage> {
-        let grant = cx.store.read_grant().ok_or(Shortage::Buffers)?;
+        let grant = cx.store.read_grant();
         match &self.phase {
-            Phase::Open(open) => open.appetite(grant, cx),
-            _ => Ok(grant),
+            Phase::Open(open) => open.appetite(grant.ok_or(Shortage::Buffers)?, cx),
+            // What is said to a talk goes elsewhere, and what waits for it has a limit of its own.
+            Phase::Talk(_) => Ok(grant.unwrap_or(READ_BYTES_MIN)),
+            _ => grant.ok_or(Shortage::Buffers),
+        }
+    }
+
+    /// The 101 has gone: what the connection is for can begin.
+    pub fn begin(&mut self, cx: &mut Context) {
+        if let Phase::Talk(talk) = &mut self.phase {
+            talk.begin(cx);
+        }
+    }
+
+    /// Adds a message from another connection. False if too much waits here already.
+    pub fn post(&mut self, frame: &Rc<[u8]>, cx: &mut Context) -> bool {
+        match &self.phase {
+            Phase::Talk(talk) if !talk.is_leaving() => cx.store.post(&mut self.outbox, frame),
+            _ => true,
+        }
+    }
+
+    /// Ends a conversation with a Close behind what was sent.
+    pub fn dismiss(&mut self, code: CloseCode, reason: &str, cx: &mut Context) {
+        if let Phase::Talk(talk) = &mut self.phase {
+            talk.say_close(code, reason, &mut self.outbox, cx);
+            self.close(Ending::Fault, cx);
         }
     }
 
@@ -168,6 +204,11 @@ impl Connection {
             return self.receive_unopened(area, span, cx);
         };
         let turned = open.turn(area, span, &mut self.outbox, cx);
+        self.account(turned, end, cx)
+    }
+
+    #[inline]
+    fn account(&mut self, turned: Turned, end: usize, cx: &mut Context) -> Received {
         cx.metrics.frames += u64::from(turned.frames);
         cx.metrics.messages += u64::from(turned.messages);
         if let Some(diary) = &mut self.diary {
@@ -187,33 +228,48 @@ impl Connection {
         cx: &mut Context,
     ) -> Received {
         let end = span.end;
-        let Phase::Head(opening) = &mut self.phase else {
+        let opening = match &mut self.phase {
+            Phase::Head(opening) => opening,
+            Phase::Talk(talk) => {
+                let turned = talk.turn(area, span, &mut self.outbox, cx);
+                return self.account(turned, end, cx);
+            }
             // RFC 6455 §1.4: "After receiving a control frame indicating the connection should
             // be closed, a peer discards any further data received."
-            return Received { reply: Reply::Area(end..end), rest: end..end };
+            _ => return Received { reply: Reply::Area(end..end), rest: end..end },
         };
         cx.scratch.clear();
-        match opening.turn(area, span, self.diary.as_deref(), cx) {
-            opening::Outcome::Partial => Received { reply: Reply::Area(end..end), rest: end..end },
+        let outcome = opening.turn(area, span, self.diary.as_deref(), cx);
+        let behind = match outcome {
+            opening::Outcome::Partial => {
+                return Received { reply: Reply::Area(end..end), rest: end..end };
+            }
             opening::Outcome::Answered(ending) => {
-                self.close(ending);
-                Received { reply: Reply::Scratch, rest: end..end }
+                self.close(ending, cx);
+                end
             }
             opening::Outcome::Opened { behind, agreement } => {
                 self.phase = Phase::Open(Open::new(agreement));
                 cx.metrics.opens += 1;
-                Received { reply: Reply::Scratch, rest: behind..end }
+                behind
             }
-        }
+            opening::Outcome::Joined { behind, talk } => {
+                self.phase = Phase::Talk(talk);
+                cx.metrics.opens += 1;
+                behind
+            }
+        };
+        Received { reply: Reply::Scratch, rest: behind..end }
     }
 
     /// The peer has finished its side: what is owed to it still goes out.
-    pub fn peer_finished(&mut self) {
+    pub fn peer_finished(&mut self, cx: &mut Context) {
         match &mut self.phase {
             Phase::Closing { shut: true, ending, .. } => self.phase = Phase::Ended(*ending),
             Phase::Closing { peer_finished, .. } => *peer_finished = true,
-            Phase::Open(open) if open.is_leaving() => self.finish(Ending::Shutdown),
-            Phase::Head(_) | Phase::Open(_) => self.finish(Ending::Gone),
+            Phase::Open(open) if open.is_leaving() => self.finish(Ending::Shutdown, cx),
+            Phase::Talk(talk) if talk.is_leaving() => self.finish(Ending::Shutdown, cx),
+            Phase::Head(_) | Phase::Open(_) | Phase::Talk(_) => self.finish(Ending::Gone, cx),
             Phase::Ended(_) => {}
         }
     }
@@ -229,12 +285,12 @@ impl Connection {
     }
 
     /// The socket failed. A reset after all has been said is no failure.
-    pub fn failed(&mut self) {
+    pub fn failed(&mut self, cx: &mut Context) {
         let ending = match self.phase {
             Phase::Closing { ending, .. } | Phase::Ended(ending) => ending,
-            Phase::Head(_) | Phase::Open(_) => Ending::Io,
+            Phase::Head(_) | Phase::Open(_) | Phase::Talk(_) => Ending::Io,
         };
-        self.phase = Phase::Ended(ending);
+        self.turn_into(Phase::Ended(ending), cx);
     }
 
     /// What may be written now.
@@ -243,12 +299,17 @@ impl Connection {
         self.outbox.as_ref().map_or(&[], |outbox| outbox.unsent())
     }
 
-    /// Bytes in the outbox, for checks.
-    pub fn buffered(&self) -> usize {
-        self.outbox.as_ref().map_or(0, |outbox| outbox.len())
+    /// What may be written now, laid together in `area` if it stands in several places.
+    pub fn gather<'a>(&'a self, area: &'a mut [u8]) -> &'a [u8] {
+        self.outbox.as_ref().map_or(&[], |outbox| outbox.gather(area))
     }
 
-    /// The socket took `count` bytes of [`Self::unsent`].
+    /// Bytes in the outbox, its own and shared ones, for checks.
+    pub fn buffered(&self) -> (usize, usize) {
+        self.outbox.as_ref().map_or((0, 0), |outbox| (outbox.len(), outbox.posted_bytes()))
+    }
+
+    /// The socket took `count` bytes of [`Self::unsent`] or [`Self::gather`].
     pub fn sent(&mut self, count: usize, cx: &mut Context) {
         cx.store.sent(&mut self.outbox, count);
     }
@@ -270,7 +331,8 @@ impl Connection {
     /// The server shuts down: Close 1001 to open connections, an end to the others.
     pub fn shut_down(&mut self, cx: &mut Context) {
         match &mut self.phase {
-            Phase::Head(_) => self.close(Ending::Shutdown),
+            Phase::Head(_) => self.close(Ending::Shutdown, cx),
+            Phase::Talk(talk) => talk.say_close(CloseCode::GOING_AWAY, "", &mut self.outbox, cx),
             Phase::Open(open) => {
                 let mut frame = [0; FRAME_BYTES_MAX];
                 let code = CloseCode::GOING_AWAY;
@@ -284,12 +346,13 @@ impl Connection {
     }
 
     /// Ends the connection at once, whatever it is doing.
-    pub fn abort(&mut self, ending: Ending) {
-        self.phase = Phase::Ended(ending);
+    pub fn abort(&mut self, ending: Ending, cx: &mut Context) {
+        self.turn_into(Phase::Ended(ending), cx);
     }
 
     /// Gives everything back; the log line if a diary was kept.
     pub fn bury(mut self, ending: Ending, now: Duration, cx: &mut Context) {
+        self.turn_into(Phase::Ended(ending), cx);
         cx.store.reclaim(&mut self.outbox);
         cx.metrics.endings[ending as usize] += 1;
         if let Some(diary) = self.diary {
@@ -310,14 +373,21 @@ impl Connection {
             diary.code = code.map(CloseCode::number);
             diary.reason = std::mem::take(&mut cx.reason);
         }
-        self.close(ending);
+        self.close(ending, cx);
     }
 
-    fn close(&mut self, ending: Ending) {
-        self.phase = Phase::Closing { ending, shut: false, peer_finished: false };
+    fn close(&mut self, ending: Ending, cx: &mut Context) {
+        self.turn_into(Phase::Closing { ending, shut: false, peer_finished: false }, cx);
     }
 
-    fn finish(&mut self, ending: Ending) {
-        self.phase = Phase::Closing { ending, shut: false, peer_finished: true };
+    fn finish(&mut self, ending: Ending, cx: &mut Context) {
+        self.turn_into(Phase::Closing { ending, shut: false, peer_finished: true }, cx);
+    }
+
+    /// The end of frames: a party is told that its connection goes.
+    fn turn_into(&mut self, phase: Phase, cx: &mut Context) {
+        if let Phase::Talk(mut talk) = std::mem::replace(&mut self.phase, phase) {
+            talk.part(cx);
+        }
     }
 }

@@ -1,23 +1,30 @@
 //! A connection before it is open: the request head, and what it is answered.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::area::Area;
+use super::talk::{Member, Talk};
 use super::{Context, Diary};
 use crate::ending::Ending;
 use crate::http::{
-    self, Answer, Head, Media, Progress, Refusal, Route, Scan, Status, route, write_answer,
+    self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, write_answer,
     write_opening, write_options, write_refusal,
 };
+use crate::id::ConnId;
 use crate::limits::HEAD_BYTES_MAX;
+use crate::service::MOUNTED;
+use crate::service::mirror::mirror;
 use crate::ws::deflate::{Agreement, negotiate};
 
 /// The test page: one file without any outside resource.
 const CONSOLE: &[u8] = include_bytes!("../pages/console.html");
 
 /// What has arrived of a request head. Nothing is kept of one that arrives in one piece.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Opening {
+    id: ConnId,
+    peer: SocketAddr,
     partial: Option<Box<Partial>>,
 }
 
@@ -28,7 +35,7 @@ struct Partial {
 }
 
 /// What a read made of the request. An answer or the 101 stands in [`Context::scratch`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outcome {
     /// The head goes on.
     Partial,
@@ -41,9 +48,21 @@ pub enum Outcome {
         /// What was agreed on of permessage-deflate.
         agreement: Option<Agreement>,
     },
+    /// It was upgraded and is not for an exact echo.
+    Joined {
+        /// The first byte behind the head.
+        behind: usize,
+        /// What the connection is for.
+        talk: Box<Talk>,
+    },
 }
 
 impl Opening {
+    /// Nothing has arrived yet.
+    pub fn new(id: ConnId, peer: SocketAddr) -> Self {
+        Self { id, peer, partial: None }
+    }
+
     /// Takes the bytes `area[span]` of the head, and maybe of frames behind it.
     pub fn turn(
         &mut self,
@@ -61,7 +80,7 @@ impl Opening {
                     Outcome::Partial
                 }
                 Ok(Progress::Complete(head)) => {
-                    decide(&head, span.start + head.length(), diary, cx)
+                    self.decide(&head, span.start + head.length(), diary, cx)
                 }
                 Err(fault) => refuse(fault.into(), false, cx),
             };
@@ -77,7 +96,7 @@ impl Opening {
                 Outcome::Partial
             }
             Ok(Progress::Complete(head)) => {
-                decide(&head, span.start + head.length() - before, diary, cx)
+                self.decide(&head, span.start + head.length() - before, diary, cx)
             }
             Err(fault) => refuse(fault.into(), false, cx),
         }
@@ -92,52 +111,75 @@ impl Opening {
         }
         begun
     }
-}
 
-/// Composes what a complete request is answered.
-fn decide(head: &Head<'_>, behind: usize, diary: Option<&Diary>, cx: &mut Context) -> Outcome {
-    let head_only = head.method() == "HEAD";
-    let (outcome, status) = match route(head, &cx.rules, cx.draining) {
-        Route::Upgrade(_, opening) => upgrade(head, &opening, behind, cx),
-        Route::Answer(answer) => (give(answer, head_only, cx), Status::Ok.code()),
-        Route::Refuse(refusal) => (refuse(refusal, head_only, cx), refusal.status().code()),
-    };
-    if let Some(diary) = diary {
-        diary.request(head.target(), status);
-    }
-    outcome
-}
-
-fn upgrade(
-    head: &Head<'_>,
-    opening: &http::Opening<'_>,
-    behind: usize,
-    cx: &mut Context,
-) -> (Outcome, &'static str) {
-    let Ok(agreement) = negotiate(http::extensions(head), cx.config.deflate) else {
-        let refusal = Refusal::Extensions;
-        return (refuse(refusal, false, cx), refusal.status().code());
-    };
-    let value = agreement.map(|agreement| agreement.to_string());
-    cx.metrics.deflate_opens += u64::from(agreement.is_some());
-    write_opening(&mut cx.scratch, opening, value.as_deref());
-    (Outcome::Opened { behind, agreement }, "101")
-}
-
-fn give(answer: Answer, head_only: bool, cx: &mut Context) -> Outcome {
-    cx.metrics.count_answer(Status::Ok.code());
-    let out = &mut cx.scratch;
-    match answer {
-        Answer::Page => write_answer(out, Status::Ok, Media::Html, CONSOLE, head_only),
-        Answer::Health => write_answer(out, Status::Ok, Media::Text, b"ok\n", head_only),
-        Answer::Metrics => {
-            let mut text = String::new();
-            cx.metrics.render(&mut text);
-            write_answer(out, Status::Ok, Media::Metrics, text.as_bytes(), head_only);
+    /// Composes what a complete request is answered.
+    fn decide(
+        &self,
+        head: &Head<'_>,
+        behind: usize,
+        diary: Option<&Diary>,
+        cx: &mut Context,
+    ) -> Outcome {
+        let head_only = head.method() == "HEAD";
+        let (outcome, status) = match route(head, &cx.rules, cx.draining) {
+            Route::Upgrade(mount, opening) => self.upgrade(head, mount, &opening, behind, cx),
+            Route::Answer(answer) => (self.give(answer, head, cx), Status::Ok.code()),
+            Route::Refuse(refusal) => (refuse(refusal, head_only, cx), refusal.status().code()),
+        };
+        if let Some(diary) = diary {
+            diary.request(head.target(), status);
         }
-        Answer::Options => write_options(out),
+        outcome
     }
-    Outcome::Answered(Ending::Answered)
+
+    fn give(&self, answer: Answer, head: &Head<'_>, cx: &mut Context) -> Outcome {
+        let head_only = head.method() == "HEAD";
+        cx.metrics.count_answer(Status::Ok.code());
+        let out = &mut cx.scratch;
+        match answer {
+            Answer::Page => write_answer(out, Status::Ok, Media::Html, CONSOLE, head_only),
+            Answer::Place(place) => {
+                let page = MOUNTED.get(place).and_then(|mounted| mounted.page).unwrap_or_default();
+                write_answer(out, Status::Ok, Media::Html, page, head_only);
+            }
+            Answer::Info => {
+                let text = mirror(head, self.peer);
+                write_answer(out, Status::Ok, Media::Json, text.as_bytes(), head_only);
+            }
+            Answer::Health => write_answer(out, Status::Ok, Media::Text, b"ok\n", head_only),
+            Answer::Metrics => {
+                let mut text = String::new();
+                cx.metrics.render(&mut text);
+                write_answer(out, Status::Ok, Media::Metrics, text.as_bytes(), head_only);
+            }
+            Answer::Options => write_options(out),
+        }
+        Outcome::Answered(Ending::Answered)
+    }
+
+    fn upgrade(
+        &self,
+        head: &Head<'_>,
+        mount: Mount<'_>,
+        opening: &http::Opening<'_>,
+        behind: usize,
+        cx: &mut Context,
+    ) -> (Outcome, &'static str) {
+        let Ok(agreement) = negotiate(http::extensions(head), cx.config.deflate) else {
+            let refusal = Refusal::Extensions;
+            return (refuse(refusal, false, cx), refusal.status().code());
+        };
+        if let Mount::Service { place, room } = mount {
+            // What a service says is not what was heard, so nothing could be sent back as it came.
+            write_opening(&mut cx.scratch, opening, None);
+            let talk = Box::new(Talk::new(Member::new(self.id, place, room), cx));
+            return (Outcome::Joined { behind, talk }, "101");
+        }
+        let value = agreement.map(|agreement| agreement.to_string());
+        cx.metrics.deflate_opens += u64::from(agreement.is_some());
+        write_opening(&mut cx.scratch, opening, value.as_deref());
+        (Outcome::Opened { behind, agreement }, "101")
+    }
 }
 
 fn refuse(refusal: Refusal, head_only: bool, cx: &mut Context) -> Outcome {

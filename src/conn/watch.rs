@@ -1,6 +1,6 @@
 //! What a connection waits for, and what becomes of it when that does not come in time.
 
-use super::{Connection, Context, Phase};
+use super::{Connection, Context, Phase, Talk};
 use crate::ending::Ending;
 use crate::ws::close::{CloseCode, FRAME_BYTES_MAX, write as write_close};
 
@@ -45,45 +45,69 @@ impl Connection {
             Phase::Open(_) if !self.unsent().is_empty() => Watch::Slow,
             Phase::Open(_) if self.pinged => Watch::Pong,
             Phase::Open(open) if open.in_frame() => Watch::Stall,
+            Phase::Talk(talk) => self.watch_talk(talk),
             Phase::Open(_) => Watch::Idle,
             Phase::Closing { .. } | Phase::Ended(_) => Watch::Close,
         }
     }
 
+    fn watch_talk(&self, talk: &Talk) -> Watch {
+        match () {
+            () if talk.is_leaving() => Watch::Close,
+            () if !self.unsent().is_empty() => Watch::Slow,
+            () if self.pinged => Watch::Pong,
+            () if talk.in_frame() => Watch::Stall,
+            () => Watch::Idle,
+        }
+    }
+
     /// The timeout that [`Self::watch`] named has run out.
     pub fn expire(&mut self, cx: &mut Context) {
-        match (self.watch(), &mut self.phase) {
-            (Watch::Idle, Phase::Open(open)) if open.may_interject() => {
+        match (self.watch(), &self.phase) {
+            (Watch::Idle, Phase::Open(_) | Phase::Talk(_)) if self.may_interject() => {
                 // RFC 6455 §5.5.2: a ping may serve "as a keepalive". Only silent peers get one:
                 // load generators count every frame as an echo.
                 cx.store.keep(&mut self.outbox, &[0x89, 0]);
                 cx.metrics.pings_sent += 1;
                 self.pinged = true;
             }
-            (Watch::Pong, Phase::Open(_)) => self.give_up(Ending::Idle, "no pong", cx),
-            (Watch::Stall, Phase::Open(_)) => self.give_up(Ending::Stalled, "stalled frame", cx),
+            (Watch::Pong, Phase::Open(_) | Phase::Talk(_)) => {
+                self.give_up(Ending::Idle, "no pong", cx)
+            }
+            (Watch::Stall, Phase::Open(_) | Phase::Talk(_)) => {
+                self.give_up(Ending::Stalled, "stalled frame", cx);
+            }
             (_, Phase::Head(opening)) => {
                 cx.scratch.clear();
                 if opening.time_out(cx) {
                     cx.store.keep(&mut self.outbox, &cx.scratch);
                 }
-                self.close(Ending::Handshake);
+                self.close(Ending::Handshake, cx);
             }
-            (Watch::Slow, _) => self.phase = Phase::Ended(Ending::Slow),
-            (_, Phase::Closing { ending, .. }) => self.phase = Phase::Ended(*ending),
-            (_, Phase::Open(_)) => self.phase = Phase::Ended(Ending::Shutdown),
+            (Watch::Slow, _) => self.abort(Ending::Slow, cx),
+            (_, Phase::Closing { ending, .. }) => self.abort(*ending, cx),
+            (_, Phase::Open(_) | Phase::Talk(_)) => self.abort(Ending::Shutdown, cx),
             (_, Phase::Ended(_)) => {}
         }
     }
 
     /// Ends an open connection that has let its time pass, with a Close where one may stand.
     fn give_up(&mut self, ending: Ending, reason: &str, cx: &mut Context) {
-        if matches!(&self.phase, Phase::Open(open) if open.may_interject()) {
+        if self.may_interject() {
             let mut frame = [0; FRAME_BYTES_MAX];
             let length = write_close(&mut frame, Some((CloseCode::POLICY, reason)));
             cx.store.drop_held(&mut self.outbox);
             cx.store.keep(&mut self.outbox, &frame[..length]);
         }
-        self.close(ending);
+        self.close(ending, cx);
+    }
+
+    /// True when a frame of ours may stand behind what has been sent.
+    fn may_interject(&self) -> bool {
+        match &self.phase {
+            Phase::Open(open) => open.may_interject(),
+            Phase::Talk(talk) => !talk.is_leaving(),
+            _ => false,
+        }
     }
 }

@@ -47,6 +47,11 @@ pub trait Net {
     /// Monotonic time since some fixed moment.
     fn now(&self) -> Duration;
 
+    /// Time of day: UTC since 1970. A test that does not ask for it starts there.
+    fn utc(&self) -> Duration {
+        self.now()
+    }
+
     /// Accepts one connection. `WouldBlock` when there is none.
     fn accept(&mut self, listener: usize) -> io::Result<(Self::Stream, SocketAddr)>;
 

@@ -100,9 +100,7 @@ impl<N: Net> Server<N> {
         self.cx.metrics.connections_accepted += 1;
         let open = self.registry.len();
         let limit = self.cx.config.max_connections;
-        let connection = if open < limit {
-            Connection::new(self.cx.logging.then(|| Diary::open(peer, self.cx.now)))
-        } else {
+        if open >= limit {
             self.cx.metrics.shed += 1;
             self.gate.complain(self.cx.now, || warn!("{open} connections, turning others away"));
             if open >= limit + SHED_CONNECTIONS_MAX {
@@ -110,14 +108,17 @@ impl<N: Net> Server<N> {
                 self.cx.metrics.endings[Ending::Shed as usize] += 1;
                 return;
             }
-            Connection::turned_away(&mut self.cx)
-        };
-        let id = self.registry.insert(stream, connection);
+        }
+        let cx = &mut self.cx;
+        let id = self.registry.insert(stream, |id| match open < limit {
+            true => Connection::new(id, peer, cx.logging.then(|| Diary::open(peer, cx.now))),
+            false => Connection::turned_away(id, peer, cx),
+        });
         let Some(entry) = self.registry.get(id) else { return };
         if let Err(error) = self.net.register(&mut entry.stream, id.token()) {
             self.cx.metrics.accept_errors += 1;
             self.gate.complain(self.cx.now, || error!("register: {error}"));
-            entry.connection.failed();
+            entry.connection.failed(&mut self.cx);
         }
         self.deadlines.insert(id.index(), entry.connection.watch());
         self.enqueue(id);

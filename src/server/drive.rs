@@ -8,7 +8,7 @@ use super::registry::Entry;
 use crate::conn::area::{Area, READ_AT};
 use crate::conn::{Context, Next, Reply};
 use crate::id::ConnId;
-use crate::limits::TURN_BYTES_MAX;
+use crate::limits::{READ_BYTES_MAX, TURN_BYTES_MAX};
 use crate::net::{Net, Stream};
 
 impl<N: Net> Server<N> {
@@ -20,7 +20,10 @@ impl<N: Net> Server<N> {
         let mut moved = 0;
         loop {
             match entry.connection.next() {
-                Next::Write if entry.writable => moved += entry.flush(&mut self.cx),
+                Next::Write if entry.writable => {
+                    moved += entry.flush(&mut self.area, &mut self.cx);
+                }
+                Next::Begin => entry.connection.begin(&mut self.cx),
                 Next::Shut => entry.shut(),
                 Next::Read if entry.readable && share > 0 => {
                     let grant = match entry.connection.appetite(&self.cx) {
@@ -63,7 +66,7 @@ impl<S: Stream> Entry<S> {
         match self.stream.read(area.window(grant)) {
             Ok(0) => {
                 self.readable = false;
-                self.connection.peer_finished();
+                self.connection.peer_finished(cx);
                 0
             }
             Ok(count) => {
@@ -81,7 +84,7 @@ impl<S: Stream> Entry<S> {
                 match error.kind() {
                     io::ErrorKind::WouldBlock => self.readable = false,
                     io::ErrorKind::Interrupted => {}
-                    _ => self.connection.failed(),
+                    _ => self.connection.failed(cx),
                 }
                 0
             }
@@ -128,7 +131,7 @@ impl<S: Stream> Entry<S> {
         let blocked = !self.writable || !self.connection.unsent().is_empty();
         let count =
             if blocked { Some(0) } else { write(&mut self.stream, bytes, &mut self.writable) };
-        let Some(count) = count else { return self.connection.failed() };
+        let Some(count) = count else { return self.connection.failed(cx) };
         cx.metrics.bytes_sent += count as u64;
         self.connection.note_bytes(0, count);
         if count < bytes.len() {
@@ -137,10 +140,10 @@ impl<S: Stream> Entry<S> {
     }
 
     /// Writes what waits in the outbox. Returns how many bytes went.
-    fn flush(&mut self, cx: &mut Context) -> usize {
-        let unsent = self.connection.unsent();
+    fn flush(&mut self, area: &mut Area, cx: &mut Context) -> usize {
+        let unsent = self.connection.gather(area.window(READ_BYTES_MAX));
         let Some(count) = write(&mut self.stream, unsent, &mut self.writable) else {
-            self.connection.failed();
+            self.connection.failed(cx);
             return 0;
         };
         cx.metrics.bytes_sent += count as u64;

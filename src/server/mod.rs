@@ -8,6 +8,7 @@
 
 mod accept;
 mod deadlines;
+mod deliver;
 mod drive;
 mod registry;
 mod run;
@@ -23,7 +24,7 @@ use crate::conn::Context;
 use crate::conn::area::Area;
 use crate::ending::Ending;
 use crate::id::ConnId;
-use crate::limits::{Config, TURN_EVENTS_MAX};
+use crate::limits::{Config, TURN_EFFECTS_MAX, TURN_EVENTS_MAX};
 use crate::metrics::Metrics;
 use crate::net::{Event, Net, Source};
 use accept::Gate;
@@ -52,12 +53,14 @@ impl<N: Net> Server<N> {
     /// A server with `listeners` listening sockets, which must be in `net`.
     pub fn new(net: N, listeners: usize, mut config: Config) -> Self {
         config.max_connections = config.max_connections.min(ConnId::COUNT_MAX / 2);
+        let mut cx = Context::new(config);
+        cx.utc_offset = net.utc().saturating_sub(net.now());
         Self {
             registry: Registry::new(),
-            deadlines: Deadlines::new(&config),
+            deadlines: Deadlines::new(&cx.config),
             gate: Gate::new(listeners),
             area: Area::new(),
-            cx: Context::new(config),
+            cx,
             events: Vec::with_capacity(TURN_EVENTS_MAX),
             ready: VecDeque::new(),
             starved: Starved::default(),
@@ -78,13 +81,22 @@ impl<N: Net> Server<N> {
         for _ in 0..self.ready.len() {
             if let Some(id) = self.ready.pop_front() {
                 self.drive(id);
+                if self.cx.effects.len() >= TURN_EFFECTS_MAX {
+                    self.deliver();
+                }
             }
         }
         if sweep_is_due {
+            self.cx.utc_offset = self.net.utc().saturating_sub(self.cx.now);
             self.sweep();
         }
         self.starved.wake(&mut self.ready, &self.cx);
-        self.reap();
+        // Who ends may have somebody to say goodbye to, and who is too slow for that ends too.
+        while !self.ended.is_empty() || !self.cx.effects.is_empty() {
+            self.reap();
+            self.deliver();
+        }
+        self.gauge();
         Ok(!self.has_drained())
     }
 
@@ -104,17 +116,21 @@ impl<N: Net> Server<N> {
         let ended: u64 = m.endings.iter().sum();
         assert_eq!(m.connections_accepted, ended + self.registry.len() as u64);
         assert_eq!(m.connections_open, self.registry.len() as u64);
-        assert_eq!(m.buffered_bytes, self.cx.store.bytes() as u64);
+        let store = &self.cx.store;
+        assert_eq!(m.buffered_bytes, (store.bytes() + store.posted_bytes()) as u64);
         assert_eq!(m.endings[Ending::Internal as usize], 0);
-        let mut held = 0;
+        let (mut held, mut posted) = (0, 0);
         for id in self.registry.ids() {
             let Some(entry) = self.registry.get(id) else { continue };
-            held += entry.connection.buffered();
+            let (own, shared) = entry.connection.buffered();
+            held += own;
+            posted += shared;
             let times = self.ready.iter().filter(|other| **other == id).count();
             let waits = self.starved.count(id);
             assert_eq!(times + waits, usize::from(entry.queued), "in one queue, once");
         }
         assert_eq!(held, self.cx.store.bytes());
+        assert_eq!(posted, self.cx.store.posted_bytes());
         assert!(held <= self.cx.config.buffer_budget + self.registry.len() * 256);
     }
 
@@ -179,6 +195,7 @@ impl<N: Net> Server<N> {
                 self.ended.push((id, Ending::Shutdown));
             }
             self.reap();
+            self.gauge();
         }
         self.registry.is_empty()
     }
@@ -215,8 +232,13 @@ impl<N: Net> Server<N> {
             self.deadlines.remove(id.index());
             entry.connection.bury(ending, self.cx.now, &mut self.cx);
         }
+    }
+
+    /// Brings the gauges up to date.
+    fn gauge(&mut self) {
+        let store = &self.cx.store;
         self.cx.metrics.connections_open = self.registry.len() as u64;
-        self.cx.metrics.buffered_bytes = self.cx.store.bytes() as u64;
+        self.cx.metrics.buffered_bytes = (store.bytes() + store.posted_bytes()) as u64;
         self.cx.metrics.inflaters_in_use = self.cx.inflaters.lent() as u64;
     }
 }

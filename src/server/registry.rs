@@ -46,21 +46,24 @@ impl<S> Registry<S> {
         self.entries.is_empty()
     }
 
-    /// Takes a connection in.
-    pub fn insert(&mut self, stream: S, connection: Connection) -> ConnId {
-        let index = self.entries.insert(Entry {
+    /// Takes a connection in, made with the id that it will have.
+    pub fn insert(&mut self, stream: S, connect: impl FnOnce(ConnId) -> Connection) -> ConnId {
+        let vacant = self.entries.vacant_entry();
+        let index = vacant.key();
+        if index >= self.generations.len() {
+            self.generations.resize(index + 1, 0);
+        }
+        let id = ConnId::new(index, self.generations[index]);
+        vacant.insert(Entry {
             stream,
-            connection,
+            connection: connect(id),
             readable: false,
             // A fresh socket has room; waiting to be told would cost a turn.
             writable: true,
             hangup: false,
             queued: false,
         });
-        if index >= self.generations.len() {
-            self.generations.resize(index + 1, 0);
-        }
-        ConnId::new(index, self.generations[index])
+        id
     }
 
     /// The connection, unless it has ended.
@@ -99,14 +102,17 @@ impl<S> Default for Registry<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     #[test]
     fn r09_a_reused_slot_does_not_answer_to_the_old_id() {
         let mut registry = Registry::new();
-        let old = registry.insert("old", Connection::new(None));
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let old = registry.insert("old", |id| Connection::new(id, peer, None));
         assert!(registry.remove(old).is_some());
-        let new = registry.insert("new", Connection::new(None));
+        let new = registry.insert("new", |id| Connection::new(id, peer, None));
         assert_eq!(old.index(), new.index(), "slab reuses its keys");
         assert!(registry.get(old).is_none());
         assert!(registry.remove(old).is_none());

@@ -153,7 +153,7 @@ impl World {
         let metrics = self.server.metrics();
         let net = self.net.borrow();
         assert_eq!(metrics.connections_accepted, net.accepted);
-        assert_eq!(metrics.connections_accepted, metrics.endings.iter().sum());
+        assert_eq!(metrics.connections_accepted, metrics.endings.iter().sum::<u64>());
         assert_eq!(metrics.connections_open, 0);
         assert_eq!(metrics.buffered_bytes, 0);
         assert_eq!(metrics.endings[Ending::Internal as usize], 0);

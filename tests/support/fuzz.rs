@@ -20,6 +20,7 @@ use wsecho::ending::Ending;
 use wsecho::http::{
     Head, HeadFault, Progress, Route, Rules, Scan, extensions, route, write_opening, write_refusal,
 };
+use wsecho::id::ConnId;
 use wsecho::limits::{COMMIT_BYTES_MAX, Config, Deflate, TICK};
 use wsecho::server::Server;
 use wsecho::ws::Fault;
@@ -120,7 +121,7 @@ fn check_head(head: &Head<'_>, bytes: &[u8]) {
 }
 
 fn check_response(head: &Head<'_>) {
-    let rules = Rules { subprotocols: vec!["*".to_owned()], origins: Vec::new() };
+    let rules = Rules { subprotocols: vec!["*".to_owned()], ..Rules::default() };
     let mut out = Vec::new();
     match route(head, &rules, false) {
         Route::Upgrade(_, opening) => write_opening(&mut out, &opening, None),
@@ -224,13 +225,14 @@ pub fn connection(input: &[u8]) {
 fn drive(bytes: &[u8], mut reads: Cuts<'_>, mut writes: Cuts<'_>) -> (Vec<u8>, Ending) {
     let mut cx = Context::new(config());
     let mut area = Area::new();
-    let mut connection = Connection::new(None);
+    let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
     let (mut output, mut at, mut shut) = (Vec::new(), 0, false);
     let ending = loop {
         let _ = connection.watch();
         let mut span = READ_AT..READ_AT;
         match connection.next() {
             Next::Reap(ending) => break ending,
+            Next::Begin => connection.begin(&mut cx),
             Next::Shut => {
                 shut = true;
                 connection.has_shut();
@@ -241,7 +243,7 @@ fn drive(bytes: &[u8], mut reads: Cuts<'_>, mut writes: Cuts<'_>) -> (Vec<u8>, E
                 output.extend(&connection.unsent()[..count]);
                 connection.sent(count, &mut cx);
             }
-            Next::Read if at == bytes.len() => connection.peer_finished(),
+            Next::Read if at == bytes.len() => connection.peer_finished(&mut cx),
             Next::Read => {
                 let appetite = connection.appetite(&cx).expect("one connection leaves a budget");
                 let count = reads.size(appetite.min(bytes.len() - at)).max(1);
@@ -275,7 +277,7 @@ fn drive(bytes: &[u8], mut reads: Cuts<'_>, mut writes: Cuts<'_>) -> (Vec<u8>, E
 
 /// Judges what was sent to a peer that sent `bytes` and finished.
 fn check_output(bytes: &[u8], output: &[u8], ending: Option<Ending>) {
-    let rules = Rules { subprotocols: vec!["*".to_owned()], origins: Vec::new() };
+    let rules = Rules { subprotocols: vec!["*".to_owned()], ..Rules::default() };
     let mut opened = Vec::new();
     let behind = match Scan::default().advance(bytes) {
         Ok(Progress::Complete(head)) => match route(&head, &rules, false) {

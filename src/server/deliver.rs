@@ -1,0 +1,36 @@
+//! What services want done to connections.
+
+use super::Server;
+use crate::ending::Ending;
+use crate::net::Net;
+use crate::service::Effect;
+
+impl<N: Net> Server<N> {
+    /// Does what the services want. Messages go to the outboxes; the connections that got some
+    /// are driven next, so that one write sends all that came together.
+    pub(super) fn deliver(&mut self) {
+        let mut effects = std::mem::take(&mut self.cx.effects);
+        for effect in effects.drain() {
+            let (Effect::Send(id, _) | Effect::Close(id, ..)) = effect;
+            let Some(entry) = self.registry.get(id) else { continue };
+            match effect {
+                Effect::Send(_, frame) => {
+                    if !entry.connection.post(&frame, &mut self.cx) {
+                        self.ended.push((id, Ending::Slow));
+                        continue;
+                    }
+                }
+                Effect::Close(_, code, reason) => {
+                    entry.connection.dismiss(code, reason, &mut self.cx);
+                }
+            }
+            if !entry.queued {
+                entry.queued = true;
+                self.ready.push_back(id);
+            }
+        }
+        // What was taken out is put back for its memory; the services may have gone on meanwhile.
+        effects.append(&mut self.cx.effects);
+        self.cx.effects = effects;
+    }
+}
