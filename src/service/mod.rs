@@ -4,6 +4,7 @@
 //! keeps its state by id and knows neither sockets nor the loop, so it is tested without either.
 //! A new one is one file here and one line where services are mounted.
 
+pub mod behaviour;
 mod broadcast;
 mod chat;
 pub mod mirror;

@@ -1,0 +1,354 @@
+//! What a behaving echo does, and when: a queue of bytes that fall due.
+//!
+//! Pure: pieces of frames and the time go in, steps come out. Replies stream as the exact echo
+//! does; whoever asks stops reading while too much is queued.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::{Behaviour, Hangup};
+use crate::service::{Kind, Now};
+use crate::ws::close::CloseCode;
+use crate::ws::head::{First, Opcode, write_server_head};
+
+/// With a rate, bytes go out for this long at once.
+const RATE_STEP: Duration = Duration::from_millis(50);
+
+/// What is known of the connection.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Its number, counted from 1 since the server began.
+    pub id: u64,
+    /// Who is at the other end.
+    pub peer: SocketAddr,
+    /// The request as JSON, if the behaviour mirrors it.
+    pub mirror: Option<String>,
+}
+
+/// A part of a data frame as it arrived, unmasked and, if it is text, valid.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// With the first part of a message: what kind it is.
+    pub begins: Option<Kind>,
+    /// The part is the first of its frame.
+    pub starts: bool,
+    /// It is the last of its frame.
+    pub ends: bool,
+    /// The frame is the last of its message.
+    pub fin: bool,
+    /// Length of the frame's payload.
+    pub length: u64,
+    /// This part of it.
+    pub payload: &'a [u8],
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send these bytes.
+    Send(Vec<u8>),
+    /// Start the closing handshake.
+    Close(CloseCode, String),
+    /// Reset TCP.
+    Reset,
+    /// Finish TCP without a Close.
+    Finish,
+}
+
+/// One connection's script.
+#[derive(Debug)]
+pub struct Script {
+    behaviour: Rc<Behaviour>,
+    facts: Facts,
+    queue: VecDeque<Item>,
+    queued_bytes: usize,
+    /// Control frames, which wait for nothing but the end of a frame.
+    controls: VecDeque<Vec<u8>>,
+    /// The last bytes sent were not the end of a frame.
+    midway: bool,
+    /// The end has been queued or reached.
+    over: bool,
+    /// Replies begun.
+    count: u64,
+    reply: Reply,
+    /// No reply is due before this one.
+    last_due: Duration,
+    /// The rate lets nothing out before.
+    line_free: Duration,
+    end_at: Option<Duration>,
+    next_ping: Option<Duration>,
+    dice: u64,
+}
+
+#[derive(Debug)]
+enum Item {
+    Bytes { due: Duration, bytes: Vec<u8>, ends_frame: bool },
+    End { due: Duration },
+}
+
+/// The reply to the message that is arriving.
+#[derive(Debug, Default)]
+struct Reply {
+    due: Duration,
+    kind: Option<Kind>,
+    behind: String,
+    /// The message does not stand in its reply.
+    hides: bool,
+    /// Payload that waits for its frame to be full.
+    held: Vec<u8>,
+}
+
+impl Script {
+    /// A script at the moment when its 101 is out. Chance follows from `seed`.
+    pub fn new(behaviour: Rc<Behaviour>, facts: Facts, now: Now, seed: u64) -> Self {
+        let open = now.monotonic;
+        let ends = behaviour.close.is_some() || behaviour.drop.is_some();
+        let mut script = Self {
+            end_at: behaviour.at.filter(|_| ends).map(|at| open + at),
+            next_ping: behaviour.ping.map(|ping| open + ping),
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            controls: VecDeque::new(),
+            midway: false,
+            over: false,
+            count: 0,
+            reply: Reply::default(),
+            last_due: open,
+            line_free: open,
+            dice: seed | 1,
+            facts,
+            behaviour,
+        };
+        let welcomes = [script.facts.mirror.take(), script.behaviour.welcome.clone()];
+        for text in welcomes.into_iter().flatten() {
+            let mut bytes = Vec::new();
+            push_head(&mut bytes, Opcode::Text, true, text.len() as u64);
+            bytes.extend_from_slice(text.as_bytes());
+            script.push(open, bytes, true);
+        }
+        if ends && script.behaviour.after.is_none() && script.end_at.is_none() {
+            script.queue.push_back(Item::End { due: open });
+            script.over = true;
+        }
+        script
+    }
+
+    /// Takes a part of a frame.
+    pub fn data(&mut self, frame: Frame<'_>, now: Now) {
+        if self.over {
+            return;
+        }
+        let before = match frame.begins {
+            Some(kind) if frame.starts => self.begin(kind, now),
+            _ => String::new(),
+        };
+        let ends_message = frame.ends && frame.fin;
+        let behind =
+            if ends_message { std::mem::take(&mut self.reply.behind) } else { String::new() };
+        let payload = if self.reply.hides { &[] } else { frame.payload };
+        let mut bytes = Vec::with_capacity(16 + before.len() + payload.len() + behind.len());
+        let ends_frame = match self.behaviour.fragment {
+            Some(most) => {
+                for part in [before.as_bytes(), payload, behind.as_bytes()] {
+                    self.reply.held.extend_from_slice(part);
+                }
+                self.cut(most, ends_message, &mut bytes);
+                true
+            }
+            None => {
+                if frame.starts {
+                    let own = if self.reply.hides { 0 } else { frame.length };
+                    let tail =
+                        if frame.fin { self.reply.behind.len().max(behind.len()) } else { 0 };
+                    let length = own + (before.len() + tail) as u64;
+                    let opcode = self.opcode();
+                    push_head(&mut bytes, opcode, frame.fin, length);
+                }
+                for part in [before.as_bytes(), payload, behind.as_bytes()] {
+                    bytes.extend_from_slice(part);
+                }
+                frame.ends
+            }
+        };
+        self.push(self.reply.due, bytes, ends_frame);
+        if ends_message && self.behaviour.after == Some(self.count) {
+            let ends = self.behaviour.close.is_some() || self.behaviour.drop.is_some();
+            if ends {
+                self.queue.push_back(Item::End { due: self.reply.due });
+                self.over = true;
+            }
+        }
+    }
+
+    /// Takes a whole ping.
+    pub fn ping(&mut self, payload: &[u8]) {
+        if !self.behaviour.no_pong {
+            let mut bytes = Vec::with_capacity(2 + payload.len());
+            push_head(&mut bytes, Opcode::Pong, true, payload.len() as u64);
+            bytes.extend_from_slice(payload);
+            self.queued_bytes += bytes.len();
+            self.controls.push_back(bytes);
+        }
+    }
+
+    /// The next thing to do now.
+    pub fn next(&mut self, now: Duration) -> Option<Step> {
+        let time_is_up = self.end_at.is_some_and(|at| at <= now);
+        if time_is_up && (!self.midway || self.behaviour.drop.is_some()) {
+            self.end_at = None;
+            return self.end();
+        }
+        if !self.midway {
+            if let Some(control) = self.controls.pop_front() {
+                self.queued_bytes -= control.len();
+                return Some(Step::Send(control));
+            }
+            if self.next_ping.is_some_and(|at| at <= now) {
+                self.next_ping = self.behaviour.ping.map(|ping| now + ping);
+                return Some(Step::Send(vec![0x89, 0]));
+            }
+        }
+        match self.queue.front_mut()? {
+            Item::End { due } if *due <= now => self.end(),
+            Item::Bytes { due, bytes, ends_frame } if *due <= now && self.line_free <= now => {
+                let rate = self.behaviour.rate.map(f64::from);
+                let step = rate.map_or(f64::INFINITY, |rate| rate * RATE_STEP.as_secs_f64());
+                // A conversion from floating point saturates.
+                let count = bytes.len().min((step as usize).max(1));
+                let sent = if count == bytes.len() {
+                    self.midway = !*ends_frame;
+                    let sent = std::mem::take(bytes);
+                    self.queue.pop_front();
+                    sent
+                } else {
+                    self.midway = true;
+                    bytes.drain(..count).collect()
+                };
+                self.queued_bytes -= sent.len();
+                if let Some(rate) = rate {
+                    self.line_free = now + Duration::from_secs_f64(sent.len() as f64 / rate);
+                }
+                Some(Step::Send(sent))
+            }
+            _ => None,
+        }
+    }
+
+    /// When there may be something to do again, once [`Self::next`] has said that there is not.
+    pub fn wake(&self) -> Option<Duration> {
+        let front = self.queue.front().map(|item| match item {
+            Item::Bytes { due, .. } => (*due).max(self.line_free),
+            Item::End { due } => *due,
+        });
+        let end = self.end_at.filter(|_| !self.midway || self.behaviour.drop.is_some());
+        let ping = self.next_ping.filter(|_| !self.midway);
+        [front, end, ping].into_iter().flatten().min()
+    }
+
+    /// Bytes that wait.
+    pub fn queued(&self) -> usize {
+        self.queued_bytes + self.reply.held.len()
+    }
+
+    /// Ends the script. What completes the frame that is on its way, so that a Close may follow;
+    /// `None` if that has not arrived.
+    pub fn hasten(&mut self) -> Option<Vec<u8>> {
+        self.over = true;
+        self.end_at = None;
+        self.next_ping = None;
+        self.controls.clear();
+        self.queued_bytes = 0;
+        let mut rest = Vec::new();
+        let mut midway = self.midway;
+        for item in std::mem::take(&mut self.queue) {
+            let Item::Bytes { bytes, ends_frame, .. } = item else { continue };
+            if !midway {
+                break;
+            }
+            rest.extend_from_slice(&bytes);
+            midway = !ends_frame;
+        }
+        (!midway).then_some(rest)
+    }
+
+    /// Begins the reply to a message; returns what stands before the message in it.
+    fn begin(&mut self, kind: Kind, now: Now) -> String {
+        self.count += 1;
+        let delay = self.behaviour.delay + self.behaviour.jitter.mul_f64(self.chance());
+        self.last_due = self.last_due.max(now.monotonic + delay);
+        self.reply.due = self.last_due;
+        self.reply.kind = Some(kind);
+        self.reply.hides = false;
+        let template = self.behaviour.reply.as_ref().filter(|_| kind == Kind::Text);
+        let Some(template) = template else { return String::new() };
+        let (before, behind) = template.render(self.count, &self.facts, now);
+        self.reply.hides = !template.has_message();
+        self.reply.behind = behind;
+        before
+    }
+
+    /// Makes frames of what is held: full ones, and when the message is over a last one.
+    fn cut(&mut self, most: usize, ends_message: bool, bytes: &mut Vec<u8>) {
+        let held = std::mem::take(&mut self.reply.held);
+        let mut rest = held.as_slice();
+        while rest.len() > most {
+            let (full, behind) = rest.split_at(most);
+            push_head(bytes, self.opcode(), false, full.len() as u64);
+            bytes.extend_from_slice(full);
+            rest = behind;
+        }
+        if ends_message {
+            push_head(bytes, self.opcode(), true, rest.len() as u64);
+            bytes.extend_from_slice(rest);
+        } else {
+            self.reply.held = rest.to_vec();
+        }
+    }
+
+    /// The opcode of the reply's next frame.
+    fn opcode(&mut self) -> Opcode {
+        match self.reply.kind.take() {
+            Some(Kind::Text) => Opcode::Text,
+            Some(Kind::Binary) => Opcode::Binary,
+            None => Opcode::Continuation,
+        }
+    }
+
+    fn push(&mut self, due: Duration, bytes: Vec<u8>, ends_frame: bool) {
+        if !bytes.is_empty() {
+            self.queued_bytes += bytes.len();
+            self.queue.push_back(Item::Bytes { due, bytes, ends_frame });
+        }
+    }
+
+    fn end(&mut self) -> Option<Step> {
+        let step = match (self.behaviour.drop, self.behaviour.close) {
+            (Some(Hangup::Rst), _) => Step::Reset,
+            (Some(Hangup::Fin), _) => Step::Finish,
+            (None, Some(code)) => Step::Close(code, self.behaviour.reason.clone()),
+            (None, None) => return None,
+        };
+        self.hasten();
+        Some(step)
+    }
+
+    /// A number from 0 to below 1 (xorshift64; nothing depends on its quality).
+    fn chance(&mut self) -> f64 {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        (self.dice >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+fn push_head(bytes: &mut Vec<u8>, opcode: Opcode, fin: bool, length: u64) {
+    let mut head = [0; 10];
+    let first = First { fin, compressed: false, opcode };
+    let head_bytes = write_server_head(&mut head, first, length);
+    bytes.extend_from_slice(&head[..head_bytes]);
+}
+
+#[cfg(test)]
+mod tests;
