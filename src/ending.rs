@@ -31,13 +31,15 @@ pub enum Ending {
     Shutdown,
     /// The socket failed, usually by a reset.
     Io,
+    /// It was to end so: a behaviour asked for it.
+    Scripted,
     /// A broken invariant of ours; must stay 0.
     Internal,
 }
 
 impl Ending {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Closed,
         Self::Gone,
         Self::Fault,
@@ -51,6 +53,7 @@ impl Ending {
         Self::Shed,
         Self::Shutdown,
         Self::Io,
+        Self::Scripted,
         Self::Internal,
     ];
 
@@ -70,6 +73,7 @@ impl Ending {
             Self::Shed => "shed",
             Self::Shutdown => "shutdown",
             Self::Io => "io",
+            Self::Scripted => "scripted",
             Self::Internal => "internal",
         }
     }

@@ -90,6 +90,10 @@ pub const ROOM_BYTES_MAX: usize = 64;
 /// room neither waits for it nor remembers more and more for it.
 pub const MEMBER_OUTBOX_BYTES_MAX: usize = 256 * 1024;
 
+/// Bytes of replies that a behaving echo may have queued, and again in its outbox, before no more
+/// is read from its peer.
+pub const SCRIPT_BYTES_SOFT: usize = 64 * 1024;
+
 /// Messages to others that wait to be handed out. When there are more, whoever speaks has had its
 /// share of the turn.
 pub const TURN_EFFECTS_MAX: usize = 4096;
@@ -169,6 +173,12 @@ pub struct Config {
     pub deflate: Deflate,
     /// Most messages that are being inflated across turns at one time.
     pub inflaters: usize,
+    /// What echoes do beside echoing: parameters of behaviour with their values.
+    pub behaviour: Vec<(&'static str, String)>,
+    /// Parameters that the query of a URL may set; `None` for all.
+    pub allowed: Option<Vec<String>>,
+    /// All echoes are exact, whatever a query says.
+    pub exact: bool,
 }
 
 impl Default for Config {
@@ -188,6 +198,9 @@ impl Default for Config {
             origins: Vec::new(),
             deflate: Deflate::On,
             inflaters: 256,
+            behaviour: Vec::new(),
+            allowed: None,
+            exact: false,
         }
     }
 }

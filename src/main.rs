@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     match cli::parse(env::args_os().skip(1), &|name| env::var_os(name)) {
         Ok(Invocation::Serve(options)) => {
             cli::log::init(options.verbosity, env::var("RUST_LOG").ok().as_deref());
-            finish(serve(options), FAILURE)
+            finish(serve(*options), FAILURE)
         }
         Ok(Invocation::Healthcheck(check)) => finish(cli::healthcheck::run(&check), FAILURE),
         Ok(Invocation::Show(text)) => {

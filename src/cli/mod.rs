@@ -3,6 +3,7 @@
 //! [`parse`] takes arguments and environment as values, so that all of it is tested without a
 //! process. What it finds wrong is one line that names the flag or the variable.
 
+mod behaviours;
 pub mod healthcheck;
 pub mod log;
 mod options;
@@ -19,6 +20,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 pub use crate::net::listen::ListenAddress;
 pub use options::Options;
 
+use behaviours::BEHAVIOURS;
 use options::OPTIONS;
 use spec::{Environment, Spec, Takes};
 
@@ -35,7 +37,7 @@ commas. RUST_LOG, if set, decides what is logged.";
 #[derive(Debug)]
 pub enum Invocation {
     /// Serve until a signal comes.
-    Serve(Options),
+    Serve(Box<Options>),
     /// Check a running server once.
     Healthcheck(Check),
     /// Print this (help or version) on stdout and do nothing else.
@@ -67,7 +69,8 @@ pub fn parse(
     };
     match matches.subcommand() {
         Some(("healthcheck", matches)) => check(matches, environment).map(Invocation::Healthcheck),
-        _ => Options::from_matches(&matches, environment).map(Invocation::Serve),
+        _ => Options::from_matches(&matches, environment)
+            .map(|options| Invocation::Serve(Box::new(options))),
     }
 }
 
@@ -131,6 +134,7 @@ fn command() -> Command {
         .about("A WebSocket echo server for machines that are not big")
         .after_help(NOTES)
         .args(spec::arguments(OPTIONS, &Options::default()))
+        .args(spec::arguments(BEHAVIOURS, &Options::default()))
         .disable_help_flag(true)
         .disable_help_subcommand(true)
         .disable_version_flag(true)
@@ -240,6 +244,7 @@ mod tests {
             shown("healthcheck --help"),
         );
         text.push_str(&spec::table(OPTIONS, &Options::default(), ""));
+        text.push_str(&spec::table(BEHAVIOURS, &Options::default(), ""));
         text.push_str(&spec::table(CHECK_OPTIONS, &Check::default(), "healthcheck "));
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/options.md");
         if std::env::var_os("UPDATE").is_some() {

@@ -2,6 +2,7 @@
 
 use clap::ArgMatches;
 
+use super::behaviours::BEHAVIOURS;
 use super::spec::{self, Environment, Spec, Takes};
 use super::value;
 use crate::limits::{Config, READ_BYTES_MAX};
@@ -40,6 +41,7 @@ impl Options {
         let defaults = Self::default();
         let mut options = Self { listen: Vec::new(), ..defaults.clone() };
         spec::apply(OPTIONS, matches, environment, &mut options)?;
+        spec::apply(BEHAVIOURS, matches, environment, &mut options)?;
         if options.listen.is_empty() {
             options.listen = defaults.listen;
         }
@@ -270,7 +272,7 @@ mod tests {
         };
         let arguments = line.split_whitespace().map(OsString::from);
         parse(arguments, &environment).map(|invocation| match invocation {
-            Invocation::Serve(options) => options,
+            Invocation::Serve(options) => *options,
             other => panic!("{line:?} should serve, not {other:?}"),
         })
     }
@@ -278,7 +280,14 @@ mod tests {
     /// A value that differs from the default of every option that takes one.
     fn sample(spec: &Spec<Options>) -> &'static str {
         match spec.takes {
-            Takes::One("N") | Takes::Count(_) => "7",
+            // These are held to a range.
+            _ if spec.name == "close" => "1000",
+            _ if spec.name == "refuse" => "500",
+            Takes::One("N" | "MS" | "RATE") | Takes::Count(_) => "7",
+            Takes::One("TEXT") => "words",
+            Takes::One("HOW") => "fin",
+            Takes::Many("PARAMETER") => "delay",
+            Takes::Switch => "1",
             Takes::One("BYTES") => "1GiB",
             Takes::One("TIME") => "7s",
             Takes::One("CHOICE") => "off",
@@ -300,11 +309,12 @@ mod tests {
 
     #[test]
     fn every_option_has_a_variable_that_does_the_same() {
-        for spec in OPTIONS {
+        for spec in OPTIONS.iter().chain(BEHAVIOURS) {
             let twin = format!("WSECHO_{}", spec.name.to_uppercase().replace('-', "_"));
             assert_eq!(spec.variable, twin, "the variable is named after the flag");
             let flag = match spec.takes {
                 Takes::Count(short) => format!("-{}", short.to_string().repeat(7)),
+                Takes::Switch => format!("--{}", spec.name),
                 _ => format!("--{} {}", spec.name, sample(spec)),
             };
             let by_flag = dump(&parsed(&flag, &[]).expect(&flag));
@@ -350,9 +360,10 @@ mod tests {
 
     #[test]
     fn o04_errors_name_the_flag_or_the_variable() {
-        for spec in OPTIONS {
+        let free = |spec: &&Spec<Options>| spec.takes != Takes::One("TEXT");
+        for spec in OPTIONS.iter().chain(BEHAVIOURS).filter(free) {
             let flag = format!("--{}", spec.name);
-            if !matches!(spec.takes, Takes::Count(_)) {
+            if !matches!(spec.takes, Takes::Count(_) | Takes::Switch) {
                 let error = parsed(&format!("{flag}=a/b"), &[]).expect_err(&flag);
                 assert!(error.starts_with(&format!("{flag}: ")), "{error}");
                 assert!(error.contains("\"a/b\""), "{error}");

@@ -40,6 +40,8 @@ pub enum Takes {
     Many(&'static str),
     /// Nothing: the flag, also in this short form, is counted; the variable is a number.
     Count(char),
+    /// Nothing: the flag says yes, the variable 1 or 0.
+    Switch,
 }
 
 /// The flags of a table. Values stay text here: [`apply`] reads them, since it knows whether a
@@ -55,6 +57,7 @@ pub fn arguments<T>(specs: &[Spec<T>], defaults: &T) -> Vec<Arg> {
                 .value_parser(ValueParser::os_string())
                 .action(ArgAction::Append),
             Takes::Count(short) => arg.short(short).action(ArgAction::Count),
+            Takes::Switch => arg.action(ArgAction::SetTrue),
         }
     };
     specs.iter().map(argument).collect()
@@ -98,8 +101,10 @@ pub fn variable(environment: &Environment, name: &str) -> Result<Option<String>,
 }
 
 fn flag_values<T>(spec: &Spec<T>, matches: &ArgMatches) -> Result<Vec<String>, String> {
-    if let Takes::Count(_) = spec.takes {
-        return Ok(vec![matches.get_count(spec.name).to_string()]);
+    match spec.takes {
+        Takes::Count(_) => return Ok(vec![matches.get_count(spec.name).to_string()]),
+        Takes::Switch => return Ok(vec!["1".to_owned()]),
+        Takes::One(_) | Takes::Many(_) => {}
     }
     let values = matches.get_many::<OsString>(spec.name).unwrap_or_default();
     values.map(|value| utf8(value, &format!("--{}", spec.name))).collect()

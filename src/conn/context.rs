@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use super::alarms::Alarms;
 use super::inflaters::Inflaters;
 use super::outbox::Store;
 use crate::http::{Refusal, Rules, write_refusal};
 use crate::limits::Config;
 use crate::metrics::Metrics;
+use crate::service::behaviour::Behaviours;
 use crate::service::{Effects, MOUNTED, Now, Service};
 use crate::ws::decoder::Bounds;
 
@@ -41,6 +43,10 @@ pub struct Context {
     pub tracing: bool,
     /// The services, in the order of [`MOUNTED`].
     pub services: Vec<Box<dyn Service>>,
+    /// How echoes behave.
+    pub behaviours: Behaviours,
+    /// Who wants to be woken when.
+    pub alarms: Alarms,
     /// What the services want done to connections.
     pub effects: Effects,
     /// The time of this turn.
@@ -75,6 +81,8 @@ impl Context {
             logging: log::log_enabled!(log::Level::Debug),
             tracing: log::log_enabled!(log::Level::Trace),
             services: MOUNTED.iter().map(|mounted| (mounted.make)()).collect(),
+            behaviours: Behaviours::new(&config),
+            alarms: Alarms::default(),
             effects: Effects::default(),
             now: Duration::ZERO,
             utc_offset: Duration::ZERO,

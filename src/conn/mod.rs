@@ -19,6 +19,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)
 )]
 
+pub mod alarms;
 pub mod area;
 mod context;
 mod diary;
@@ -44,7 +45,7 @@ pub use diary::Diary;
 use open::{Open, Turned, Verdict};
 use opening::Opening;
 use outbox::{Slot, Store};
-use talk::Talk;
+use talk::{Talk, Wish};
 pub use watch::Watch;
 
 /// A client's connection, from accept to its ending.
@@ -68,6 +69,8 @@ enum Phase {
     Talk(Box<Talk>),
     /// Replies, then FIN, are on their way out; what still arrives is thrown away.
     Closing { ending: Ending, shut: bool, peer_finished: bool },
+    /// The socket is to be reset.
+    Resetting,
     /// Nothing is left to do.
     Ended(Ending),
 }
@@ -82,8 +85,12 @@ pub enum Next {
     Read,
     /// Go on with bytes that were read but not looked at: [`Connection::resume`].
     Resume,
-    /// The 101 is out: [`Connection::begin`].
-    Begin,
+    /// There is something to say by itself: [`Connection::speak`].
+    Speak,
+    /// Nothing: too much waits to be said.
+    Rest,
+    /// Reset the socket.
+    Reset,
     /// Shut down the sending side.
     Shut,
     /// Drop the socket.
@@ -141,7 +148,9 @@ impl Connection {
             _ if !self.unsent().is_empty() => Next::Write,
             Phase::Closing { shut: false, .. } => Next::Shut,
             Phase::Open(_) if self.has_parked() => Next::Resume,
-            Phase::Talk(ref talk) if talk.is_new() => Next::Begin,
+            Phase::Resetting => Next::Reset,
+            Phase::Talk(ref talk) if talk.is_new() || talk.has_paused() => Next::Speak,
+            Phase::Talk(ref talk) if talk.is_full() => Next::Rest,
             Phase::Talk(_) if self.has_parked() => Next::Resume,
             _ => Next::Read,
         }
@@ -172,10 +181,24 @@ impl Connection {
         }
     }
 
-    /// The 101 has gone: what the connection is for can begin.
-    pub fn begin(&mut self, cx: &mut Context) {
-        if let Phase::Talk(talk) = &mut self.phase {
+    /// Says what there is to say by itself: the 101 has gone, or more has fallen due.
+    pub fn speak(&mut self, cx: &mut Context) {
+        let Phase::Talk(talk) = &mut self.phase else { return };
+        if talk.is_new() {
             talk.begin(cx);
+        }
+        match talk.speak(&mut self.outbox, cx) {
+            Wish::Stay => {}
+            Wish::Close(ending) => self.close(ending, cx),
+            Wish::Reset => self.turn_into(Phase::Resetting, cx),
+        }
+    }
+
+    /// The time that was asked for in [`Context::alarms`] has come.
+    pub fn wake(&mut self, cx: &mut Context) {
+        if let Phase::Talk(talk) = &mut self.phase {
+            talk.wake(cx.now);
+            self.speak(cx);
         }
     }
 
@@ -232,7 +255,11 @@ impl Connection {
             Phase::Head(opening) => opening,
             Phase::Talk(talk) => {
                 let turned = talk.turn(area, span, &mut self.outbox, cx);
-                return self.account(turned, end, cx);
+                let received = self.account(turned, end, cx);
+                if !matches!(&self.phase, Phase::Talk(talk) if talk.is_new()) {
+                    self.speak(cx);
+                }
+                return received;
             }
             // RFC 6455 §1.4: "After receiving a control frame indicating the connection should
             // be closed, a peer discards any further data received."
@@ -270,7 +297,7 @@ impl Connection {
             Phase::Open(open) if open.is_leaving() => self.finish(Ending::Shutdown, cx),
             Phase::Talk(talk) if talk.is_leaving() => self.finish(Ending::Shutdown, cx),
             Phase::Head(_) | Phase::Open(_) | Phase::Talk(_) => self.finish(Ending::Gone, cx),
-            Phase::Ended(_) => {}
+            Phase::Resetting | Phase::Ended(_) => {}
         }
     }
 
@@ -288,6 +315,7 @@ impl Connection {
     pub fn failed(&mut self, cx: &mut Context) {
         let ending = match self.phase {
             Phase::Closing { ending, .. } | Phase::Ended(ending) => ending,
+            Phase::Resetting => Ending::Scripted,
             Phase::Head(_) | Phase::Open(_) | Phase::Talk(_) => Ending::Io,
         };
         self.turn_into(Phase::Ended(ending), cx);
@@ -332,7 +360,9 @@ impl Connection {
     pub fn shut_down(&mut self, cx: &mut Context) {
         match &mut self.phase {
             Phase::Head(_) => self.close(Ending::Shutdown, cx),
-            Phase::Talk(talk) => talk.say_close(CloseCode::GOING_AWAY, "", &mut self.outbox, cx),
+            Phase::Talk(talk) => {
+                talk.say_close(CloseCode::GOING_AWAY, "", &mut self.outbox, cx);
+            }
             Phase::Open(open) => {
                 let mut frame = [0; FRAME_BYTES_MAX];
                 let code = CloseCode::GOING_AWAY;
@@ -341,7 +371,7 @@ impl Connection {
                     cx.store.keep(&mut self.outbox, &frame[..length]);
                 }
             }
-            Phase::Closing { .. } | Phase::Ended(_) => {}
+            Phase::Closing { .. } | Phase::Resetting | Phase::Ended(_) => {}
         }
     }
 

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::area::Area;
-use super::talk::{Member, Talk};
+use super::talk::{Member, Party, Scripted, Talk};
 use super::{Context, Diary};
 use crate::ending::Ending;
 use crate::http::{
     self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, write_answer,
-    write_opening, write_options, write_refusal,
+    write_opening, write_options, write_refusal, write_status,
 };
 use crate::id::ConnId;
 use crate::limits::HEAD_BYTES_MAX;
@@ -157,6 +157,40 @@ impl Opening {
         Outcome::Answered(Ending::Answered)
     }
 
+    /// Whom a connection is for, if that is not the exact echo.
+    fn party(
+        &self,
+        head: &Head<'_>,
+        mount: Mount<'_>,
+        cx: &mut Context,
+    ) -> Result<Option<Party>, (Outcome, &'static str)> {
+        let (query, mirrored) = match mount {
+            Mount::Echo { query, mirror } => (query, mirror),
+            Mount::Service { place, room } => {
+                return Ok(Some(Party::Member(Member::new(self.id, place, room))));
+            }
+        };
+        let behaviour = match cx.behaviours.of(query, mirrored) {
+            Ok(Some(behaviour)) => behaviour,
+            Ok(None) => return Ok(None),
+            Err(wrong) => {
+                let status = Status::BadRequest;
+                let body = wrong + "\n";
+                cx.metrics.count_answer(status.code());
+                write_answer(&mut cx.scratch, status, Media::Text, body.as_bytes(), false);
+                return Err((Outcome::Answered(Ending::Refused), status.code()));
+            }
+        };
+        if let Some(status) = behaviour.refuse {
+            cx.metrics.count_answer("other");
+            write_status(&mut cx.scratch, status);
+            return Err((Outcome::Answered(Ending::Refused), "as asked"));
+        }
+        let request = behaviour.mirror.then(|| mirror(head, self.peer));
+        let scripted = Scripted::new(self.id, self.peer, behaviour, request, cx);
+        Ok(Some(Party::Scripted(scripted)))
+    }
+
     fn upgrade(
         &self,
         head: &Head<'_>,
@@ -169,11 +203,15 @@ impl Opening {
             let refusal = Refusal::Extensions;
             return (refuse(refusal, false, cx), refusal.status().code());
         };
-        if let Mount::Service { place, room } = mount {
-            // What a service says is not what was heard, so nothing could be sent back as it came.
-            write_opening(&mut cx.scratch, opening, None);
-            let talk = Box::new(Talk::new(Member::new(self.id, place, room), cx));
-            return (Outcome::Joined { behind, talk }, "101");
+        match self.party(head, mount, cx) {
+            Ok(None) => {}
+            Ok(Some(party)) => {
+                // What it says is not what was heard, so nothing could be sent back as it came.
+                write_opening(&mut cx.scratch, opening, None);
+                let talk = Box::new(Talk::new(party, cx));
+                return (Outcome::Joined { behind, talk }, "101");
+            }
+            Err(refused) => return refused,
         }
         let value = agreement.map(|agreement| agreement.to_string());
         cx.metrics.deflate_opens += u64::from(agreement.is_some());

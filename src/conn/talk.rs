@@ -4,21 +4,26 @@
 //! them, so there is one order that the peer sees.
 
 mod member;
+mod scripted;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::Context;
 use super::area::{Area, READ_AT};
 use super::diary::escape;
 use super::open::{Turned, Verdict};
 use super::outbox::Slot;
-use crate::limits::{CONTROL_BYTES_MAX, FRAME_HEAD_BYTES_MAX, TURN_EFFECTS_MAX};
+use crate::ending::Ending;
+use crate::limits::{CONTROL_BYTES_MAX, FRAME_HEAD_BYTES_MAX, SCRIPT_BYTES_SOFT, TURN_EFFECTS_MAX};
+use crate::service::behaviour::Step;
 use crate::ws::Fault;
 use crate::ws::close::{self, CloseCode, FRAME_BYTES_MAX};
 use crate::ws::decoder::{Bounds, Decoder, Piece};
 use crate::ws::head::{First, Opcode, write_server_head};
 use crate::ws::mask::unmask;
 pub use member::Member;
+pub use scripted::Scripted;
 
 /// State of such a connection between two reads.
 #[derive(Debug)]
@@ -33,13 +38,37 @@ pub struct Talk {
     begun: bool,
     /// Our Close is out; only the peer's is waited for.
     leaving: bool,
-    member: Member,
+    party: Party,
+}
+
+/// Who is spoken to.
+#[derive(Debug)]
+pub enum Party {
+    /// A service.
+    Member(Member),
+    /// An echo that behaves in some way.
+    Scripted(Scripted),
+}
+
+/// What a talk wants to become of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// It goes on.
+    Stay,
+    /// It ends behind what has been said.
+    Close(Ending),
+    /// It ends with a reset.
+    Reset,
 }
 
 impl Talk {
     /// A connection whose 101 has been composed.
-    pub fn new(member: Member, cx: &Context) -> Self {
-        let message_bytes = member.message_bytes_max(cx).min(cx.bounds.message_bytes);
+    pub fn new(party: Party, cx: &Context) -> Self {
+        let most = match &party {
+            Party::Member(member) => member.message_bytes_max(cx),
+            Party::Scripted(_) => u64::MAX,
+        };
+        let message_bytes = most.min(cx.bounds.message_bytes);
         Self {
             decoder: Decoder::new(false),
             bounds: Bounds { message_bytes, ..cx.bounds },
@@ -47,7 +76,7 @@ impl Talk {
             control: Vec::new(),
             begun: false,
             leaving: false,
-            member,
+            party,
         }
     }
 
@@ -59,7 +88,49 @@ impl Talk {
     /// Tells the party that the connection is open.
     pub fn begin(&mut self, cx: &mut Context) {
         self.begun = true;
-        self.member.open(cx);
+        match &mut self.party {
+            Party::Member(member) => member.open(cx),
+            Party::Scripted(scripted) => scripted.open(cx),
+        }
+    }
+
+    /// Says what has fallen due, and asks to be woken for what has not.
+    pub fn speak(&mut self, slot: &mut Slot, cx: &mut Context) -> Wish {
+        let Party::Scripted(scripted) = &mut self.party else { return Wish::Stay };
+        while !self.leaving && slot.as_ref().is_none_or(|outbox| outbox.len() < SCRIPT_BYTES_SOFT) {
+            match scripted.next(cx) {
+                None => {
+                    scripted.ask_to_be_woken(cx);
+                    return Wish::Stay;
+                }
+                Some(Step::Send(bytes)) => cx.store.keep(slot, &bytes),
+                Some(Step::Close(code, reason)) => {
+                    self.say_close(code, &reason, slot, cx);
+                    return Wish::Close(Ending::Scripted);
+                }
+                Some(Step::Finish) => return Wish::Close(Ending::Scripted),
+                Some(Step::Reset) => return Wish::Reset,
+            }
+        }
+        scripted.pause();
+        Wish::Stay
+    }
+
+    /// True when what was due was more than the outbox should take at once.
+    pub fn has_paused(&self) -> bool {
+        matches!(&self.party, Party::Scripted(scripted) if scripted.has_paused())
+    }
+
+    /// True when so much is queued that no more should be read.
+    pub fn is_full(&self) -> bool {
+        matches!(&self.party, Party::Scripted(scripted) if scripted.queued() >= SCRIPT_BYTES_SOFT)
+    }
+
+    /// The time that was asked for has come.
+    pub fn wake(&mut self, at: Duration) {
+        if let Party::Scripted(scripted) = &mut self.party {
+            scripted.wake(at);
+        }
     }
 
     /// Takes the bytes `area[span]`. What is left of them when the party has had its share of the
@@ -83,21 +154,43 @@ impl Talk {
         turned.verdict = match self.frames(bytes, start..end, slot, cx, &mut turned) {
             Ok(verdict) => verdict,
             Err(_) if self.leaving => Verdict::PeerClosed(None),
-            Err(fault) => {
-                self.say_close(fault.close_code(), fault.reason(), slot, cx);
-                Verdict::Fault(fault)
-            }
+            Err(fault) => match self.say_close(fault.close_code(), fault.reason(), slot, cx) {
+                true => Verdict::Fault(fault),
+                false => Verdict::Dropped(fault),
+            },
         };
         turned
     }
 
-    /// Says Close; nothing of ours follows it (RFC 6455 §5.5.1).
-    pub fn say_close(&mut self, code: CloseCode, reason: &str, slot: &mut Slot, cx: &mut Context) {
-        if !std::mem::replace(&mut self.leaving, true) {
-            let mut frame = [0; FRAME_BYTES_MAX];
-            let length = close::write(&mut frame, Some((code, reason)));
-            cx.store.keep(slot, &frame[..length]);
+    /// Says Close; nothing of ours follows it (RFC 6455 §5.5.1). False if the frame that is on its
+    /// way out cannot be completed, so that no other can stand behind it.
+    pub fn say_close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        slot: &mut Slot,
+        cx: &mut Context,
+    ) -> bool {
+        self.leave(Some((code, reason)), slot, cx)
+    }
+
+    fn leave(
+        &mut self,
+        content: Option<(CloseCode, &str)>,
+        slot: &mut Slot,
+        cx: &mut Context,
+    ) -> bool {
+        if std::mem::replace(&mut self.leaving, true) {
+            return true;
         }
+        if let Party::Scripted(scripted) = &mut self.party {
+            let Some(rest) = scripted.hasten() else { return false };
+            cx.store.keep(slot, &rest);
+        }
+        let mut frame = [0; FRAME_BYTES_MAX];
+        let length = close::write(&mut frame, content);
+        cx.store.keep(slot, &frame[..length]);
+        true
     }
 
     /// True when the peer owes us the rest of a frame.
@@ -112,8 +205,8 @@ impl Talk {
 
     /// The connection is over, or will be within moments.
     pub fn part(&mut self, cx: &mut Context) {
-        if self.begun {
-            self.member.close(cx);
+        if let (true, Party::Member(member)) = (self.begun, &mut self.party) {
+            member.close(cx);
         }
     }
 
@@ -151,7 +244,7 @@ impl Talk {
             }
             turned.frames += u32::from(piece.ends);
             turned.messages += u32::from(piece.ends_message());
-            if cx.effects.len() >= TURN_EFFECTS_MAX {
+            if cx.effects.len() >= TURN_EFFECTS_MAX || self.is_full() {
                 cx.store.park(slot, &bytes[at..span.end]);
                 return Ok(Verdict::Continue);
             }
@@ -170,9 +263,10 @@ impl Talk {
     ) -> Result<Option<Verdict>, Fault> {
         match piece.first.opcode {
             Opcode::Text | Opcode::Binary | Opcode::Continuation if self.leaving => {}
-            Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                self.member.data(piece, plain, cx);
-            }
+            Opcode::Text | Opcode::Binary | Opcode::Continuation => match &mut self.party {
+                Party::Member(member) => member.data(piece, plain, cx),
+                Party::Scripted(scripted) => scripted.data(piece, plain, cx),
+            },
             Opcode::Pong => {}
             Opcode::Ping | Opcode::Close => {
                 self.control.extend_from_slice(plain);
@@ -195,7 +289,9 @@ impl Talk {
     ) -> Result<Option<Verdict>, Fault> {
         if opcode == Opcode::Ping {
             cx.metrics.pings_received += 1;
-            if !self.leaving {
+            if let Party::Scripted(scripted) = &mut self.party {
+                scripted.ping(payload);
+            } else if !self.leaving {
                 let mut frame = [0; 2 + CONTROL_BYTES_MAX];
                 let first = First { fin: true, compressed: false, opcode: Opcode::Pong };
                 let head_bytes = write_server_head(&mut frame, first, payload.len() as u64);
@@ -209,11 +305,7 @@ impl Talk {
         if cx.logging {
             cx.reason = escape(content.map_or("", |(_, reason)| reason).as_bytes());
         }
-        if !std::mem::replace(&mut self.leaving, true) {
-            let mut frame = [0; FRAME_BYTES_MAX];
-            let length = close::write(&mut frame, code.map(|code| (code, "")));
-            cx.store.keep(slot, &frame[..length]);
-        }
+        self.leave(code.map(|code| (code, "")), slot, cx);
         Ok(Some(Verdict::PeerClosed(code)))
     }
 }

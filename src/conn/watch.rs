@@ -47,7 +47,7 @@ impl Connection {
             Phase::Open(open) if open.in_frame() => Watch::Stall,
             Phase::Talk(talk) => self.watch_talk(talk),
             Phase::Open(_) => Watch::Idle,
-            Phase::Closing { .. } | Phase::Ended(_) => Watch::Close,
+            Phase::Closing { .. } | Phase::Resetting | Phase::Ended(_) => Watch::Close,
         }
     }
 
@@ -87,7 +87,7 @@ impl Connection {
             (Watch::Slow, _) => self.abort(Ending::Slow, cx),
             (_, Phase::Closing { ending, .. }) => self.abort(*ending, cx),
             (_, Phase::Open(_) | Phase::Talk(_)) => self.abort(Ending::Shutdown, cx),
-            (_, Phase::Ended(_)) => {}
+            (_, Phase::Resetting | Phase::Ended(_)) => {}
         }
     }
 

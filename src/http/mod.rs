@@ -27,7 +27,9 @@ mod upgrade;
 
 pub use head::{Head, Version};
 pub use refusal::{HeadFault, Refusal, Status};
-pub use response::{Media, write_answer, write_opening, write_options, write_refusal};
+pub use response::{
+    Media, write_answer, write_opening, write_options, write_refusal, write_status,
+};
 pub use routes::{Answer, Mount, Place, Rooms, Route, route};
 pub use scan::{Progress, Scan};
 pub use upgrade::{AcceptKey, Opening, Rules, extensions};

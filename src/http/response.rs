@@ -77,6 +77,18 @@ pub fn write_refusal(out: &mut Vec<u8>, refusal: Refusal, head_only: bool) {
     write_answer(out, refusal.status(), Media::Text, body.as_bytes(), head_only);
 }
 
+/// Appends an answer with any status from 400 to 599, for a client that wants to see one.
+pub fn write_status(out: &mut Vec<u8>, status: u16) {
+    let body = format!("{status}, as asked\n");
+    let head = format!(
+        "HTTP/1.1 {status} \r\nConnection: close\r\n{}Content-Length: {}\r\n\
+         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n",
+        Media::Text.lines(),
+        body.len()
+    );
+    push(out, &[head.as_bytes(), body.as_bytes()]);
+}
+
 /// Appends the answer to `OPTIONS *` to `out`: RFC 9110 §9.3.7 wants a Content-Length of 0 if there
 /// is no body.
 pub fn write_options(out: &mut Vec<u8>) {

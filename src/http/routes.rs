@@ -25,6 +25,8 @@ pub enum Mount<'a> {
     Echo {
         /// The target's query, raw.
         query: &'a str,
+        /// The first message shows the request.
+        mirror: bool,
     },
     /// The service at one of [`Rules::places`].
     Service {
@@ -138,7 +140,7 @@ fn mount_at<'a>(target: &Target<'a>, place: Option<(usize, &'a str)>) -> Option<
     match (target.path, place) {
         ("/healthz" | "/metrics", _) => None,
         (_, Some((place, room))) => Some(Mount::Service { place, room }),
-        (_, None) => Some(Mount::Echo { query: target.query }),
+        (path, None) => Some(Mount::Echo { query: target.query, mirror: path == "/info" }),
     }
 }
 
@@ -237,6 +239,7 @@ mod tests {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Got {
         Echo,
+        Info,
         /// A place, and the length of the room's name.
         Service(usize, usize),
         Answer(Answer),
@@ -268,7 +271,8 @@ mod tests {
     fn send(request: &str, draining: bool) -> Got {
         let head = read(request.as_bytes()).unwrap().unwrap();
         match route(&head, &rules(), draining) {
-            Route::Upgrade(Mount::Echo { .. }, _) => Got::Echo,
+            Route::Upgrade(Mount::Echo { mirror: false, .. }, _) => Got::Echo,
+            Route::Upgrade(Mount::Echo { mirror: true, .. }, _) => Got::Info,
             Route::Upgrade(Mount::Service { place, room }, _) => Got::Service(place, room.len()),
             Route::Answer(answer) => Got::Answer(answer),
             Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().code()),
@@ -477,7 +481,7 @@ mod tests {
             (&longest, page(0), Got::Service(0, ROOM_BYTES_MAX)),
             ("/hall/den", UPGRADE_NEEDED, Got::Service(1, 3)),
             ("/desk", page(2), Got::Service(2, 0)),
-            ("/info", Got::Answer(Answer::Info), Got::Echo),
+            ("/info", Got::Answer(Answer::Info), Got::Info),
             // Whatever is no room is an echo like any other path.
             ("/talk/", NOT_FOUND, Got::Echo),
             ("/talk/den/x", NOT_FOUND, Got::Echo),
@@ -527,7 +531,7 @@ mod tests {
         let Route::Upgrade(mount, opening) = route(&head, &Rules::default(), false) else {
             panic!("{request}");
         };
-        assert_eq!(mount, Mount::Echo { query: "b=%20{c}" });
+        assert_eq!(mount, Mount::Echo { query: "b=%20{c}", mirror: false });
         assert_eq!(opening.accept.as_bytes(), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mio::event::Event as MioEvent;
 use mio::net::{TcpListener, TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token};
+use socket2::SockRef;
 
 use super::{Event, Net, Source, Stream};
 use crate::limits::TURN_EVENTS_MAX;
@@ -125,6 +126,11 @@ impl Stream for TcpStream {
 
     fn shut(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn reset(&mut self) {
+        // Should it fail, the peer sees an end all the same.
+        let _ = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
     }
 }
 

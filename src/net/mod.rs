@@ -76,4 +76,8 @@ pub trait Stream {
 
     /// Finishes the sending side.
     fn shut(&mut self) -> io::Result<()>;
+
+    /// Dropping the stream will reset it instead of finishing it. A fake may not tell the two
+    /// apart.
+    fn reset(&mut self) {}
 }

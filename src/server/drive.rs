@@ -7,6 +7,7 @@ use super::Server;
 use super::registry::Entry;
 use crate::conn::area::{Area, READ_AT};
 use crate::conn::{Context, Next, Reply};
+use crate::ending::Ending;
 use crate::id::ConnId;
 use crate::limits::{READ_BYTES_MAX, TURN_BYTES_MAX};
 use crate::net::{Net, Stream};
@@ -23,7 +24,11 @@ impl<N: Net> Server<N> {
                 Next::Write if entry.writable => {
                     moved += entry.flush(&mut self.area, &mut self.cx);
                 }
-                Next::Begin => entry.connection.begin(&mut self.cx),
+                Next::Speak => entry.connection.speak(&mut self.cx),
+                Next::Reset => {
+                    entry.stream.reset();
+                    entry.connection.abort(Ending::Scripted, &mut self.cx);
+                }
                 Next::Shut => entry.shut(),
                 Next::Read if entry.readable && share > 0 => {
                     let grant = match entry.connection.appetite(&self.cx) {
@@ -49,7 +54,7 @@ impl<N: Net> Server<N> {
                     self.ready.push_back(id);
                     break;
                 }
-                Next::Read | Next::Resume | Next::Write => break,
+                Next::Read | Next::Resume | Next::Write | Next::Rest => break,
                 Next::Reap(ending) => {
                     self.ended.push((id, ending));
                     break;

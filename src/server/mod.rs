@@ -77,6 +77,7 @@ impl<N: Net> Server<N> {
         self.cx.metrics.turns += 1;
         let sweep_is_due = self.deadlines.advance(self.cx.now);
         self.mark();
+        self.ring();
         self.accept();
         for _ in 0..self.ready.len() {
             if let Some(id) = self.ready.pop_front() {
@@ -142,7 +143,8 @@ impl<N: Net> Server<N> {
         let now = self.cx.now;
         let deadline = self.drain_until.map(|until| until.saturating_sub(now));
         let pause = self.gate.pause(now);
-        [self.deadlines.sleep(now), deadline, pause].into_iter().flatten().min()
+        let alarm = self.cx.alarms.next().map(|at| at.saturating_sub(now));
+        [self.deadlines.sleep(now), deadline, pause, alarm].into_iter().flatten().min()
     }
 
     /// Remembers what the events said.
@@ -167,6 +169,16 @@ impl<N: Net> Server<N> {
         }
         if signalled {
             self.shut_down();
+        }
+    }
+
+    /// Wakes those whose time has come.
+    fn ring(&mut self) {
+        while let Some(id) = self.cx.alarms.ring(self.cx.now) {
+            if let Some(entry) = self.registry.get(id) {
+                entry.connection.wake(&mut self.cx);
+                self.enqueue(id);
+            }
         }
     }
 

@@ -41,6 +41,7 @@ fn config() -> Config {
         max_fragments: 32,
         max_connections: 4,
         deflate: Deflate::Off,
+        exact: true,
         subprotocols: vec!["*".to_owned()],
         ..Config::default()
     }
@@ -232,7 +233,8 @@ fn drive(bytes: &[u8], mut reads: Cuts<'_>, mut writes: Cuts<'_>) -> (Vec<u8>, E
         let mut span = READ_AT..READ_AT;
         match connection.next() {
             Next::Reap(ending) => break ending,
-            Next::Begin => connection.begin(&mut cx),
+            Next::Speak => connection.speak(&mut cx),
+            Next::Rest | Next::Reset => unreachable!("only a behaviour brings these"),
             Next::Shut => {
                 shut = true;
                 connection.has_shut();

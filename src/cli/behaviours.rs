@@ -1,0 +1,117 @@
+//! The options that make echoes behave: one for each parameter that a URL's query may name too.
+
+use super::options::Options;
+use super::spec::{Spec, Takes};
+use crate::service::behaviour::{Behaviour, NAMES};
+
+const HEADING: &str = "Behaviour of all echoes, or of one by the query of its URL";
+
+const TEXT: Takes = Takes::One("TEXT");
+const MS: Takes = Takes::One("MS");
+const COUNT: Takes = Takes::One("N");
+
+/// A row: the name is the parameter's, and its value is read as the parameter's is.
+macro_rules! behaviour {
+    ($name:literal, $variable:literal, $takes:expr, $help:literal) => {
+        Spec {
+            name: $name,
+            variable: $variable,
+            takes: $takes,
+            heading: HEADING,
+            help: $help,
+            default: |_| String::new(),
+            apply: |options, text| set(options, $name, text),
+        }
+    };
+}
+
+/// The options of behaviour, in the order of the help.
+pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
+    behaviour!("welcome", "WSECHO_WELCOME", TEXT, "First message to everybody"),
+    behaviour!(
+        "reply",
+        "WSECHO_REPLY",
+        TEXT,
+        "Answer to text, where {message}, {time},\n\
+         {count}, {id} and {peer} may stand"
+    ),
+    behaviour!("delay", "WSECHO_DELAY", MS, "Wait before each reply, at most 600000"),
+    behaviour!("jitter", "WSECHO_JITTER", MS, "And at random up to this much longer"),
+    behaviour!("rate", "WSECHO_RATE", Takes::One("RATE"), "Bytes a second to each client at most"),
+    behaviour!("fragment", "WSECHO_FRAGMENT", COUNT, "Bytes in each frame of a reply, to 65536"),
+    behaviour!("ping", "WSECHO_PING", MS, "Distance of pings, at least 10"),
+    behaviour!("no-pong", "WSECHO_NO_PONG", Takes::Switch, "Leave pings unanswered"),
+    behaviour!("close", "WSECHO_CLOSE", COUNT, "Close with this code"),
+    behaviour!("reason", "WSECHO_REASON", TEXT, "And with this reason"),
+    behaviour!("drop", "WSECHO_DROP", Takes::One("HOW"), "Drop TCP: rst or fin"),
+    behaviour!("after", "WSECHO_AFTER", COUNT, "Close or drop after this many replies"),
+    behaviour!("at", "WSECHO_AT", MS, "Close or drop this long after the 101"),
+    behaviour!("refuse", "WSECHO_REFUSE", COUNT, "Answer the handshake with this status"),
+    behaviour!("mirror", "WSECHO_MIRROR", Takes::Switch, "First message shows the handshake"),
+    Spec {
+        name: "allow-behaviour",
+        variable: "WSECHO_ALLOW_BEHAVIOUR",
+        takes: Takes::Many("PARAMETER"),
+        heading: HEADING,
+        help: "What a query may set, may be repeated; none\n\
+               for nothing. By default all of these",
+        default: |_| String::new(),
+        apply: |options, text| allow(options, text),
+    },
+    Spec {
+        name: "exact",
+        variable: "WSECHO_EXACT",
+        takes: Takes::Switch,
+        heading: HEADING,
+        help: "Echo exactly, whatever a query says",
+        default: |_| String::new(),
+        apply: |options, text| switch(text).map(|exact| options.config.exact = exact),
+    },
+];
+
+fn set(options: &mut Options, name: &'static str, text: &str) -> Result<(), String> {
+    Behaviour::default().set(name, text)?;
+    options.config.behaviour.push((name, text.to_owned()));
+    Ok(())
+}
+
+fn allow(options: &mut Options, text: &str) -> Result<(), String> {
+    if text != "none" && !NAMES.contains(&text) {
+        return Err(format!("{text:?} is none of {}", NAMES.join(", ")));
+    }
+    let allowed = options.config.allowed.get_or_insert_default();
+    allowed.extend((text != "none").then(|| text.to_owned()));
+    Ok(())
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(format!("{text:?} is neither 1 nor 0")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_parameter_has_an_option() {
+        let options: Vec<_> = BEHAVIOURS.iter().map(|spec| spec.name).collect();
+        for name in NAMES {
+            assert!(options.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
+    fn allowed_are_those_that_are_named() {
+        let mut options = Options::default();
+        assert!(allow(&mut options, "delay").is_ok() && allow(&mut options, "close").is_ok());
+        assert_eq!(options.config.allowed, Some(vec!["delay".to_owned(), "close".to_owned()]));
+        let mut options = Options::default();
+        assert!(allow(&mut options, "none").is_ok());
+        assert_eq!(options.config.allowed, Some(vec![]));
+        assert!(allow(&mut options, "all").is_err());
+    }
+}
