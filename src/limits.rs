@@ -23,7 +23,7 @@ pub const SUBPROTOCOLS_MAX: usize = 64;
 /// Longest head of a client's frame: 2 bytes, 8 of length, 4 of masking key (RFC 6455 §5.2).
 pub const FRAME_HEAD_BYTES_MAX: usize = 14;
 
-/// By how much a client's frame head is longer than the server's for the same frame (RFC 6455 §5.1).
+/// By how much a client's frame head is longer than the server's (RFC 6455 §5.3).
 pub const MASKING_KEY_BYTES: usize = 4;
 
 /// Longest payload of a control frame (RFC 6455 §5.5).

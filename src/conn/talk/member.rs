@@ -1,8 +1,9 @@
 //! A party in a service: it collects whole messages and hands them over.
 
-use super::{Context, Piece};
+use crate::conn::Context;
 use crate::id::ConnId;
 use crate::service::Kind;
+use crate::ws::decoder::Piece;
 use crate::ws::head::Opcode;
 
 /// A connection's seat in a service.

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Context, Piece};
+use crate::conn::Context;
 use crate::id::ConnId;
 use crate::service::Kind;
 use crate::service::behaviour::{Behaviour, Facts, Frame, Script, Step};
+use crate::ws::decoder::Piece;
 use crate::ws::head::Opcode;
 
 /// A connection's script and its place among those that want to be woken.

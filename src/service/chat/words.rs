@@ -46,9 +46,8 @@ pub(super) fn object<const N: usize>(kind: &str, fields: [(&str, Value); N], now
 
 /// Characters that hide, or turn around what follows: a name with them could look like another.
 fn is_invisible(c: char) -> bool {
-    let isolates = '\u{2066}'..='\u{2069}';
-    matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}' | '\u{FEFF}')
-        || isolates.contains(&c)
+    let spans = ['\u{200B}'..='\u{200F}', '\u{2028}'..='\u{202E}', '\u{2066}'..='\u{2069}'];
+    matches!(c, '\u{AD}' | '\u{2060}' | '\u{FEFF}') || spans.iter().any(|span| span.contains(&c))
 }
 
 #[cfg(test)]

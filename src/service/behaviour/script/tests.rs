@@ -1,4 +1,5 @@
 use super::*;
+use crate::service::Kind;
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
