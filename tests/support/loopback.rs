@@ -33,6 +33,8 @@ struct Wire {
     dropped: bool,
     reads: u32,
     writes: u32,
+    /// The next so many reads and writes are interrupted by a signal.
+    interruptions: u32,
 }
 
 /// The queue of edges and the backlog, which clients and the server's end share.
@@ -43,6 +45,8 @@ struct Shared {
     now: Duration,
     patience: Option<Duration>,
     slept: bool,
+    /// What the next accepts fail with, before any succeeds.
+    accept_errors: VecDeque<i32>,
 }
 
 /// The server's side of everything.
@@ -129,6 +133,13 @@ impl World {
         }
     }
 
+    /// Has the next accepts fail with these errors of the system, one after the other.
+    pub fn fail_accepts(&self, errors: &[i32]) {
+        let mut shared = self.shared.borrow_mut();
+        shared.accept_errors.extend(errors);
+        shared.raise(Source::Listener(0), false, false);
+    }
+
     /// The process is asked to end.
     pub fn signal(&self) {
         self.shared.borrow_mut().raise(Source::Signal, false, false);
@@ -158,6 +169,11 @@ impl Client {
     pub fn set_room(&self, room: Option<usize>) {
         self.wire.borrow_mut().room = room;
         self.edge(false, room != Some(0), false);
+    }
+
+    /// Has a signal interrupt the server's next so many reads and writes.
+    pub fn interrupt(&self, times: u32) {
+        self.wire.borrow_mut().interruptions = times;
     }
 
     /// Hands what has arrived to `look`, and forgets it.
@@ -193,6 +209,16 @@ impl Client {
     }
 }
 
+impl Wire {
+    fn interrupted(&mut self) -> io::Result<()> {
+        if self.interruptions == 0 {
+            return Ok(());
+        }
+        self.interruptions -= 1;
+        Err(io::ErrorKind::Interrupted.into())
+    }
+}
+
 impl Shared {
     fn raise(&mut self, source: Source, readable: bool, writable: bool) {
         self.events.push(Event { source, readable, writable, hangup: false });
@@ -216,6 +242,10 @@ impl Net for Loopback {
     }
 
     fn accept(&mut self, _listener: usize) -> io::Result<(ServerEnd, SocketAddr)> {
+        let error = self.0.borrow_mut().accept_errors.pop_front();
+        if let Some(error) = error {
+            return Err(io::Error::from_raw_os_error(error));
+        }
         let wire = self.0.borrow_mut().backlog.pop_front();
         let wire = wire.ok_or(io::ErrorKind::WouldBlock)?;
         Ok((ServerEnd(wire), SocketAddr::from((Ipv4Addr::LOCALHOST, 9))))
@@ -247,6 +277,7 @@ impl Stream for ServerEnd {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         wire.reads += 1;
+        wire.interrupted()?;
         if wire.reset {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
@@ -259,6 +290,7 @@ impl Stream for ServerEnd {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         wire.writes += 1;
+        wire.interrupted()?;
         if wire.reset {
             return Err(io::ErrorKind::BrokenPipe.into());
         }

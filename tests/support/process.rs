@@ -136,6 +136,7 @@ impl Peer {
             let mut byte = [0];
             match self.0.read(&mut byte) {
                 Ok(1) => head.push(byte[0]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("no answer in time"),
                 _ => break,
             }
         }
