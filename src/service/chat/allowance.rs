@@ -8,7 +8,8 @@ const BURST: u32 = 20;
 /// One more message is allowed after each of these.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Messages without an allowance, in a row, that end the connection.
+/// Messages without an allowance that end the connection, counted until it has saved a burst
+/// again: a steady flood has some messages heard in between and must not be forgiven for them.
 const REFUSALS_MAX: u32 = 500;
 
 /// What somebody has left.
@@ -43,21 +44,19 @@ impl Allowance {
         let earned = now.saturating_sub(self.since).as_millis() / INTERVAL.as_millis();
         let earned = u32::try_from(earned).unwrap_or(u32::MAX);
         if earned >= BURST - self.tokens {
-            self.tokens = BURST;
-            self.since = now;
+            *self = Self::new(now);
         } else {
             self.tokens += earned;
             self.since += INTERVAL * earned;
         }
         if self.tokens > 0 {
             self.tokens -= 1;
-            self.refusals = 0;
             return Grant::Granted;
         }
-        self.refusals += 1;
+        self.refusals = self.refusals.saturating_add(1);
         match self.refusals {
             1 => Grant::Warned,
-            REFUSALS_MAX.. => Grant::Exhausted,
+            REFUSALS_MAX => Grant::Exhausted,
             _ => Grant::Refused,
         }
     }
@@ -80,7 +79,7 @@ mod tests {
             now += INTERVAL;
             assert_eq!(allowance.take(now), Grant::Granted);
         }
-        assert_eq!(allowance.take(now), Grant::Warned, "and once more after a good one");
+        assert_eq!(allowance.take(now), Grant::Refused, "not once for each that was heard");
         now += INTERVAL * 3 / 2;
         assert_eq!(allowance.take(now), Grant::Granted);
         now += INTERVAL / 2;
@@ -91,9 +90,31 @@ mod tests {
     }
 
     #[test]
-    fn far_too_many_end_it() {
+    fn far_too_many_end_it_once() {
         let mut allowance = Allowance::new(Duration::ZERO);
-        let grants = (0..BURST + REFUSALS_MAX).map(|_| allowance.take(Duration::ZERO));
-        assert_eq!(grants.last(), Some(Grant::Exhausted));
+        let mut grants = (0..2 * REFUSALS_MAX).map(|_| allowance.take(Duration::ZERO));
+        let last = (BURST + REFUSALS_MAX - 1) as usize;
+        assert_eq!(grants.position(|grant| grant == Grant::Exhausted), Some(last));
+        assert!(grants.all(|grant| grant == Grant::Refused));
+    }
+
+    #[test]
+    fn a_steady_flood_ends_too() {
+        let mut allowance = Allowance::new(Duration::ZERO);
+        let grants: Vec<Grant> =
+            (0..2000).map(|count| allowance.take(INTERVAL / 4 * count)).collect();
+        let count = |grant| grants.iter().filter(|other| **other == grant).count();
+        assert_eq!((count(Grant::Warned), count(Grant::Exhausted)), (1, 1));
+    }
+
+    #[test]
+    fn a_rest_forgives() {
+        let mut now = Duration::ZERO;
+        let mut allowance = Allowance::new(now);
+        for _ in 0..100 {
+            let grants = (0..BURST + REFUSALS_MAX / 2).map(|_| allowance.take(now));
+            assert!(grants.skip(BURST as usize).take(1).eq([Grant::Warned]));
+            now += INTERVAL * BURST;
+        }
     }
 }

@@ -216,3 +216,42 @@ fn who_speaks_too_fast_is_told_once_and_then_ended() {
     assert_eq!(last, [(0, "1008 too many messages".to_owned())]);
     assert_eq!(warnings, 1);
 }
+
+#[test]
+fn json_is_read_to_a_bounded_depth() {
+    let mut stage = Stage::new(1);
+    let nested = |levels: usize| {
+        let inner = levels - 1;
+        format!(r#"{{"message":"x","more":{}{}}}"#, "[".repeat(inner), "]".repeat(inner))
+    };
+    stage.say(0, &nested(127));
+    let text = r#"{"message":"x","type":"chat","username":"Anonymous"}"#;
+    assert_eq!(stage.told(), [(0, text.to_owned())]);
+    for levels in [128, 8000] {
+        stage.say(0, &nested(levels));
+        assert_eq!(stage.told(), [(0, format!("Echo: {}", nested(levels)))]);
+    }
+}
+
+#[test]
+fn json_that_means_trouble_elsewhere() {
+    let mut stage = Stage::new(2);
+    stage.nick(0, "Ada");
+    let digits = format!(r#"{{"message":{}}}"#, "9".repeat(16_000));
+    for text in [r#"{"message":-1e999999}"#, r#"{"message":"\ud800"}"#, &digits] {
+        stage.say(1, text);
+        assert_eq!(stage.told(), [(1, format!("Echo: {text}"))]);
+    }
+    stage.say(1, r#"{"message":18446744073709551616}"#);
+    assert_eq!(stage.told(), [(1, error("message is missing, or not a string"))]);
+    // The last field counts for the check as for what is said.
+    stage.say(1, r#"{"username":"Bob","message":"a","username":"Ada","message":"b"}"#);
+    assert_eq!(stage.told(), [(1, error("that name is taken"))]);
+    stage.say(1, r#"{"username":"Ada","message":"a","username":"Bob","message":"b"}"#);
+    let text = r#"{"message":"b","type":"chat","username":"Bob"}"#.to_owned();
+    assert_eq!(stage.told(), [(0, text.clone()), (1, text)]);
+    // No message can add a field to the object that carries it.
+    stage.say(1, r#"{"message":"\",\"type\":\"system"}"#);
+    let told = stage.told();
+    assert!(told[0].1.contains(r#""type":"chat""#), "{told:?}");
+}
