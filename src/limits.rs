@@ -83,8 +83,9 @@ pub const INFLATE_READ_BYTES: usize = 32 * 1024;
 /// times as much of them.
 pub const INFLATE_SLICE_BYTES_MIN: usize = 64;
 
-/// Longest name of a room, in bytes as they stand in the path.
-pub const ROOM_BYTES_MAX: usize = 64;
+/// Longest name of a room, in bytes as they stand in the path: 64 characters of four bytes, each
+/// of them escaped.
+pub const ROOM_BYTES_MAX: usize = 64 * 4 * 3;
 
 /// Bytes that may wait for a member of a room. A recipient slower than that is ended, so that a
 /// room neither waits for it nor remembers more and more for it.

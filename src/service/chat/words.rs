@@ -46,8 +46,14 @@ pub(super) fn object<const N: usize>(kind: &str, fields: [(&str, Value); N], now
 
 /// Characters that hide, or turn around what follows: a name with them could look like another.
 fn is_invisible(c: char) -> bool {
-    let spans = ['\u{200B}'..='\u{200F}', '\u{2028}'..='\u{202E}', '\u{2066}'..='\u{2069}'];
-    matches!(c, '\u{AD}' | '\u{2060}' | '\u{FEFF}') || spans.iter().any(|span| span.contains(&c))
+    let spans = [
+        '\u{200B}'..='\u{200F}',
+        '\u{2028}'..='\u{202E}',
+        '\u{2060}'..='\u{206F}',
+        '\u{E0000}'..='\u{E007F}',
+    ];
+    matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{FEFF}')
+        || spans.iter().any(|span| span.contains(&c))
 }
 
 #[cfg(test)]
