@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Check;
 use super::url::Url;
+use crate::http::AcceptKey;
 use crate::limits::{CONTROL_BYTES_MAX, HEAD_BYTES_MAX, LOGGED_BYTES_MAX};
 
 const TEXT: u8 = 0x1;
@@ -202,7 +203,8 @@ fn upgraded(head: &str, key: &str) -> Result<(), String> {
     if !has_token("Upgrade", "websocket") || !has_token("Connection", "upgrade") {
         return Err("the answer lacks Upgrade: websocket or Connection: Upgrade".to_owned());
     }
-    if !values("Sec-WebSocket-Accept").eq([accept_key(key).as_str()]) {
+    let accept = AcceptKey::derive(key.as_bytes()).ok_or("our own key is no key")?;
+    if !values("Sec-WebSocket-Accept").map(str::as_bytes).eq([accept.as_bytes()]) {
         return Err("Sec-WebSocket-Accept does not answer our key".to_owned());
     }
     for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
@@ -211,12 +213,6 @@ fn upgraded(head: &str, key: &str) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// RFC 6455 §4.2.2, step 5.4.
-fn accept_key(key: &str) -> String {
-    let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    STANDARD.encode(sha1_smol::Sha1::from(text).digest().bytes())
 }
 
 /// 64 bits that no observer can guess: SipHash under a key from the system's generator.
@@ -298,10 +294,11 @@ mod tests {
 
     fn accept(stream: &mut TcpStream) {
         let key = request_key(stream);
+        let accept = AcceptKey::derive(key.as_bytes()).expect("16 bytes in base64");
         let head = format!(
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\n\
              connection: keep-alive, upgrade\r\nsec-websocket-accept: {}\r\n\r\n",
-            accept_key(&key)
+            accept.as_bytes().escape_ascii()
         );
         stream.write_all(head.as_bytes()).expect("sent");
     }
