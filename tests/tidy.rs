@@ -397,22 +397,47 @@ fn every_metric_is_documented() {
     assert_eq!(fs::read_to_string(&path).unwrap_or_default(), page);
 }
 
-/// The rows that tests and transcripts name: `f16_f20_every_split`, `== F16 §5.4 ...`.
-fn rows_tested() -> BTreeSet<String> {
-    let mut rows = BTreeSet::new();
+/// Everything that shows something: the functions of sources and tests, and the headings of
+/// transcripts.
+fn evidence() -> BTreeSet<String> {
+    let mut evidence = BTreeSet::new();
     for source in sources("src").into_iter().chain(sources("tests")) {
-        for line in source.text.lines() {
-            let name = line.trim_start().strip_prefix("fn ").unwrap_or_default();
-            let name = name.split(['(', '<']).next().unwrap_or_default();
-            rows.extend(name.split('_').map(str::to_owned));
-        }
+        let functions =
+            source.text.lines().filter_map(|line| line.trim_start().strip_prefix("fn "));
+        let names = functions.filter_map(|function| function.split(['(', '<']).next());
+        evidence.extend(names.map(str::to_owned));
     }
     for path in files(&root().join("tests/transcripts"), "txt") {
         let text = fs::read_to_string(path).expect("readable");
         let headings = text.lines().filter_map(|line| line.strip_prefix("== "));
-        rows.extend(headings.flat_map(|heading| heading.split(' ')).map(str::to_lowercase));
+        evidence.extend(headings.map(str::to_owned));
     }
-    rows
+    evidence
+}
+
+/// Each row of `docs/rfc6455.md` ends with what shows it, between backticks.
+#[test]
+fn every_clause_is_shown_by_tests_that_exist() {
+    let page = fs::read_to_string(root().join("docs/rfc6455.md")).expect("readable");
+    let evidence = evidence();
+    let mut clauses = 0;
+    for row in page.lines().filter(|line| line.starts_with("| §")) {
+        let cells: Vec<&str> = row.trim_matches([' ', '|']).split(" | ").collect();
+        let [_, _, _, shown_by] = cells[..] else { panic!("four cells: {row}") };
+        let tests: Vec<&str> = shown_by.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "nothing shows this: {row}");
+        for test in tests {
+            assert!(evidence.contains(test), "{test}: neither a test nor a heading: {row}");
+        }
+        clauses += 1;
+    }
+    assert!(clauses > 50, "{clauses} clauses");
+}
+
+/// The rows that tests and transcripts name: `f16_f20_every_split`, `== F16 §5.4 ...`.
+fn rows_tested() -> BTreeSet<String> {
+    let words = |name: &String| name.split(['_', ' ']).map(str::to_lowercase).collect::<Vec<_>>();
+    evidence().iter().flat_map(words).collect()
 }
 
 #[test]
