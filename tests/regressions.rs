@@ -28,3 +28,17 @@ fn a_fault_while_draining_brings_no_second_close() {
     assert_eq!(connection.unsent(), [0x88, 2, 0x03, 0xE9]);
     assert_eq!(receive(&mut connection, &[0xFF, 0x00], &mut cx), [0; 0]);
 }
+
+/// Found by comparing the metrics with a known exchange: the peer's Close was not counted.
+#[test]
+fn a_close_is_a_frame_like_any_other() {
+    for target in ["/", "/chat"] {
+        let hello = String::from_utf8_lossy(HELLO).replace("GET / ", &format!("GET {target} "));
+        let mut cx = Context::new(Config::default());
+        let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
+        receive(&mut connection, hello.as_bytes(), &mut cx);
+        connection.speak(&mut cx);
+        receive(&mut connection, b"\x88\x82\0\0\0\0\x03\xE8", &mut cx);
+        assert_eq!(cx.metrics.frames, 1, "{target}");
+    }
+}

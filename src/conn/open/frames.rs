@@ -41,6 +41,7 @@ impl Open {
             };
             cursor.read = piece.payload.end;
             if let Some(verdict) = self.piece(bytes, cursor, &piece, slot, cx)? {
+                turned.frames += 1; // the Close
                 return Ok(verdict);
             }
             if let Some(slice) = &mut slice {

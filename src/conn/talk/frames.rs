@@ -45,11 +45,12 @@ impl Talk {
             if piece.text {
                 self.decoder.check_text(plain, beyond_ascii, piece.ends_message())?;
             }
-            if let Some(verdict) = self.piece(&piece, plain, slot, cx)? {
-                return Ok(verdict);
-            }
+            let verdict = self.piece(&piece, plain, slot, cx)?;
             turned.frames += u32::from(piece.ends);
             turned.messages += u32::from(piece.ends_message());
+            if let Some(verdict) = verdict {
+                return Ok(verdict);
+            }
             if cx.effects.len() >= TURN_EFFECTS_MAX || self.is_full() {
                 cx.store.park(slot, &bytes[at..span.end]);
                 return Ok(Verdict::Continue);
