@@ -38,7 +38,7 @@ pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
     behaviour!("delay", "WSECHO_DELAY", MS, "Wait before each reply, at most 600000"),
     behaviour!("jitter", "WSECHO_JITTER", MS, "And at random up to this much longer"),
     behaviour!("rate", "WSECHO_RATE", Takes::One("RATE"), "Bytes a second to each client at most"),
-    behaviour!("fragment", "WSECHO_FRAGMENT", COUNT, "Bytes in each frame of a reply, to 65536"),
+    behaviour!("fragment", "WSECHO_FRAGMENT", COUNT, "Bytes in each frame of a reply, to 32768"),
     behaviour!("ping", "WSECHO_PING", MS, "Distance of pings, at least 10"),
     behaviour!("no-pong", "WSECHO_NO_PONG", Takes::Switch, "Leave pings unanswered"),
     behaviour!("close", "WSECHO_CLOSE", COUNT, "Close with this code"),

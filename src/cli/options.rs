@@ -373,8 +373,8 @@ mod tests {
         }
         let error = parsed("--stall-timeout 5h", &[]).expect_err("too long");
         assert_eq!(error, "--stall-timeout: \"5h\" is longer than 4h, the most");
-        let error = parsed("--buffer-budget 255k", &[]).expect_err("too small");
-        assert_eq!(error, "--buffer-budget: \"255k\" is less than 256KiB");
+        let error = parsed("--buffer-budget 239k", &[]).expect_err("too small");
+        assert_eq!(error, "--buffer-budget: \"239k\" is less than 240KiB");
     }
 
     #[cfg(unix)]

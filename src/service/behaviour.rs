@@ -11,7 +11,7 @@ mod template;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::limits::{CONTROL_BYTES_MAX, Config};
+use crate::limits::{CONTROL_BYTES_MAX, Config, SCRIPT_BYTES_SOFT};
 use crate::ws::close::CloseCode;
 pub use query::pairs;
 pub use script::{Facts, Frame, Script, Step};
@@ -27,7 +27,9 @@ const PING_MIN: Duration = Duration::from_millis(10);
 const TEXT_BYTES_MAX: usize = 4096;
 
 /// Longest frame that replies are cut into, which is held back until it is full.
-const FRAGMENT_BYTES_MAX: usize = 64 * 1024;
+const FRAGMENT_BYTES_MAX: usize = 32 * 1024;
+
+const _: () = assert!(FRAGMENT_BYTES_MAX < SCRIPT_BYTES_SOFT, "a frame can become full");
 
 /// What an echo does beside echoing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,18 +131,23 @@ impl Behaviour {
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
             "mirror" => self.mirror = switch(value)?,
-            "welcome" => self.welcome = Some(text(value)?.to_owned()),
+            "welcome" => {
+                self.welcome = Some(text(value)?.to_owned()).filter(|text| !text.is_empty())
+            }
             "reply" => self.reply = Some(Template::parse(text(value)?)?),
             "delay" => self.delay = pause(value)?,
             "jitter" => self.jitter = pause(value)?,
             "rate" => self.rate = Some(number(value, 1, u32::MAX)?),
             "fragment" => self.fragment = Some(number(value, 1, FRAGMENT_BYTES_MAX)?),
-            "ping" => self.ping = Some(pause(value)?.max(PING_MIN)),
+            "ping" => {
+                let ping = pause(value)?;
+                self.ping = (!ping.is_zero()).then(|| ping.max(PING_MIN));
+            }
             "no-pong" => self.no_pong = switch(value)?,
             "close" => self.close = Some(code(value)?),
             "reason" => self.reason = reason(value)?.to_owned(),
             "drop" => self.drop = Some(hangup(value)?),
-            "after" => self.after = Some(number(value, 1, u64::MAX)?),
+            "after" => self.after = Some(number(value, 0, u64::MAX)?).filter(|after| *after > 0),
             "at" => self.at = Some(pause(value)?),
             "refuse" => self.refuse = Some(number(value, 400, 599)?),
             _ => {}
@@ -247,7 +254,9 @@ mod tests {
             refuse: Some(503),
         };
         assert_eq!(behaviour, expected);
-        assert!(read("").unwrap().is_exact() && read("no-pong=0&delay=0").unwrap().is_exact());
+        for exact in ["", "no-pong=0&delay=0&ping=0&after=0&welcome=&mirror=0"] {
+            assert!(read(exact).unwrap().is_exact(), "{exact}");
+        }
         assert_eq!(read("delay=1&delay=2").unwrap().delay, Duration::from_millis(2));
     }
 
@@ -258,7 +267,7 @@ mod tests {
             ("delay=-1", "delay: \"-1\" is not a number from 0 to 600000"),
             ("delay=", "delay: \"\" is not a number from 0 to 600000"),
             ("rate=0", "rate: \"0\" is not a number from 1 to 4294967295"),
-            ("fragment=65537", "fragment: \"65537\" is not a number from 1 to 65536"),
+            ("fragment=32769", "fragment: \"32769\" is not a number from 1 to 32768"),
             ("close=1005", "close: \"1005\" is not a close code that may be sent"),
             ("close=99999", "close: \"99999\" is not a close code that may be sent"),
             ("drop=it", "drop: \"it\" is neither rst nor fin"),

@@ -11,6 +11,9 @@ use crate::service::behaviour::{Behaviour, Facts, Frame, Script, Step};
 use crate::ws::decoder::Piece;
 use crate::ws::head::Opcode;
 
+/// No alarm is set further ahead than this.
+const AHEAD_MAX: Duration = Duration::from_secs(5);
+
 /// A connection's script and its place among those that want to be woken.
 #[derive(Debug)]
 pub struct Scripted {
@@ -66,6 +69,8 @@ impl Scripted {
 
     pub(super) fn ask_to_be_woken(&mut self, cx: &mut Context) {
         let wake = self.script.as_ref().and_then(|script| script.wake());
+        // Not too far ahead, so that those who have gone are not remembered for long.
+        let wake = wake.map(|wake| wake.min(cx.now + AHEAD_MAX));
         let Some(wake) = wake.filter(|wake| self.alarm.is_none_or(|alarm| *wake < alarm)) else {
             return;
         };

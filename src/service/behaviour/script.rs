@@ -71,8 +71,18 @@ pub struct Script {
 
 #[derive(Debug)]
 enum Item {
-    Bytes { due: Duration, bytes: Vec<u8>, ends_frame: bool },
-    End { due: Duration },
+    Bytes {
+        due: Duration,
+        bytes: Vec<u8>,
+        /// How many of them have gone.
+        gone: usize,
+        ends_frame: bool,
+        /// A frame ends after each of so many bytes.
+        stride: usize,
+    },
+    End {
+        due: Duration,
+    },
 }
 
 impl Script {
@@ -101,7 +111,7 @@ impl Script {
             let mut bytes = Vec::new();
             push_head(&mut bytes, Opcode::Text, true, text.len() as u64);
             bytes.extend_from_slice(text.as_bytes());
-            script.push(open, bytes, true);
+            script.push(open, bytes, true, usize::MAX);
         }
         if ends && script.behaviour.after.is_none() && script.end_at.is_none() {
             script.queue.push_back(Item::End { due: open });
@@ -140,20 +150,25 @@ impl Script {
         }
         match self.queue.front_mut()? {
             Item::End { due } if *due <= now => self.end(),
-            Item::Bytes { due, bytes, ends_frame } if *due <= now && self.line_free <= now => {
+            Item::Bytes { due, bytes, gone, ends_frame, stride }
+                if *due <= now && self.line_free <= now =>
+            {
                 let rate = self.behaviour.rate.map(f64::from);
                 let step = rate.map_or(f64::INFINITY, |rate| rate * RATE_STEP.as_secs_f64());
                 // A conversion from floating point saturates.
-                let count = bytes.len().min((step as usize).max(1));
-                let sent = if count == bytes.len() {
+                let mut count = (bytes.len() - *gone).min((step as usize).max(1));
+                if rate.is_some() {
+                    // Between two frames there is room for a pong, or for the end.
+                    count = count.min(*stride - *gone % *stride);
+                }
+                let sent = bytes[*gone..*gone + count].to_vec();
+                *gone += count;
+                if *gone == bytes.len() {
                     self.midway = !*ends_frame;
-                    let sent = std::mem::take(bytes);
                     self.queue.pop_front();
-                    sent
                 } else {
-                    self.midway = true;
-                    bytes.drain(..count).collect()
-                };
+                    self.midway = *gone % *stride != 0;
+                }
                 self.queued_bytes -= sent.len();
                 if let Some(rate) = rate {
                     self.line_free = now + Duration::from_secs_f64(sent.len() as f64 / rate);
@@ -177,7 +192,8 @@ impl Script {
 
     /// Bytes that wait.
     pub fn queued(&self) -> usize {
-        self.queued_bytes + self.reply.held.len()
+        let items = self.queue.len() + self.controls.len();
+        self.queued_bytes + items * size_of::<Item>() + self.reply.held.len()
     }
 
     /// Ends the script. What completes the frame that is on its way, so that a Close may follow;
@@ -191,20 +207,23 @@ impl Script {
         let mut rest = Vec::new();
         let mut midway = self.midway;
         for item in std::mem::take(&mut self.queue) {
-            let Item::Bytes { bytes, ends_frame, .. } = item else { continue };
+            let Item::Bytes { bytes, gone, ends_frame, stride, .. } = item else { continue };
             if !midway {
                 break;
             }
-            rest.extend_from_slice(&bytes);
-            midway = !ends_frame;
+            // What has not begun to go is the middle of a frame that an earlier item began.
+            let frames = if gone == 0 { usize::MAX } else { gone.div_ceil(stride) };
+            let end = bytes.len().min(frames.saturating_mul(stride));
+            rest.extend_from_slice(&bytes[gone..end]);
+            midway = end == bytes.len() && !ends_frame;
         }
         (!midway).then_some(rest)
     }
 
-    fn push(&mut self, due: Duration, bytes: Vec<u8>, ends_frame: bool) {
+    fn push(&mut self, due: Duration, bytes: Vec<u8>, ends_frame: bool, stride: usize) {
         if !bytes.is_empty() {
             self.queued_bytes += bytes.len();
-            self.queue.push_back(Item::Bytes { due, bytes, ends_frame });
+            self.queue.push_back(Item::Bytes { due, bytes, gone: 0, ends_frame, stride });
         }
     }
 

@@ -46,9 +46,13 @@ impl Script {
             _ => String::new(),
         };
         let ends_message = frame.ends && frame.fin;
+        let hides = self.reply.hides;
+        if hides && !ends_message {
+            return;
+        }
         let behind =
             if ends_message { std::mem::take(&mut self.reply.behind) } else { String::new() };
-        let payload = if self.reply.hides { &[] } else { frame.payload };
+        let payload = if hides { &[] } else { frame.payload };
         let mut bytes = Vec::with_capacity(16 + before.len() + payload.len() + behind.len());
         let ends_frame = match self.behaviour.fragment {
             Some(most) => {
@@ -59,13 +63,13 @@ impl Script {
                 true
             }
             None => {
-                if frame.starts {
-                    let own = if self.reply.hides { 0 } else { frame.length };
+                if hides {
+                    push_head(&mut bytes, self.opcode(), true, behind.len() as u64);
+                } else if frame.starts {
                     let tail =
                         if frame.fin { self.reply.behind.len().max(behind.len()) } else { 0 };
-                    let length = own + (before.len() + tail) as u64;
-                    let opcode = self.opcode();
-                    push_head(&mut bytes, opcode, frame.fin, length);
+                    let length = frame.length + (before.len() + tail) as u64;
+                    push_head(&mut bytes, self.opcode(), frame.fin, length);
                 }
                 for part in [before.as_bytes(), payload, behind.as_bytes()] {
                     bytes.extend_from_slice(part);
@@ -73,7 +77,8 @@ impl Script {
                 frame.ends
             }
         };
-        self.push(self.reply.due, bytes, ends_frame);
+        let stride = self.behaviour.fragment.map_or(usize::MAX, stride);
+        self.push(self.reply.due, bytes, ends_frame, stride);
         if ends_message && self.behaviour.after == Some(self.count) {
             let ends = self.behaviour.close.is_some() || self.behaviour.drop.is_some();
             if ends {
@@ -95,12 +100,20 @@ impl Script {
         let Some(template) = template else { return String::new() };
         let (before, behind) = template.render(self.count, &self.facts, now);
         self.reply.hides = !template.has_message();
+        if self.reply.hides {
+            // There is nothing to stream: it is said when the message is over.
+            self.reply.behind = before + &behind;
+            return String::new();
+        }
         self.reply.behind = behind;
         before
     }
 
     /// Makes frames of what is held: full ones, and when the message is over a last one.
     fn cut(&mut self, most: usize, ends_message: bool, bytes: &mut Vec<u8>) {
+        if self.reply.held.len() <= most && !ends_message {
+            return;
+        }
         let held = std::mem::take(&mut self.reply.held);
         let mut rest = held.as_slice();
         while rest.len() > most {
@@ -125,6 +138,13 @@ impl Script {
             None => Opcode::Continuation,
         }
     }
+}
+
+/// Length of a whole frame with this much payload.
+fn stride(payload_bytes: usize) -> usize {
+    let mut head = Vec::new();
+    push_head(&mut head, Opcode::Continuation, false, payload_bytes as u64);
+    head.len() + payload_bytes
 }
 
 /// Appends the head of a frame of ours.

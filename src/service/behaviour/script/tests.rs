@@ -98,6 +98,53 @@ fn a_template_without_the_message_hides_it() {
     let long = vec![b'a'; 70_000];
     say(&mut script, Kind::Text, &long, 1000);
     assert_eq!(sent(&mut script, 1000), b"\x81\x04pong");
+    // In parts as well, and what follows is not kept waiting.
+    let part = |begins, starts, ends, payload| Frame {
+        begins,
+        starts,
+        ends,
+        fin: true,
+        length: 2,
+        payload,
+    };
+    script.data(part(Some(Kind::Text), true, false, b"a"), at(1000));
+    assert_eq!(sent(&mut script, 1000), b"");
+    script.data(part(None, false, true, b"b"), at(1000));
+    script.ping(b"");
+    assert_eq!(run(&mut script, 1000).0.len(), 8);
+    assert_eq!(script.hasten(), Some(vec![]));
+}
+
+#[test]
+fn a_long_frame_of_a_fragmented_message_does_not_wait_for_ever() {
+    let mut script = script("fragment=32768");
+    let payload = vec![0; 32_768];
+    let begins = Some(Kind::Binary);
+    let frame =
+        Frame { begins, starts: true, ends: true, fin: false, length: 32_768, payload: &payload };
+    script.data(frame, at(1000));
+    assert!(script.queued() < crate::limits::SCRIPT_BYTES_SOFT, "more may be read");
+}
+
+#[test]
+fn small_things_are_counted_with_what_they_cost() {
+    let mut script = script("delay=1000");
+    for _ in 0..1000 {
+        say(&mut script, Kind::Text, b"", 1000);
+    }
+    assert!(script.queued() >= 1000 * size_of::<Item>());
+}
+
+#[test]
+fn slow_frames_leave_room_for_control_frames_between_them() {
+    let mut script = script("fragment=10&rate=100");
+    say(&mut script, Kind::Binary, &[7; 25], 1000);
+    assert_eq!(sent(&mut script, 1000), b"\x02\x0A\x07\x07\x07");
+    script.ping(b"");
+    assert_eq!(sent(&mut script, 1050), [7; 5]);
+    assert_eq!(sent(&mut script, 1100), [&[7; 2][..], b"\x8A\x00"].concat());
+    assert_eq!(sent(&mut script, 1120), b"\x00\x0A\x07\x07\x07", "");
+    assert_eq!(script.hasten(), Some(vec![7; 7]), "the frame, but not the message");
 }
 
 #[test]
