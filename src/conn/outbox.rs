@@ -109,6 +109,9 @@ pub struct Store {
         reason = "connections own an outbox by its box, which is lent whole"
     )]
     spares: Vec<Box<Outbox>>,
+    /// Room for a whole read. It goes from one refused reply to the next, because an allocator
+    /// that is asked for ever other lengths keeps several of them resident.
+    roomy: Option<Vec<u8>>,
     bytes: usize,
     posted_bytes: usize,
     budget: usize,
@@ -117,7 +120,7 @@ pub struct Store {
 impl Store {
     /// A store whose outboxes may hold `budget` bytes in all.
     pub fn new(budget: usize) -> Self {
-        Self { spares: Vec::new(), bytes: 0, posted_bytes: 0, budget }
+        Self { spares: Vec::new(), roomy: Some(Vec::new()), bytes: 0, posted_bytes: 0, budget }
     }
 
     /// Bytes in all outboxes.
@@ -164,6 +167,11 @@ impl Store {
             outbox.posted_bytes += bytes.len();
             self.posted_bytes += bytes.len();
             return;
+        }
+        let is_long = bytes.len() > SPARE_OUTBOX_BYTES_MAX && outbox.bytes.is_empty();
+        if let Some(roomy) = self.roomy.take_if(|_| is_long) {
+            outbox.bytes = roomy;
+            outbox.bytes.reserve_exact(READ_BYTES_MAX);
         }
         outbox.bytes.reserve_exact(bytes.len());
         outbox.bytes.extend_from_slice(bytes);
@@ -268,6 +276,11 @@ impl Store {
     }
 
     fn shelve(&mut self, mut outbox: Box<Outbox>) {
+        if self.roomy.is_none() && outbox.bytes.capacity() >= READ_BYTES_MAX {
+            let mut bytes = std::mem::take(&mut outbox.bytes);
+            bytes.clear();
+            self.roomy = Some(bytes);
+        }
         if self.spares.len() < SPARE_OUTBOXES_MAX
             && outbox.bytes.capacity() <= SPARE_OUTBOX_BYTES_MAX
         {
