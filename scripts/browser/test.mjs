@@ -52,6 +52,36 @@ const scenarios = {
     assert.equal(await page.locator('#log li').count(), 0);
   },
 
+  // COUNT messages through the browser's own permessage-deflate; compressed.sh counts at the server.
+  async compressed({ open }) {
+    const page = await open('/');
+    const said = await page.evaluate(async count => {
+      const socket = new WebSocket(location.origin.replace(/^http/, 'ws'));
+      socket.binaryType = 'arraybuffer';
+      await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = reject; });
+      const words = ['alpha', 'βeta', 'γ', '0', '{"key": 17}'];
+      const message = number => JSON.stringify({
+        number,
+        words: Array.from({ length: [0, 3, 40, 800][number % 4] }, (_, at) => words[(number + at * at) % 5]),
+      });
+      let [next, back] = [0, 0];
+      await new Promise((resolve, reject) => {
+        const batch = () => { for (let i = 0; i < 100 && next < count; i++) socket.send(message(next++)); };
+        socket.onclose = event => reject(new Error(`closed with ${event.code}`));
+        socket.onmessage = event => {
+          if (event.data !== message(back)) reject(new Error(`message ${back} came back changed`));
+          back += 1;
+          if (back === count) resolve();
+          else if (back === next) batch();
+        };
+        batch();
+      });
+      return `${back} messages exchanged, ${socket.extensions}`;
+    }, Number(process.env.COUNT ?? 1000));
+    assert.match(said, /permessage-deflate/);
+    console.log(said);
+  },
+
   async keyboard({ open }) {
     const page = await open('/');
     await page.focus('#url');
