@@ -223,6 +223,26 @@ fn o03_server_lives_on_when_its_stderr_is_closed() {
 }
 
 #[test]
+fn the_log_says_what_was_agreed_on() {
+    let options = ["-v", "--subprotocol", "*"];
+    let mut server = Server::start(wsecho(&options).stderr(Stdio::piped()));
+    let mut stream = server.connect();
+    let request = "GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                   Sec-WebSocket-Protocol: chat, other\r\n\
+                   Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("taken");
+    let mut log = String::new();
+    let mut stderr = BufReader::new(server.child.stderr.take().expect("piped"));
+    while !log.contains(" /x 101") {
+        assert_ne!(stderr.read_line(&mut log).expect("UTF-8"), 0, "the opening is logged: {log}");
+    }
+    let agreed = " /x 101, subprotocol chat, permessage-deflate; server_no_context_takeover; \
+                  client_no_context_takeover\n";
+    assert!(log.ends_with(agreed), "{log}");
+}
+
+#[test]
 fn o09_log_lines_are_escaped_and_short() {
     let mut server = Server::start(wsecho(&["-vv"]).stderr(Stdio::piped()));
     let mut stream = server.connect();

@@ -47,9 +47,23 @@ impl Diary {
         })
     }
 
-    /// Logs what was asked for in the request, and with which answer.
-    pub fn request(&self, target: &str, status: &str) {
-        debug!("{} {} {status}", self.peer, escape(target.as_bytes()));
+    /// Logs what was asked for in the request, with which answer, and what was agreed on.
+    pub fn request(
+        &self,
+        target: &str,
+        status: &str,
+        subprotocol: Option<&str>,
+        extension: Option<&str>,
+    ) {
+        let mut line = format!("{} {} {status}", self.peer, escape(target.as_bytes()));
+        // Writing to a `String` cannot fail.
+        if let Some(name) = subprotocol {
+            let _ = write!(line, ", subprotocol {}", escape(name.as_bytes()));
+        }
+        if let Some(extension) = extension {
+            let _ = write!(line, ", {extension}");
+        }
+        debug!("{line}");
     }
 
     /// Logs the ending.

@@ -121,13 +121,21 @@ impl Opening {
         cx: &mut Context,
     ) -> Outcome {
         let head_only = head.method() == "HEAD";
+        let mut subprotocol = None;
         let (outcome, status) = match route(head, &cx.rules, cx.draining) {
-            Route::Upgrade(mount, opening) => self.upgrade(head, mount, &opening, behind, cx),
+            Route::Upgrade(mount, opening) => {
+                subprotocol = opening.subprotocol;
+                self.upgrade(head, mount, &opening, behind, cx)
+            }
             Route::Answer(answer) => (self.give(answer, head, cx), Status::Ok.code()),
             Route::Refuse(refusal) => (refuse(refusal, head_only, cx), refusal.status().code()),
         };
         if let Some(diary) = diary {
-            diary.request(head.target(), status);
+            let extension = match &outcome {
+                Outcome::Opened { agreement, .. } => agreement.map(|agreed| agreed.to_string()),
+                _ => None,
+            };
+            diary.request(head.target(), status, subprotocol, extension.as_deref());
         }
         outcome
     }
