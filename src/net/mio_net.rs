@@ -85,7 +85,9 @@ impl Net for MioNet {
     }
 
     fn accept(&mut self, listener: usize) -> io::Result<(TcpStream, SocketAddr)> {
-        self.listener(listener)?.accept()
+        let (stream, peer) = self.listener(listener)?.accept()?;
+        // On a socket for both families an IPv4 peer has an address like ::ffff:192.0.2.1.
+        Ok((stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())))
     }
 
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
