@@ -83,7 +83,11 @@ impl Connection {
     }
 
     pub(super) fn conclude(&mut self, verdict: Verdict, cx: &mut Context) {
-        let leaving = matches!(&self.phase, Phase::Open(open) if open.is_leaving());
+        let leaving = match &self.phase {
+            Phase::Open(open) => open.is_leaving(),
+            Phase::Talk(talk) => talk.left_first(),
+            _ => false,
+        };
         let (ending, code) = match verdict {
             Verdict::Continue => return,
             Verdict::PeerClosed(code) if !leaving => (Ending::Closed, code),

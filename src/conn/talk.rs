@@ -35,6 +35,8 @@ pub struct Talk {
     begun: bool,
     /// Our Close is out; only the peer's is waited for.
     leaving: bool,
+    /// It was not an answer to the peer's.
+    left_first: bool,
     party: Party,
 }
 
@@ -73,6 +75,7 @@ impl Talk {
             control: Vec::new(),
             begun: false,
             leaving: false,
+            left_first: false,
             party,
         }
     }
@@ -94,7 +97,9 @@ impl Talk {
     /// Says what has fallen due, and asks to be woken for what has not.
     pub fn speak(&mut self, slot: &mut Slot, cx: &mut Context) -> Wish {
         let Party::Scripted(scripted) = &mut self.party else { return Wish::Stay };
-        while !self.leaving && slot.as_ref().is_none_or(|outbox| outbox.len() < SCRIPT_BYTES_SOFT) {
+        let has_room =
+            |slot: &Slot| slot.as_ref().is_none_or(|o| o.unsent().len() < SCRIPT_BYTES_SOFT);
+        while !self.leaving && has_room(slot) {
             match scripted.next(cx) {
                 None => {
                     scripted.ask_to_be_woken(cx);
@@ -168,7 +173,13 @@ impl Talk {
         slot: &mut Slot,
         cx: &mut Context,
     ) -> bool {
+        self.left_first |= !self.leaving;
         self.leave(Some((code, reason)), slot, cx)
+    }
+
+    /// True when our Close was the first.
+    pub fn left_first(&self) -> bool {
+        self.left_first
     }
 
     /// Says the last thing; see [`Self::say_close`].

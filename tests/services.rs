@@ -1,0 +1,222 @@
+//! Services and behaviours on the loop: delivery, slow recipients, shares, ends, and time.
+
+#[path = "support/loopback.rs"]
+mod loopback;
+
+use std::time::Duration;
+
+use loopback::{Client, World, frame};
+use wsecho::ending::Ending;
+use wsecho::limits::{Config, MEMBER_OUTBOX_BYTES_MAX, SCRIPT_BYTES_SOFT};
+
+fn join(world: &mut World, target: &str) -> Client {
+    let client = world.connect(0);
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    client.send(request.as_bytes());
+    world.settle();
+    client
+}
+
+/// What has arrived behind the 101, if that is still there.
+fn heard(client: &Client) -> Vec<u8> {
+    client.take(|bytes| match bytes.windows(4).position(|part| part == b"\r\n\r\n") {
+        Some(end) if bytes.starts_with(b"HTTP/1.1 101 ") => bytes[end + 4..].to_vec(),
+        _ => bytes.to_vec(),
+    })
+}
+
+fn text(client: &Client) -> String {
+    String::from_utf8_lossy(&heard(client)).into_owned()
+}
+
+fn endings(world: &World, ending: Ending) -> u64 {
+    world.server.metrics().endings[ending as usize]
+}
+
+#[test]
+fn a_chat_hears_who_comes_speaks_and_goes() {
+    let mut world = World::new(Config::default());
+    let ann = join(&mut world, "/chat/den");
+    assert!(text(&ann).contains("Welcome! 1 user(s) online"));
+    let bob = join(&mut world, "/chat/den");
+    let eve = join(&mut world, "/chat/other");
+    assert!(text(&ann).contains("Anonymous joined, 2 user(s) online"));
+    bob.send(&frame(0x81, br#"{"username":"Bob","message":"hi"}"#));
+    world.settle();
+    for client in [&ann, &bob] {
+        assert!(text(client).contains(r#""username":"Bob","message":"hi""#));
+    }
+    bob.reset();
+    world.settle();
+    assert!(text(&ann).contains("Anonymous left, 1 user(s) online"));
+    assert!(!text(&eve).contains("hi"), "another room");
+    world.server.check();
+    assert_eq!((endings(&world, Ending::Io), endings(&world, Ending::Internal)), (1, 0));
+}
+
+/// R01 in a room: who does not read is ended, and nobody else notices.
+#[test]
+fn a_slow_recipient_is_ended_and_the_others_hear_everything() {
+    let mut world = World::new(Config::default());
+    let [speaker, quick, slow] = [0, 1, 2].map(|_| join(&mut world, "/broadcast/den"));
+    heard(&quick);
+    slow.set_room(Some(0));
+    let message = vec![7; 60_000];
+    let count = MEMBER_OUTBOX_BYTES_MAX / message.len() + 2;
+    for _ in 0..count {
+        speaker.send(&frame(0x82, &message));
+        world.settle();
+        world.server.check();
+        assert_eq!(heard(&quick).len(), 4 + message.len());
+    }
+    assert_eq!(endings(&world, Ending::Slow), 1);
+    assert!(slow.saw_end() && !quick.saw_end());
+    assert_eq!(world.server.metrics().buffered_bytes, 0);
+}
+
+/// One segment with thousands of messages for hundreds of members: all arrive, in order, and the
+/// loop comes up for air in between.
+#[test]
+fn a_burst_to_a_crowd_is_handed_out_in_shares() {
+    const MEMBERS: usize = 300;
+    const MESSAGES: u32 = 2000;
+    let mut world = World::new(Config { max_connections: 1000, ..Config::default() });
+    let speaker = join(&mut world, "/broadcast/den");
+    let crowd: Vec<Client> = (0..MEMBERS)
+        .map(|_| join(&mut world, "/broadcast/den"))
+        .inspect(|c| drop(heard(c)))
+        .collect();
+    let turns = world.server.metrics().turns;
+    speaker.send(&(0..MESSAGES).flat_map(|at| frame(0x82, &at.to_be_bytes())).collect::<Vec<_>>());
+    world.settle();
+    world.server.check();
+    let expected: Vec<u8> =
+        (0..MESSAGES).flat_map(|at| [&[0x82, 4][..], &at.to_be_bytes()].concat()).collect();
+    for client in &crowd {
+        assert!(heard(client) == expected);
+    }
+    assert!(world.server.metrics().turns - turns > 100, "not all in one turn");
+}
+
+#[test]
+fn a_message_above_the_service_s_limit_is_refused() {
+    for (path, limit) in [("/chat", 16 * 1024), ("/broadcast/den", 64 * 1024)] {
+        let mut world = World::new(Config::default());
+        let client = join(&mut world, path);
+        heard(&client);
+        client.send(&frame(0x81, &vec![b'x'; limit]));
+        world.settle();
+        assert!(!heard(&client).ends_with(b"too large"), "{path} takes {limit}");
+        client.send(&frame(0x81, &vec![b'x'; limit + 1]));
+        world.settle();
+        let answer = heard(&client);
+        assert!(answer.starts_with(&[0x88]) && answer[2..4] == 1009_u16.to_be_bytes(), "{path}");
+    }
+}
+
+#[test]
+fn faults_and_control_frames_are_answered_as_on_an_echo() {
+    let mut world = World::new(Config::default());
+    let other = join(&mut world, "/broadcast/den");
+    heard(&other);
+    let cases: [(&[u8], &[u8]); 4] = [
+        (&frame(0x89, b"ping"), b"\x8A\x04ping"),
+        (&frame(0x81, b"\xFF"), b"\x88"),
+        (&frame(0xC1, b"x"), b"\x88"),
+        (&frame(0x88, &1000_u16.to_be_bytes()), b"\x88\x02\x03\xE8"),
+    ];
+    for (sent, expected) in cases {
+        for step in [1, sent.len()] {
+            let client = join(&mut world, "/broadcast/den");
+            heard(&client);
+            sent.chunks(step).for_each(|piece| {
+                client.send(piece);
+                world.settle();
+            });
+            assert!(heard(&client).starts_with(expected), "{sent:02x?}");
+            world.server.check();
+        }
+    }
+    assert_eq!(heard(&other), b"", "none of it was a message");
+}
+
+#[test]
+fn a_drain_says_goodbye_to_rooms_and_behaviours() {
+    let mut world = World::new(Config::default());
+    let clients: Vec<Client> = ["/chat", "/broadcast/a", "/draw", "/?delay=60000", "/?ping=1000"]
+        .iter()
+        .map(|target| join(&mut world, target))
+        .collect();
+    clients[3].send(&frame(0x81, b"late"));
+    world.settle();
+    clients.iter().for_each(|client| drop(heard(client)));
+    world.signal();
+    world.settle();
+    for client in &clients {
+        assert_eq!(heard(client), [0x88, 2, 0x03, 0xE9]);
+        client.send(&frame(0x88, &1001_u16.to_be_bytes()));
+        client.finish();
+    }
+    assert!(!world.settle(), "the server is done");
+    assert_eq!(endings(&world, Ending::Shutdown), 5);
+}
+
+#[test]
+fn a_delayed_reply_comes_when_it_is_due_and_not_before() {
+    let mut world = World::new(Config::default());
+    let client = join(&mut world, "/?delay=250&welcome=Hi");
+    assert_eq!(heard(&client), b"\x81\x02Hi");
+    client.send(&frame(0x81, b"one"));
+    world.settle();
+    world.pass(Duration::from_millis(249));
+    assert_eq!(heard(&client), b"");
+    world.pass(Duration::from_millis(1));
+    assert_eq!(heard(&client), b"\x81\x03one");
+}
+
+/// A peer that sends more than its behaviour lets out is not read any further.
+#[test]
+fn a_slow_behaviour_is_backpressure() {
+    let mut world = World::new(Config::default());
+    let client = join(&mut world, "/?rate=1000000");
+    heard(&client);
+    let message = frame(0x82, &[7; 1000]);
+    let all = message.repeat(2000);
+    client.send(&all);
+    world.settle();
+    let received = world.server.metrics().bytes_received;
+    assert!(received < (4 * SCRIPT_BYTES_SOFT + 300_000) as u64, "{received} bytes were read");
+    let mut back = heard(&client).len();
+    for _ in 0..40 {
+        world.pass(Duration::from_millis(100));
+        world.server.check();
+        back += heard(&client).len();
+    }
+    assert_eq!(back, all.len() - 2000 * 4);
+}
+
+#[test]
+fn connections_end_as_their_behaviour_says() {
+    let mut world = World::new(Config::default());
+    let close = join(&mut world, "/?close=4001&reason=why&after=1");
+    let fin = join(&mut world, "/?drop=fin&at=100");
+    let refused = join(&mut world, "/?refuse=503");
+    let wrong = join(&mut world, "/?delay=never");
+    assert!(refused.take(|answer| answer.starts_with(b"HTTP/1.1 503 ")));
+    assert!(wrong.take(|answer| answer.starts_with(b"HTTP/1.1 400 ")));
+    close.send(&frame(0x81, b"bye"));
+    world.settle();
+    assert_eq!(heard(&close), b"\x81\x03bye\x88\x05\x0F\xA1why");
+    heard(&fin);
+    world.pass(Duration::from_millis(100));
+    assert_eq!((heard(&fin), fin.saw_fin()), (vec![], true));
+    let exact = Config { exact: true, ..Config::default() };
+    let mut world = World::new(exact);
+    let client = join(&mut world, "/?welcome=Hi&delay=1000");
+    client.send(&frame(0x81, b"one"));
+    world.settle();
+    assert_eq!(heard(&client), b"\x81\x03one");
+}
