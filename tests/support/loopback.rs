@@ -31,6 +31,7 @@ struct Wire {
     reset: bool,
     shut: bool,
     dropped: bool,
+    reset_by_server: bool,
     reads: u32,
     writes: u32,
     /// The next so many reads and writes are interrupted by a signal.
@@ -189,6 +190,11 @@ impl Client {
         self.wire.borrow().shut
     }
 
+    /// The server has reset the connection.
+    pub fn saw_reset(&self) -> bool {
+        self.wire.borrow().reset_by_server && self.saw_end()
+    }
+
     /// The server has closed its socket.
     pub fn saw_end(&self) -> bool {
         self.wire.borrow().dropped
@@ -307,6 +313,10 @@ impl Stream for ServerEnd {
     fn shut(&mut self) -> io::Result<()> {
         self.0.borrow_mut().shut = true;
         Ok(())
+    }
+
+    fn reset(&mut self) {
+        self.0.borrow_mut().reset_by_server = true;
     }
 }
 
