@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::compress::Decompressor;
 use crate::link::{Link, Seen};
 use crate::naive::Frame;
 use crate::script::{Farewell, Owed, Script};
@@ -215,6 +216,7 @@ impl Client {
 
     /// Judges everything. `excused`: the connection may have been broken at any moment.
     pub fn judge(&self, excused: bool, drained: bool, shed: bool) {
+        self.inflate();
         let Script { kind, owed, expect, .. } = &self.script;
         let rest = &self.raw[self.seen.min(self.raw.len())..];
         let whole = self.echoes == expect.len();
@@ -249,6 +251,30 @@ impl Client {
             Owed::StatusOrNothing(_) if self.raw.is_empty() => {}
             Owed::StatusOrNothing(status) => self.judge_answer(status),
             Owed::Prefix => {}
+        }
+    }
+
+    /// What has come back whole inflates to what was packed.
+    fn inflate(&self) {
+        let Some((takeover, messages)) = &self.script.inflated else { return };
+        let head = self.raw.windows(4).position(|window| window == b"\r\n\r\n");
+        let Some(head) = head.filter(|_| self.opened) else { return };
+        let mut inflate = Decompressor::new(*takeover);
+        let (mut at, mut packed, mut payload) = (head + 4, false, Vec::new());
+        let mut wanted = messages.iter();
+        while let Some((frame, length)) = Frame::decode(&self.raw[at..]) {
+            at += length;
+            if frame.opcode > 2 {
+                continue;
+            }
+            packed |= frame.reserved == 4;
+            payload.extend(frame.payload);
+            if frame.fin {
+                let message = if packed { inflate.message(&payload) } else { payload };
+                let kind = self.script.kind;
+                assert!(wanted.next() == Some(&message), "{kind}: inflates to something else");
+                (packed, payload) = (false, Vec::new());
+            }
         }
     }
 

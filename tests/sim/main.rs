@@ -3,11 +3,14 @@
 //! `SIM_SEEDS=n` runs more seeds, `SIM_SEED=x` runs one; a failure says which.
 
 mod client;
+#[path = "../support/compress.rs"]
+mod compress;
 mod dice;
 mod link;
 #[path = "../support/naive.rs"]
 mod naive;
 mod net;
+mod packed;
 mod profile;
 mod script;
 mod world;

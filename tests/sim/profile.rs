@@ -1,6 +1,6 @@
 //! Which faults a run has, and how often: drawn anew for each seed, some of them off.
 
-use wsecho::limits::Config;
+use wsecho::limits::{Config, Deflate};
 
 use crate::dice::Dice;
 
@@ -30,6 +30,8 @@ pub struct Profile {
     /// Reading and writing are told apart, as kqueue does it; epoll tells the whole state.
     pub narrow: bool,
     pub shuffle: bool,
+    /// Context takeover is agreed to.
+    pub takeover: bool,
     /// Sizes of the buffers in the kernel.
     pub pipes: &'static [usize],
 }
@@ -68,6 +70,7 @@ impl Profile {
             crowded: dice.chance(100),
             narrow: dice.chance(400),
             shuffle: dice.chance(500),
+            takeover: false,
             pipes,
         }
     }
@@ -93,6 +96,7 @@ impl Profile {
             max_fragments: FRAGMENTS_MAX,
             max_connections: if self.crowded { 4 } else { 1000 },
             buffer_budget: if self.tight { 40_000 } else { 64 << 20 },
+            deflate: if self.takeover { Deflate::Takeover } else { Deflate::On },
             ..Config::default()
         }
     }

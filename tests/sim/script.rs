@@ -73,10 +73,12 @@ pub struct Script {
     pub sends: usize,
     pub takes: usize,
     pub every: Duration,
+    /// What the echo inflates to, message by message, and whether contexts are taken over.
+    pub inflated: Option<(bool, Vec<Vec<u8>>)>,
 }
 
 impl Script {
-    fn new(kind: &'static str) -> Self {
+    pub fn new(kind: &'static str) -> Self {
         Self {
             kind,
             hello: HELLO.into(),
@@ -93,6 +95,7 @@ impl Script {
             sends: usize::MAX,
             takes: usize::MAX,
             every: Duration::from_micros(100),
+            inflated: None,
         }
     }
 
@@ -129,8 +132,8 @@ impl Script {
         }
     }
 
-    /// Adds a frame from the client.
-    fn say(&mut self, fin: bool, opcode: u8, payload: &[u8], dice: &mut Dice) {
+    /// Adds a frame from the client; `opcode` may have reserved bits above it.
+    pub fn say(&mut self, fin: bool, opcode: u8, payload: &[u8], dice: &mut Dice) {
         let key = if dice.chance(50) { [0; 4] } else { (dice.word() as u32).to_be_bytes() };
         let frame = Frame { key: Some(key), ..Frame::plain(fin, opcode, payload) };
         self.frames.extend(frame.encode());
@@ -144,7 +147,7 @@ impl Script {
         self.expect.extend(Frame::plain(fin, answer, payload).encode());
     }
 
-    fn control(&mut self, dice: &mut Dice) {
+    pub fn control(&mut self, dice: &mut Dice) {
         let length = dice.pick(&[0, 1, 2, 4, 7, 125]);
         let payload = dice.bytes(length);
         if dice.chance(700) {
@@ -158,13 +161,19 @@ impl Script {
     fn message(&mut self, length: usize, dice: &mut Dice) {
         let text = dice.chance(500);
         let payload = if text { words(length, dice) } else { dice.bytes(length) };
+        self.fragments(2 - u8::from(text), &payload, dice);
+    }
+
+    /// Adds a message that is cut somewhere; `first` is its first frame's opcode.
+    pub fn fragments(&mut self, first: u8, payload: &[u8], dice: &mut Dice) {
+        let length = payload.len();
         let count = if dice.chance(700) { 1 } else { 2 + dice.below(6) };
         let mut cuts: Vec<usize> = (1..count).map(|_| dice.below(length + 1)).collect();
         cuts.sort_unstable();
         cuts.push(length);
         let mut from = 0;
         for (at, cut) in cuts.iter().enumerate() {
-            let opcode = if at > 0 { 0 } else { 2 - u8::from(text) };
+            let opcode = if at > 0 { 0 } else { first };
             self.say_and_expect(at + 1 == cuts.len(), opcode, &payload[from..*cut], dice);
             from = *cut;
             if dice.chance(100) {
@@ -186,7 +195,7 @@ impl Script {
         }
     }
 
-    fn close(&mut self, dice: &mut Dice) {
+    pub fn close(&mut self, dice: &mut Dice) {
         if dice.chance(100) {
             return self.say_and_expect(true, 8, b"", dice);
         }
@@ -200,7 +209,7 @@ impl Script {
         }
     }
 
-    fn paced(mut self, dice: &mut Dice) -> Self {
+    pub fn paced(mut self, dice: &mut Dice) -> Self {
         self.sends = dice.pick(&[700, 5000, 70_000, usize::MAX]);
         self.every = Duration::from_micros(dice.pick(&[10, 100, 2000]));
         self
@@ -423,7 +432,7 @@ fn lie_in_text(script: &mut Script, dice: &mut Dice) -> u16 {
 }
 
 /// Text of exactly `length` bytes, with characters of all lengths.
-fn words(length: usize, dice: &mut Dice) -> Vec<u8> {
+pub fn words(length: usize, dice: &mut Dice) -> Vec<u8> {
     let wide = dice.pick(&["a", "é", "€", "😀", "aé€😀"]);
     let mut text: String = wide.repeat(length / wide.len());
     text.extend(std::iter::repeat_n('z', length - text.len()));

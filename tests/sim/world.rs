@@ -10,6 +10,7 @@ use wsecho::server::Server;
 use crate::client::Client;
 use crate::dice::Dice;
 use crate::net::{Network, SimNet};
+use crate::packed;
 use crate::profile::Profile;
 use crate::script::Script;
 
@@ -43,11 +44,18 @@ impl World {
     /// Everything follows from the seed.
     pub fn of_seed(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let profile = Profile::draw(&mut dice);
+        let mut profile = Profile::draw(&mut dice);
         let mut arrivals = Vec::new();
         for _ in 0..2 + dice.below(9) {
             let at = Duration::from_millis(1000 + dice.pick(&[0, 0, 5, 40, 700, 20_000]));
             arrivals.push((at, Script::draw(&mut dice)));
+        }
+        // What came later has dice of its own: the others' scripts stay as they were.
+        let mut more = Dice::new(!seed);
+        profile.takeover = more.chance(500);
+        for _ in 0..more.below(3) {
+            let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
+            arrivals.push((at, packed::draw(profile.takeover, &mut more)));
         }
         Self::new(profile, arrivals, dice.word())
     }
