@@ -95,6 +95,69 @@ fn r12_partial_writes_at_each_byte() {
     }
 }
 
+/// Half of a message each: together their replies want more than the budget. Those that would not
+/// fit are let through in parts, so that nobody waits for a peer that waits for nothing itself.
+#[test]
+fn r01_replies_held_together_leave_room() {
+    let mut world = World::new(Config { buffer_budget: 400_000, ..Config::default() });
+    let halves: Vec<Client> = (0..60).map(|_| open(&mut world)).collect();
+    let text = frame(0x81, &[b'x'; 16_000]);
+    for client in &halves {
+        client.send(&text[..15_000]);
+        world.settle();
+    }
+    let held = halves.iter().filter(|client| client.take(<[u8]>::is_empty)).count();
+    assert_eq!(held, 12, "as many as fit into half of the budget");
+    let other = open(&mut world);
+    echo(&mut world, &other);
+    for client in &halves {
+        client.send(&text[15_000..]);
+        world.settle();
+        client.take(|rest| assert!(rest.ends_with(b"xxx")));
+    }
+    world.server.check();
+    assert_eq!(world.server.metrics().buffered_bytes, 0);
+}
+
+/// Peers that take nothing have used the budget up. Whoever is not read because of them cannot be
+/// late with what it has said, but may still come to its end.
+#[test]
+fn r01_who_is_not_read_is_not_late() {
+    let config = Config { buffer_budget: 400_000, ..Config::default() };
+    let stall_timeout = config.stall_timeout;
+    let mut world = World::new(config);
+    let message = frame(0x82, &[7; 100]);
+    let [midway, silent] = [open(&mut world), open(&mut world)];
+    midway.send(&message[..50]);
+    world.pass(stall_timeout / 2);
+    let mut gluttons: Vec<Client> = (0..60).map(|_| open(&mut world)).collect();
+    let fed = gluttons.iter().position(|client| {
+        client.set_room(Some(0));
+        client.send(&frame(0x82, &[7; 8000]));
+        world.settle();
+        world.server.metrics().budget_waits > 0
+    });
+    gluttons.truncate(fed.expect("one finds nothing left"));
+    midway.send(&message[50..]);
+    silent.send(&message);
+    let [late, gone] = [world.connect(0), world.connect(0)];
+    late.send(REQUEST);
+    world.settle();
+    gone.reset();
+    world.pass(stall_timeout - Duration::from_secs(1));
+    world.server.check();
+    assert!(late.saw_fin(), "the handshake has its time from accept on");
+    assert!(!midway.saw_fin() && !silent.saw_fin());
+    // Now the gluttons are too slow, and their end feeds the others.
+    world.pass(Duration::from_secs(10));
+    assert!(gluttons.iter().all(Client::saw_end) && late.saw_end() && gone.saw_end());
+    for client in [midway, silent] {
+        client.take(|echo| assert_eq!(echo, [&[0x82, 100], &[7; 100][..]].concat()));
+        echo(&mut world, &client);
+    }
+    world.server.check();
+}
+
 #[test]
 fn r15_interrupted_calls_are_made_again() {
     let mut world = World::new(Config::default());

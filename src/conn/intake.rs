@@ -14,10 +14,22 @@ impl Connection {
     pub fn appetite(&self, cx: &Context) -> Result<usize, Shortage> {
         let grant = cx.store.read_grant();
         match &self.phase {
-            Phase::Open(open) => open.appetite(grant.ok_or(Shortage::Buffers)?, cx),
+            Phase::Open(open) if !open.has_left() => {
+                open.appetite(grant.ok_or(Shortage::Buffers)?, cx)
+            }
+            Phase::Head(_) => grant.ok_or(Shortage::Buffers),
             // What is said to a talk goes elsewhere, and what waits for it has a limit of its own.
-            Phase::Talk(_) => Ok(grant.unwrap_or(READ_BYTES_MIN)),
-            _ => grant.ok_or(Shortage::Buffers),
+            // What is thrown away needs no room.
+            _ => Ok(grant.unwrap_or(READ_BYTES_MIN)),
+        }
+    }
+
+    /// True when what arrives is thrown away, for which there is always room.
+    #[inline]
+    pub fn is_discarding(&self) -> bool {
+        match &self.phase {
+            Phase::Open(open) => open.has_left(),
+            phase => matches!(phase, Phase::Closing { .. }),
         }
     }
 

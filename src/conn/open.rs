@@ -168,6 +168,11 @@ impl Open {
         self.leaving != Leaving::No
     }
 
+    /// True when our Close is out and nothing but the peer's counts.
+    pub fn has_left(&self) -> bool {
+        self.leaving == Leaving::Said
+    }
+
     /// True when a frame of ours may stand behind what has been sent.
     pub fn may_interject(&self) -> bool {
         self.midway != Midway::Streamed && self.leaving == Leaving::No

@@ -7,21 +7,24 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::limits::{
-    COMMIT_BYTES_MAX, MEMBER_OUTBOX_BYTES_MAX, OUTBOX_BYTES_SOFT, READ_BYTES_MAX, READ_BYTES_MIN,
-    SPARE_OUTBOX_BYTES_MAX, SPARE_OUTBOXES_MAX,
+    COMMIT_BYTES_MAX, FRAME_HEAD_BYTES_MAX, MEMBER_OUTBOX_BYTES_MAX, OUTBOX_BYTES_SOFT,
+    READ_BYTES_MAX, READ_BYTES_MIN, SPARE_OUTBOX_BYTES_MAX, SPARE_OUTBOXES_MAX,
 };
 
 /// Bytes on their way out: `bytes[sent..committed]` may be written, `bytes[committed..]` is held
 /// back until the frame it answers is complete and valid. Frames shared with other connections
 /// stand behind them.
 ///
-/// Invariants: `sent <= committed <= bytes.len()`; `posted_sent` is below the length of the first
-/// frame in `posted`.
+/// Invariants: `sent <= committed <= bytes.len() <= committed + claimed`; `posted_sent` is below the
+/// length of the first frame in `posted`.
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
     committed: usize,
+    /// What the held reply will have in all. It counts from the start: replies that are held
+    /// together must have room to become whole, or all of them would wait for each other.
+    claimed: usize,
     /// Bytes received that a turn had no share left for.
     parked: Vec<u8>,
     posted: VecDeque<Rc<[u8]>>,
@@ -68,9 +71,9 @@ impl Outbox {
         &self.parked
     }
 
-    /// Bytes of its own in it, the sent ones included until all are gone.
+    /// Bytes of its own in it or claimed, the sent ones included until all are gone.
     pub fn len(&self) -> usize {
-        self.bytes.len() + self.parked.len()
+        self.committed + self.claimed + self.parked.len()
     }
 
     /// Bytes in shared frames that wait here, counted as if they were its own.
@@ -123,7 +126,7 @@ impl Store {
         Self { spares: Vec::new(), roomy: Some(Vec::new()), bytes: 0, posted_bytes: 0, budget }
     }
 
-    /// Bytes in all outboxes.
+    /// Bytes in all outboxes, or claimed there.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -146,16 +149,18 @@ impl Store {
     }
 
     /// True when there is room again for a whole read, or for a reply that is longer than what it
-    /// answers by as much. Of a small budget half has to do: it must be possible to get there.
+    /// answers by as much. Of a small budget a quarter has to do: what is held must leave that.
     pub fn has_room(&self) -> bool {
         let left = self.budget.saturating_sub(self.bytes);
-        left >= READ_BYTES_MAX.min(self.budget / 2)
+        left >= READ_BYTES_MAX.min(self.budget / 4)
     }
 
-    /// Up to which length text is held back until it has been seen whole. When more than half of
-    /// the budget is used nothing is held, so that nobody is refused for want of memory.
-    pub fn commit_limit(&self) -> u64 {
-        if self.bytes <= self.budget / 2 { COMMIT_BYTES_MAX as u64 } else { 0 }
+    /// True when the reply to a frame with `length` bytes of payload may be held back until it has
+    /// been seen whole. That takes no more than half of the budget: who holds waits for its peer,
+    /// and nobody else shall have to wait for that.
+    pub fn may_hold(&self, length: u64) -> bool {
+        let left = (self.budget / 2).saturating_sub(self.bytes + FRAME_HEAD_BYTES_MAX);
+        length <= COMMIT_BYTES_MAX.min(left) as u64
     }
 
     /// Adds bytes that may be sent. They stand before a held reply, whose frame came later, but
@@ -198,12 +203,16 @@ impl Store {
     }
 
     /// Adds bytes of a reply that may not be sent yet. `total` is the length that the reply will
-    /// have, so that memory is claimed once.
+    /// have, which is claimed at once.
     pub fn hold(&mut self, slot: &mut Slot, bytes: &[u8], total: usize) {
         let outbox = self.lend(slot);
-        outbox.bytes.reserve_exact(total.max(bytes.len()).saturating_sub(outbox.held().len()));
+        if outbox.claimed == 0 {
+            outbox.claimed = total;
+            outbox.bytes.reserve_exact(total);
+            self.bytes += total;
+        }
         outbox.bytes.extend_from_slice(bytes);
-        self.bytes += bytes.len();
+        assert!(outbox.held().len() <= outbox.claimed, "a reply is longer than was announced");
     }
 
     /// Takes the held bytes out, to `to[..]`, which has exactly their length.
@@ -216,7 +225,7 @@ impl Store {
     /// Forgets the held bytes: the frame they answer will not be echoed.
     pub fn drop_held(&mut self, slot: &mut Slot) {
         let Some(outbox) = slot else { return };
-        self.bytes -= outbox.bytes.len() - outbox.committed;
+        self.bytes -= std::mem::take(&mut outbox.claimed);
         outbox.bytes.truncate(outbox.committed);
         self.settle(slot);
     }
@@ -288,6 +297,7 @@ impl Store {
             outbox.parked.clear();
             outbox.sent = 0;
             outbox.committed = 0;
+            outbox.claimed = 0;
             outbox.posted.clear();
             outbox.posted_sent = 0;
             outbox.posted_bytes = 0;
@@ -308,7 +318,7 @@ mod tests {
         store.sent(&mut slot, 2);
         assert_eq!(slot.as_ref().map(|o| o.unsent().to_vec()), Some(b"cdef".to_vec()));
         store.hold(&mut slot, b"xyz", 10);
-        assert_eq!(store.bytes(), 9);
+        assert_eq!(store.bytes(), 16, "a held reply counts with its whole length");
         store.sent(&mut slot, 4);
         assert!(slot.is_some(), "held bytes keep the outbox");
         let mut held = [0; 3];
@@ -396,7 +406,7 @@ mod tests {
             slots.push(slot);
         }
         assert!(store.bytes() <= OUTBOX_BYTES_SOFT + READ_BYTES_MIN);
-        assert_eq!(store.commit_limit(), 0);
+        assert!(!store.may_hold(1));
         for slot in &mut slots {
             store.reclaim(slot);
         }

@@ -21,17 +21,28 @@ pub enum Watch {
     Slow,
     /// The end of a closing connection; not extended by traffic.
     Close,
+    /// Us: it is not read for want of something.
+    Starved,
     /// Nothing: no connection is here.
     Vacant,
 }
 
 impl Watch {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// Whether bytes in either direction start the timeout anew.
     pub fn is_extended_by_traffic(self) -> bool {
         !matches!(self, Self::Handshake | Self::Close | Self::Vacant)
+    }
+
+    /// The watch over a connection that is not read: what it says is not heard, so it cannot be
+    /// late with it.
+    pub fn while_starved(self) -> Self {
+        match self {
+            Self::Idle | Self::Pong | Self::Stall => Self::Starved,
+            _ => self,
+        }
     }
 }
 

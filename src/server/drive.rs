@@ -30,11 +30,13 @@ impl<N: Net> Server<N> {
                     entry.connection.abort(Ending::Scripted, &mut self.cx);
                 }
                 Next::Shut => entry.shut(),
+                // It waits for its turn, even if there is something again by now.
+                Next::Read if entry.starved && !entry.connection.is_discarding() => break,
                 Next::Read if entry.readable && share > 0 => {
                     let grant = match entry.connection.appetite(&self.cx) {
                         Ok(grant) => grant,
                         Err(shortage) => {
-                            entry.queued = true;
+                            entry.starved = true;
                             self.starved.wait(id, shortage, &mut self.cx.metrics);
                             break;
                         }
@@ -61,7 +63,9 @@ impl<N: Net> Server<N> {
                 }
             }
         }
-        self.deadlines.note(id.index(), entry.connection.watch(), moved > 0);
+        let watch = entry.connection.watch();
+        let watch = if entry.starved { watch.while_starved() } else { watch };
+        self.deadlines.note(id.index(), watch, moved > 0);
     }
 }
 

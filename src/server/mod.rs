@@ -91,7 +91,9 @@ impl<N: Net> Server<N> {
             self.cx.utc_offset = self.net.utc().saturating_sub(self.cx.now);
             self.sweep();
         }
-        self.starved.wake(&mut self.ready, &self.cx);
+        if !self.starved.is_empty() {
+            self.feed();
+        }
         // Who ends may have somebody to say goodbye to, and who is too slow for that ends too.
         while !self.ended.is_empty() || !self.cx.effects.is_empty() {
             self.reap();
@@ -127,8 +129,8 @@ impl<N: Net> Server<N> {
             held += own;
             posted += shared;
             let times = self.ready.iter().filter(|other| **other == id).count();
-            let waits = self.starved.count(id);
-            assert_eq!(times + waits, usize::from(entry.queued), "in one queue, once");
+            assert_eq!(times, usize::from(entry.queued), "ready once");
+            assert_eq!(self.starved.count(id), usize::from(entry.starved), "starved once");
         }
         assert_eq!(held, self.cx.store.bytes());
         assert_eq!(posted, self.cx.store.posted_bytes());
@@ -225,6 +227,18 @@ impl<N: Net> Server<N> {
         }
     }
 
+    /// Lets those read again for whom there is something now.
+    fn feed(&mut self) {
+        for id in self.starved.fed(&self.cx) {
+            let Some(entry) = self.registry.get(id) else { continue };
+            entry.starved = false;
+            if !entry.queued {
+                entry.queued = true;
+                self.ready.push_back(id);
+            }
+        }
+    }
+
     fn enqueue(&mut self, id: ConnId) {
         if let Some(entry) = self.registry.get(id) {
             if !entry.queued {
@@ -238,7 +252,7 @@ impl<N: Net> Server<N> {
     fn reap(&mut self) {
         for (id, ending) in self.ended.drain(..) {
             let Some(entry) = self.registry.remove(id) else { continue };
-            if entry.queued {
+            if entry.starved {
                 self.starved.forget(id);
             }
             self.deadlines.remove(id.index());

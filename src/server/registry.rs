@@ -20,6 +20,8 @@ pub struct Entry<S> {
     pub hangup: bool,
     /// The id is in the queue of ready connections.
     pub queued: bool,
+    /// The id is in a queue of [`super::starved::Starved`], but may be driven for other things.
+    pub starved: bool,
 }
 
 /// A slab whose keys carry a generation: slab reuses them, and an event or a deferred effect may
@@ -62,6 +64,7 @@ impl<S> Registry<S> {
             writable: true,
             hangup: false,
             queued: false,
+            starved: false,
         });
         id
     }

@@ -31,13 +31,17 @@ impl Starved {
         }
     }
 
-    /// Lets those go that may find what they need now.
-    pub(super) fn wake(&mut self, ready: &mut VecDeque<ConnId>, cx: &Context) {
-        if !self.buffers.is_empty() && cx.store.has_room() {
-            ready.extend(self.buffers.drain(..self.buffers.len().min(WAKES_MAX)));
-        }
-        let free = cx.inflaters.free().min(self.inflaters.len()).min(WAKES_MAX);
-        ready.extend(self.inflaters.drain(..free));
+    /// True when nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffers.is_empty() && self.inflaters.is_empty()
+    }
+
+    /// Those that may find what they need now.
+    pub(super) fn fed(&mut self, cx: &Context) -> impl Iterator<Item = ConnId> {
+        let room = if cx.store.has_room() { WAKES_MAX } else { 0 };
+        let free = cx.inflaters.free().min(WAKES_MAX);
+        let buffers = self.buffers.drain(..room.min(self.buffers.len()));
+        buffers.chain(self.inflaters.drain(..free.min(self.inflaters.len())))
     }
 
     /// Forgets a connection that has ended.

@@ -62,7 +62,8 @@ fn known_seeds() {
 #[test]
 fn split_invariance() {
     for seed in 0..40 {
-        let script = Script::draw_timeless(&mut Dice::new(seed));
+        let mut script = Script::draw_timeless(&mut Dice::new(seed));
+        script.expect_holding();
         let whole = World::alone(script.clone(), 0).run().received;
         if matches!(script.owed, Owed::CodeOrCut(..)) {
             continue;

@@ -51,7 +51,4 @@ fn lie(script: &mut Script, compressor: &mut Compressor, dice: &mut Dice) {
     let payload = [&good[..], &[0, 0, 0xFF, 0xFF, 7]].concat();
     script.say(true, PACKED | 2, &payload, dice);
     script.owed = Owed::CodeOrCut(1007, Frame::plain(true, PACKED | 2, &payload).encode());
-    if payload.len() <= wsecho::limits::COMMIT_BYTES_MAX {
-        script.owed = Owed::Code(1007);
-    }
 }

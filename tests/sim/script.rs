@@ -99,6 +99,15 @@ impl Script {
         }
     }
 
+    /// There is room to hold short replies back: a fault in one is always answered with a Close.
+    pub fn expect_holding(&mut self) {
+        let Owed::CodeOrCut(1007, partial) = &self.owed else { return };
+        let (frame, _) = Frame::decode(partial).expect("a whole frame");
+        if frame.payload.len() <= wsecho::limits::COMMIT_BYTES_MAX {
+            self.owed = Owed::Code(1007);
+        }
+    }
+
     /// Any of the kinds.
     pub fn draw(dice: &mut Dice) -> Self {
         let mut script = match dice.below(20) {
@@ -425,9 +434,6 @@ fn lie_in_text(script: &mut Script, dice: &mut Dice) -> u16 {
     let partial = Frame::plain(true, opcode, &payload[..]).encode();
     // What is echoed in part before the fault is found leaves no room for a Close.
     script.owed = Owed::CodeOrCut(1007, partial);
-    if payload.len() <= wsecho::limits::COMMIT_BYTES_MAX {
-        script.owed = Owed::Code(1007);
-    }
     1007
 }
 

@@ -68,6 +68,9 @@ impl World {
     }
 
     fn new(profile: Profile, mut arrivals: Vec<(Duration, Script)>, seed: u64) -> Self {
+        if !profile.tight {
+            arrivals.iter_mut().for_each(|(_, script)| script.expect_holding());
+        }
         arrivals.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         let last = Duration::from_millis(1000 + seed % 3000);
         let drain_at = profile.drain.then_some(last);

@@ -140,7 +140,7 @@ impl Open {
         }
         if cursor.began {
             let checked = piece.text || piece.compressed;
-            let whole = checked && piece.length <= cx.store.commit_limit();
+            let whole = checked && cx.store.may_hold(piece.length);
             let held = whole || piece.first.opcode.is_control();
             self.midway = if held { Midway::Held } else { Midway::Streamed };
         }
