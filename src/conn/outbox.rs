@@ -85,6 +85,14 @@ impl Outbox {
         self.sent == self.bytes.len() && self.parked.is_empty() && self.posted.is_empty()
     }
 
+    /// Takes the held bytes out, with room for the rest of their reply.
+    fn detach_held(&mut self) -> Vec<u8> {
+        let mut held = Vec::with_capacity(self.claimed);
+        held.extend_from_slice(self.held());
+        self.bytes.truncate(self.committed);
+        held
+    }
+
     /// Notes that `count` bytes of the shared frames have gone.
     fn posted_sent(&mut self, count: usize) {
         self.posted_sent += count;

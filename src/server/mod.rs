@@ -91,13 +91,14 @@ impl<N: Net> Server<N> {
             self.cx.utc_offset = self.net.utc().saturating_sub(self.cx.now);
             self.sweep();
         }
-        if !self.starved.is_empty() {
-            self.feed();
-        }
         // Who ends may have somebody to say goodbye to, and who is too slow for that ends too.
         while !self.ended.is_empty() || !self.cx.effects.is_empty() {
             self.reap();
             self.deliver();
+        }
+        // Last, because whoever has just ended has left something.
+        if !self.starved.is_empty() {
+            self.feed();
         }
         self.gauge();
         Ok(!self.has_drained())

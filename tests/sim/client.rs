@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::compress::Decompressor;
 use crate::link::{Link, Seen};
 use crate::naive::Frame;
+use crate::rooms;
 use crate::script::{Farewell, Owed, Script};
 
 const ACCEPTED: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -32,6 +33,10 @@ pub struct Client {
     pongs: usize,
     /// Until when it pauses, once it has begun to.
     pause_end: Option<Duration>,
+    /// Pauses that are over.
+    paused: usize,
+    /// What was said in its room: who, and their how-manieth.
+    pub heard: Vec<(usize, usize)>,
 }
 
 impl Client {
@@ -53,13 +58,16 @@ impl Client {
             sent: 0,
             pongs: 0,
             pause_end: None,
+            paused: 0,
+            heard: Vec::new(),
         }
     }
 
     /// Reads and writes once.
     pub fn act(&mut self, link: &mut Link, now: Duration) {
         link.news = false;
-        let mut more = self.read(link);
+        let reads = self.read(link);
+        let mut more = reads;
         if self.ended {
             return self.part(link);
         }
@@ -69,7 +77,7 @@ impl Client {
         more |= self.write(link, now);
         self.wake = more.then(|| now + self.script.every);
         if let Some(end) = self.pause_end.filter(|end| now < *end) {
-            self.wake = Some(end);
+            self.wake = Some(if reads { end.min(now + self.script.every) } else { end });
         }
     }
 
@@ -155,12 +163,17 @@ impl Client {
     /// How far it may send now; begins the pause where the script says so.
     fn pause(&mut self, now: Duration) -> usize {
         let end = self.script.frames.len();
-        let Some((at, length)) = self.script.pause else { return end };
+        let Some(&(at, length)) = self.script.pauses.get(self.paused) else { return end };
         if self.sent == at && self.pause_end.is_none() {
             self.pause_end = Some(now + length);
         }
         let is_over = self.pause_end.is_some_and(|end| end <= now);
-        if is_over { end } else { at }
+        if !is_over {
+            return at;
+        }
+        self.pause_end = None;
+        self.paused += 1;
+        self.pause(now)
     }
 
     fn farewell(&mut self, link: &mut Link) {
@@ -199,6 +212,10 @@ impl Client {
             if frame.opcode == 9 {
                 assert!(frame.payload.is_empty());
                 self.pongs += usize::from(!self.script.mute);
+                continue;
+            }
+            if self.script.seat.is_some() && frame.opcode < 3 {
+                self.heard.extend(rooms::parse(&frame.payload));
                 continue;
             }
             let rest = &self.script.expect[self.echoes..];

@@ -12,6 +12,7 @@ mod naive;
 mod net;
 mod packed;
 mod profile;
+mod rooms;
 mod script;
 mod world;
 

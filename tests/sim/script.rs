@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::dice::Dice;
 use crate::naive::Frame;
 use crate::profile::{FRAGMENTS_MAX, MESSAGE_BYTES_MAX};
+use crate::rooms::Seat;
 
 pub const HELLO: &str = "GET / HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: \
     Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -59,8 +60,8 @@ pub struct Script {
     pub expect: Vec<u8>,
     pub owed: Owed,
     pub farewell: Farewell,
-    /// Stops at this offset in `frames` for that long.
-    pub pause: Option<(usize, Duration)>,
+    /// Stops at these offsets in `frames` for that long.
+    pub pauses: Vec<(usize, Duration)>,
     /// Does not answer pings.
     pub mute: bool,
     /// The server must have dropped the connection so long after the client's last byte.
@@ -75,6 +76,8 @@ pub struct Script {
     pub every: Duration,
     /// What the echo inflates to, message by message, and whether contexts are taken over.
     pub inflated: Option<(bool, Vec<Vec<u8>>)>,
+    /// Its seat in a room: data frames are what is said there.
+    pub seat: Option<Seat>,
 }
 
 impl Script {
@@ -87,7 +90,7 @@ impl Script {
             expect: Vec::new(),
             owed: Owed::Exact,
             farewell: Farewell::Wait,
-            pause: None,
+            pauses: Vec::new(),
             mute: false,
             limit: Duration::from_secs(100),
             eager: false,
@@ -96,6 +99,7 @@ impl Script {
             takes: usize::MAX,
             every: Duration::from_micros(100),
             inflated: None,
+            seat: None,
         }
     }
 
@@ -331,7 +335,7 @@ fn sleeper(dice: &mut Dice) -> Script {
     } else {
         script.messages(3, 2000, dice);
         script.close(dice);
-        script.pause = Some((at, Duration::from_secs(200)));
+        script.pauses = vec![(at, Duration::from_secs(200))];
     }
     script
 }

@@ -12,10 +12,11 @@ use crate::dice::Dice;
 use crate::net::{Network, SimNet};
 use crate::packed;
 use crate::profile::Profile;
+use crate::rooms;
 use crate::script::Script;
 
 /// More turns than any run needs: above it something spins.
-const TURNS_MAX: u64 = 200_000;
+const TURNS_MAX: u64 = 1_000_000;
 /// Waits in a row without events and without sleep: above it the loop is busy with nothing.
 const SPINS_MAX: u32 = 500;
 /// What deadlines may be late by: two ticks, trouble with accept, and a slow network.
@@ -56,6 +57,9 @@ impl World {
         for _ in 0..more.below(3) {
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
             arrivals.push((at, packed::draw(profile.takeover, &mut more)));
+        }
+        if more.chance(400) {
+            arrivals.extend(rooms::draw(&mut more));
         }
         Self::new(profile, arrivals, dice.word())
     }
@@ -106,6 +110,7 @@ impl World {
         self.let_clients_act();
         self.settle();
         self.judge();
+        self.judge_rooms();
         let net = self.net.borrow();
         let received = self.clients.into_iter().map(|client| client.raw).collect();
         Outcome { hash: net.hash, turns, received }
@@ -173,13 +178,27 @@ impl World {
         let starving = profile.tight && self.has("glutton");
         for client in &self.clients {
             let link = &net.links[client.link];
-            let excused = link.spoiled || starving || net.leapt > Duration::ZERO;
+            let slow = profile.tight && client.script.seat.is_some();
+            let excused = link.spoiled || starving || slow || net.leapt > Duration::ZERO;
             client.judge(excused, self.drained_early, shed);
             let dropped = link.dropped.expect("the server has let go of everyone");
             let held = dropped.saturating_sub(client.spoke);
             let limit = client.script.limit + SLACK + net.leapt;
             assert!(held <= limit, "{} was held for {held:?}", client.script.kind);
         }
+    }
+
+    /// Rooms: one order for all, and everything for whoever was there all the time.
+    fn judge_rooms(&self) {
+        let net = self.net.borrow();
+        let profile = &net.profile;
+        let calm = !self.drained_early && net.leapt == Duration::ZERO && !profile.tight;
+        let welcome = !profile.crowded && profile.out_of_descriptors + profile.accept_trouble == 0;
+        let all_sound = |client: &&Client| !net.links[client.link].spoiled;
+        let members = self.clients.iter().filter(|client| client.script.seat.is_some());
+        let members: Vec<&Client> = members.collect();
+        let whole = calm && welcome && members.iter().all(all_sound);
+        rooms::judge(&members, whole);
     }
 
     fn has(&self, kind: &str) -> bool {

@@ -165,6 +165,13 @@ impl Store {
                 "a socket took more than it was given"
             );
         }
+        if outbox.claimed > 0 && outbox.sent > 0 && outbox.sent == outbox.committed {
+            let held = outbox.detach_held();
+            self.bytes -= outbox.bytes.len();
+            let gone = std::mem::replace(&mut outbox.bytes, held);
+            (outbox.sent, outbox.committed) = (0, 0);
+            self.retire(gone);
+        }
         self.settle(slot);
     }
 
@@ -188,11 +195,17 @@ impl Store {
         }
     }
 
-    fn shelve(&mut self, mut outbox: Box<Outbox>) {
-        if self.roomy.is_none() && outbox.bytes.capacity() >= READ_BYTES_MAX {
-            let mut bytes = std::mem::take(&mut outbox.bytes);
+    /// Keeps the memory of `bytes` if it has room for a whole read and there is no such other.
+    fn retire(&mut self, mut bytes: Vec<u8>) {
+        if self.roomy.is_none() && bytes.capacity() >= READ_BYTES_MAX {
             bytes.clear();
             self.roomy = Some(bytes);
+        }
+    }
+
+    fn shelve(&mut self, mut outbox: Box<Outbox>) {
+        if outbox.bytes.capacity() >= READ_BYTES_MAX {
+            self.retire(std::mem::take(&mut outbox.bytes));
         }
         if self.spares.len() < SPARE_OUTBOXES_MAX
             && outbox.bytes.capacity() <= SPARE_OUTBOX_BYTES_MAX
@@ -242,6 +255,23 @@ mod tests {
         let outbox = slot.as_ref().map(|o| (o.unsent().to_vec(), o.held().to_vec()));
         assert_eq!(outbox, Some((b"first second ".to_vec(), b"later".to_vec())));
         assert_eq!(store.bytes(), 18);
+    }
+
+    #[test]
+    fn what_is_held_outlives_what_was_sent_before_it() {
+        let mut store = Store::new(1 << 20);
+        let mut slot = None;
+        store.keep(&mut slot, &vec![1; READ_BYTES_MAX]);
+        store.hold(&mut slot, b"held", 10);
+        store.sent(&mut slot, READ_BYTES_MAX);
+        assert_eq!(store.bytes(), 10, "what was sent takes no part of the budget");
+        let capacity = slot.as_ref().map(|outbox| outbox.bytes.capacity());
+        assert_eq!(capacity, Some(10), "nor memory");
+        store.hold(&mut slot, b" back!", 10);
+        let mut held = [0; 10];
+        store.take_held(&mut slot, &mut held);
+        assert_eq!(&held, b"held back!");
+        assert!(slot.is_none());
     }
 
     #[test]
