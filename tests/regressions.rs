@@ -1,7 +1,9 @@
 //! One test for each fault that was found in the server, named for it.
 
+use std::time::Duration;
+
 use wsecho::conn::area::{Area, READ_AT};
-use wsecho::conn::{Connection, Context};
+use wsecho::conn::{Connection, Context, Next};
 use wsecho::id::ConnId;
 use wsecho::limits::Config;
 
@@ -27,6 +29,29 @@ fn a_fault_while_draining_brings_no_second_close() {
     connection.shut_down(&mut cx);
     assert_eq!(connection.unsent(), [0x88, 2, 0x03, 0xE9]);
     assert_eq!(receive(&mut connection, &[0xFF, 0x00], &mut cx), [0; 0]);
+}
+
+/// Found by simulation, seed 11: replies that waited for room kept the loop busy for ever once the
+/// server had said its Close in their place.
+#[test]
+fn nothing_is_due_after_our_close() {
+    let hello = String::from_utf8_lossy(HELLO).replace("GET / ", "GET /?delay=10 ");
+    let mut cx = Context::new(Config::default());
+    let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
+    receive(&mut connection, hello.as_bytes(), &mut cx);
+    connection.speak(&mut cx);
+    for _ in 0..3 {
+        let message = [&b"\x82\xFE\xEA\x60\0\0\0\0"[..], &[7; 60_000]].concat();
+        receive(&mut connection, &message, &mut cx);
+    }
+    cx.now += Duration::from_secs(1);
+    connection.speak(&mut cx);
+    assert_eq!(connection.next(), Next::Write);
+    connection.shut_down(&mut cx);
+    while !connection.unsent().is_empty() {
+        connection.sent(connection.unsent().len(), &mut cx);
+    }
+    assert_eq!(connection.next(), Next::Read, "for the peer's Close");
 }
 
 /// Found by comparing the metrics with a known exchange: the peer's Close was not counted.

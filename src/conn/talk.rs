@@ -120,12 +120,18 @@ impl Talk {
 
     /// True when what was due was more than the outbox should take at once.
     pub fn has_paused(&self) -> bool {
-        matches!(&self.party, Party::Scripted(scripted) if scripted.has_paused())
+        match &self.party {
+            Party::Scripted(scripted) => scripted.has_paused() && !self.leaving,
+            Party::Member(_) => false,
+        }
     }
 
     /// True when so much is queued that no more should be read.
     pub fn is_full(&self) -> bool {
-        matches!(&self.party, Party::Scripted(scripted) if scripted.queued() >= SCRIPT_BYTES_SOFT)
+        match &self.party {
+            Party::Scripted(scripted) => scripted.queued() >= SCRIPT_BYTES_SOFT && !self.leaving,
+            Party::Member(_) => false,
+        }
     }
 
     /// The time that was asked for has come.

@@ -14,6 +14,7 @@ mod packed;
 mod profile;
 mod rooms;
 mod script;
+mod scripted;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -14,6 +14,7 @@ use crate::packed;
 use crate::profile::Profile;
 use crate::rooms;
 use crate::script::Script;
+use crate::scripted;
 
 /// More turns than any run needs: above it something spins.
 const TURNS_MAX: u64 = 1_000_000;
@@ -60,6 +61,10 @@ impl World {
         }
         if more.chance(400) {
             arrivals.extend(rooms::draw(&mut more));
+        }
+        for _ in 0..more.below(3) {
+            let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
+            arrivals.push((at, scripted::draw(&mut more)));
         }
         Self::new(profile, arrivals, dice.word())
     }

@@ -62,8 +62,10 @@ pub struct Script {
     reply: Reply,
     /// No reply is due before this one.
     last_due: Duration,
-    /// The rate lets nothing out before.
+    /// What has been sent would have gone by then, at the rate.
     line_free: Duration,
+    /// Until then it may go ahead of the rate.
+    step_end: Duration,
     end_at: Option<Duration>,
     next_ping: Option<Duration>,
     dice: u64,
@@ -102,6 +104,7 @@ impl Script {
             reply: Reply::default(),
             last_due: open,
             line_free: open,
+            step_end: open,
             dice: seed | 1,
             facts,
             behaviour,
@@ -151,15 +154,18 @@ impl Script {
         match self.queue.front_mut()? {
             Item::End { due } if *due <= now => self.end(),
             Item::Bytes { due, bytes, gone, ends_frame, stride }
-                if *due <= now && self.line_free <= now =>
+                if *due <= now && (self.line_free <= now || self.line_free < self.step_end) =>
             {
-                let rate = self.behaviour.rate.map(f64::from);
-                let step = rate.map_or(f64::INFINITY, |rate| rate * RATE_STEP.as_secs_f64());
-                // A conversion from floating point saturates.
-                let mut count = (bytes.len() - *gone).min((step as usize).max(1));
-                if rate.is_some() {
+                let mut count = bytes.len() - *gone;
+                if let Some(rate) = self.behaviour.rate.map(f64::from) {
+                    if self.line_free <= now {
+                        self.line_free = now;
+                        self.step_end = now + RATE_STEP;
+                    }
+                    let ahead = (self.step_end - self.line_free).as_secs_f64() * rate;
                     // Between two frames there is room for a pong, or for the end.
-                    count = count.min(*stride - *gone % *stride);
+                    count = count.min((ahead as usize).max(1)).min(*stride - *gone % *stride);
+                    self.line_free += Duration::from_secs_f64(count as f64 / rate);
                 }
                 let sent = bytes[*gone..*gone + count].to_vec();
                 *gone += count;
@@ -170,9 +176,6 @@ impl Script {
                     self.midway = *gone % *stride != 0;
                 }
                 self.queued_bytes -= sent.len();
-                if let Some(rate) = rate {
-                    self.line_free = now + Duration::from_secs_f64(sent.len() as f64 / rate);
-                }
                 Some(Step::Send(sent))
             }
             _ => None,
@@ -181,8 +184,10 @@ impl Script {
 
     /// When there may be something to do again, once [`Self::next`] has said that there is not.
     pub fn wake(&self) -> Option<Duration> {
+        let is_ahead = self.line_free >= self.step_end;
+        let free = if is_ahead { self.line_free } else { Duration::ZERO };
         let front = self.queue.front().map(|item| match item {
-            Item::Bytes { due, .. } => (*due).max(self.line_free),
+            Item::Bytes { due, .. } => (*due).max(free),
             Item::End { due } => *due,
         });
         let end = self.end_at.filter(|_| !self.midway || self.behaviour.drop.is_some());

@@ -142,9 +142,9 @@ fn slow_frames_leave_room_for_control_frames_between_them() {
     assert_eq!(sent(&mut script, 1000), b"\x02\x0A\x07\x07\x07");
     script.ping(b"");
     assert_eq!(sent(&mut script, 1050), [7; 5]);
-    assert_eq!(sent(&mut script, 1100), [&[7; 2][..], b"\x8A\x00"].concat());
-    assert_eq!(sent(&mut script, 1120), b"\x00\x0A\x07\x07\x07", "");
-    assert_eq!(script.hasten(), Some(vec![7; 7]), "the frame, but not the message");
+    assert_eq!(sent(&mut script, 1100), b"\x07\x07\x8A\x00\x00\x0A\x07");
+    assert_eq!(sent(&mut script, 1150), [7; 5]);
+    assert_eq!(script.hasten(), Some(vec![7; 4]), "the frame, but not the message");
 }
 
 #[test]
@@ -193,6 +193,17 @@ fn a_rate_is_kept_to() {
         now = u64::try_from(wake.as_millis()).unwrap();
     }
     assert_eq!((bytes.len(), steps, now), (202, 5, 1200));
+}
+
+/// Found by simulation, seed 3706: each of them was given a moment of its own.
+#[test]
+fn a_rate_is_kept_to_by_small_frames_too() {
+    let mut script = script("rate=10000&fragment=1");
+    say(&mut script, Kind::Binary, &[7; 400], 1000);
+    for (at, bytes) in [(1000, 500), (1050, 500), (1060, 0), (1100, 200), (1110, 0)] {
+        assert_eq!(sent(&mut script, at).len(), bytes, "at {at}");
+    }
+    assert_eq!(script.wake(), None);
 }
 
 #[test]
