@@ -94,6 +94,16 @@ fn connection() {
 }
 
 #[test]
+fn negotiate() {
+    replay("negotiate", fuzz::deflate::negotiate, 20_000);
+}
+
+#[test]
+fn inflate() {
+    replay("inflate", fuzz::deflate::inflate, 1500);
+}
+
+#[test]
 fn server() {
     replay("server", fuzz::server, 1500);
 }

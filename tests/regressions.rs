@@ -54,6 +54,18 @@ fn nothing_is_due_after_our_close() {
     assert_eq!(connection.next(), Next::Read, "for the peer's Close");
 }
 
+/// Found by fuzzing: with each frame of a read the next slice doubled, until its length was none.
+#[test]
+fn many_compressed_frames_fit_into_a_read() {
+    let extensions = "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let hello = String::from_utf8_lossy(HELLO).replace("\r\n\r\n", extensions);
+    let mut cx = Context::new(Config::default());
+    let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
+    receive(&mut connection, hello.as_bytes(), &mut cx);
+    let echo = receive(&mut connection, &b"\xC2\x81\0\0\0\0\0".repeat(1000), &mut cx);
+    assert_eq!(echo, b"\xC2\x01\0".repeat(1000));
+}
+
 /// Found by comparing the metrics with a known exchange: the peer's Close was not counted.
 #[test]
 fn a_close_is_a_frame_like_any_other() {

@@ -4,6 +4,8 @@
 //! The oracles: nothing panics; how the bytes were cut does not show; a plain reading of the RFC
 //! ([`reference`]) says the same; and at the end nothing is held.
 
+#[path = "fuzz_deflate.rs"]
+pub mod deflate;
 #[path = "memory_net.rs"]
 pub mod memory_net;
 #[path = "reference.rs"]
@@ -217,14 +219,19 @@ pub fn connection(input: &[u8]) {
     let opening = if upgraded & 1 == 0 { UPGRADE } else { &[] };
     let bytes = [opening, rest].concat();
     for (reads, writes) in [(reads, writes), (reads, Cuts::NONE), (Cuts::NONE, Cuts::NONE)] {
-        let (output, ending) = drive(&bytes, reads, writes);
+        let (output, ending) = drive(config(), &bytes, reads, writes);
         check_output(&bytes, &output, Some(ending));
     }
 }
 
 /// Runs a connection whose peer sends `bytes` and then finishes.
-fn drive(bytes: &[u8], mut reads: Cuts<'_>, mut writes: Cuts<'_>) -> (Vec<u8>, Ending) {
-    let mut cx = Context::new(config());
+fn drive(
+    config: Config,
+    bytes: &[u8],
+    mut reads: Cuts<'_>,
+    mut writes: Cuts<'_>,
+) -> (Vec<u8>, Ending) {
+    let mut cx = Context::new(config);
     let mut area = Area::new();
     let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
     let (mut output, mut at, mut shut) = (Vec::new(), 0, false);
@@ -309,7 +316,7 @@ fn check_output(bytes: &[u8], output: &[u8], ending: Option<Ending>) {
 
 /// A plain answer is the same however the request came.
 fn check_answer(bytes: &[u8], output: &[u8]) {
-    let (whole, _) = drive(bytes, Cuts::NONE, Cuts::NONE);
+    let (whole, _) = drive(config(), bytes, Cuts::NONE, Cuts::NONE);
     // The counters have moved on.
     let length =
         if whole.windows(13).any(|part| part == b"version=0.0.4") { 16 } else { whole.len() };

@@ -33,7 +33,7 @@ impl Slice {
 
     /// The slice is too short for what stands here, a frame head.
     pub(super) fn grow(&mut self) {
-        self.bytes *= 2;
+        self.bytes = (2 * self.bytes).min(INFLATE_READ_BYTES);
     }
 
     /// Takes note of the effort that the last slice cost.
