@@ -73,7 +73,9 @@ const TABLE: &[Row] = &[
     ("sent_bytes_total", "counter", "Bytes written to sockets.", |m| m.bytes_sent),
     ("pings_received_total", "counter", "Pings received.", |m| m.pings_received),
     ("pings_sent_total", "counter", "Pings sent to idle peers.", |m| m.pings_sent),
-    ("buffered_bytes", "gauge", "Bytes in all outboxes now.", |m| m.buffered_bytes),
+    ("buffered_bytes", "gauge", "Bytes in all outboxes, and kept for talks, now.", |m| {
+        m.buffered_bytes
+    }),
     ("budget_waits_total", "counter", "Reads put off by the buffer budget.", |m| m.budget_waits),
     ("deflate_opens_total", "counter", "Connections with permessage-deflate.", |m| m.deflate_opens),
     ("compressed_messages_total", "counter", "Compressed messages received whole.", |m| {

@@ -220,3 +220,35 @@ fn connections_end_as_their_behaviour_says() {
     world.settle();
     assert_eq!(heard(&client), b"\x81\x03one");
 }
+
+/// What talks keep counts against the buffer budget: halves of messages, and replies for later.
+#[test]
+fn r01_talks_keep_no_more_than_the_budget() {
+    let half = &frame(0x82, &[7; 60_000])[..59_000];
+    let whole = frame(0x82, &[7; 59_000]);
+    for (target, bytes) in [("/broadcast/den", half), ("/?delay=60000", &whole)] {
+        let mut world = World::new(Config { buffer_budget: 400_000, ..Config::default() });
+        let talks: Vec<Client> = (0..8).map(|_| join(&mut world, target)).collect();
+        for client in &talks {
+            heard(client);
+            client.send(bytes);
+            world.settle();
+            world.server.check();
+        }
+        let fates: Vec<Vec<u8>> = talks.iter().map(heard).collect();
+        let kept = fates.iter().filter(|fate| fate.is_empty()).count();
+        assert_eq!(kept, 6, "{target}");
+        let refused = |fate: &&Vec<u8>| fate.ends_with(b"\x03\xF5no room to keep it");
+        assert_eq!(fates.iter().filter(refused).count(), 2, "{target}");
+        // Who needs nothing kept goes on.
+        let echo = join(&mut world, "/");
+        heard(&echo);
+        echo.send(&frame(0x81, b"hello"));
+        world.settle();
+        assert_eq!(heard(&echo), b"\x81\x05hello");
+        talks.iter().for_each(Client::reset);
+        world.settle();
+        world.server.check();
+        assert_eq!(world.server.metrics().buffered_bytes, 0, "{target}");
+    }
+}

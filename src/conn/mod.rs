@@ -194,9 +194,11 @@ impl Connection {
         self.outbox.as_ref().map_or(&[], |outbox| outbox.gather(area))
     }
 
-    /// Bytes in the outbox, its own and shared ones, for checks.
-    pub fn buffered(&self) -> (usize, usize) {
-        self.outbox.as_ref().map_or((0, 0), |outbox| (outbox.len(), outbox.posted_bytes()))
+    /// Bytes in the outbox, its own and shared ones, and those that a talk keeps; for checks.
+    pub fn buffered(&self) -> (usize, usize, Option<usize>) {
+        let kept = if let Phase::Talk(talk) = &self.phase { Some(talk.kept()) } else { None };
+        let outbox = self.outbox.as_ref();
+        outbox.map_or((0, 0, kept), |outbox| (outbox.len(), outbox.posted_bytes(), kept))
     }
 
     /// The socket took `count` bytes of [`Self::unsent`] or [`Self::gather`].

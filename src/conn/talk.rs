@@ -37,6 +37,8 @@ pub struct Talk {
     leaving: bool,
     /// It was not an answer to the peer's.
     left_first: bool,
+    /// Bytes that the party keeps, as the store has counted them.
+    kept: usize,
     party: Party,
 }
 
@@ -76,6 +78,7 @@ impl Talk {
             begun: false,
             leaving: false,
             left_first: false,
+            kept: 0,
             party,
         }
     }
@@ -96,6 +99,12 @@ impl Talk {
 
     /// Says what has fallen due, and asks to be woken for what has not.
     pub fn speak(&mut self, slot: &mut Slot, cx: &mut Context) -> Wish {
+        let wish = self.say(slot, cx);
+        self.count_kept(cx);
+        wish
+    }
+
+    fn say(&mut self, slot: &mut Slot, cx: &mut Context) -> Wish {
         let Party::Scripted(scripted) = &mut self.party else { return Wish::Stay };
         let has_room =
             |slot: &Slot| slot.as_ref().is_none_or(|o| o.unsent().len() < SCRIPT_BYTES_SOFT);
@@ -116,6 +125,20 @@ impl Talk {
         }
         scripted.pause();
         Wish::Stay
+    }
+
+    /// Bytes that the party keeps for later: replies, or a message that is not whole.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// False if the party keeps more than before, and there is no room for that.
+    fn count_kept(&mut self, cx: &mut Context) -> bool {
+        let kept = match &self.party {
+            Party::Member(member) => member.kept(),
+            Party::Scripted(scripted) => scripted.queued(),
+        };
+        cx.store.count_kept(&mut self.kept, kept)
     }
 
     /// True when what was due was more than the outbox should take at once.
@@ -220,6 +243,7 @@ impl Talk {
 
     /// The connection is over, or will be within moments.
     pub fn part(&mut self, cx: &mut Context) {
+        cx.store.count_kept(&mut self.kept, 0);
         if let (true, Party::Member(member)) = (self.begun, &mut self.party) {
             member.close(cx);
         }

@@ -20,6 +20,8 @@ impl CloseCode {
     pub const POLICY: Self = Self(1008);
     /// 1009: the message is longer than the limit.
     pub const TOO_BIG: Self = Self(1009);
+    /// 1013 of the IANA registry: the server is overloaded, try again later.
+    pub const TRY_AGAIN: Self = Self(1013);
 
     /// The number on the wire.
     pub fn number(self) -> u16 {

@@ -35,6 +35,8 @@ pub enum Fault {
     TooLarge,
     /// A message in more frames than the limit (§7.4.1).
     TooManyFragments,
+    /// No fault of the peer's: what it said cannot be kept until it is complete, or due.
+    NoRoom,
 }
 
 impl Fault {
@@ -44,6 +46,7 @@ impl Fault {
             Self::Utf8 | Self::Corrupt => CloseCode::INVALID_PAYLOAD,
             Self::TooLarge => CloseCode::TOO_BIG,
             Self::TooManyFragments => CloseCode::POLICY,
+            Self::NoRoom => CloseCode::TRY_AGAIN,
             _ => CloseCode::PROTOCOL,
         }
     }
@@ -66,6 +69,7 @@ impl Fault {
             Self::Corrupt => "corrupt compressed data",
             Self::TooLarge => "message too big",
             Self::TooManyFragments => "too many fragments",
+            Self::NoRoom => "no room to keep it",
         }
     }
 }

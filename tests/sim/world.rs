@@ -183,8 +183,10 @@ impl World {
         let starving = profile.tight && self.has("glutton");
         for client in &self.clients {
             let link = &net.links[client.link];
-            let slow = profile.tight && client.script.seat.is_some();
-            let excused = link.spoiled || starving || slow || net.leapt > Duration::ZERO;
+            // Too slow for its room, or no room to keep what it waits for.
+            let talks = client.script.seat.is_some() || client.script.kind == "scripted";
+            let refused = profile.tight && talks;
+            let excused = link.spoiled || starving || refused || net.leapt > Duration::ZERO;
             client.judge(excused, self.drained_early, shed);
             let dropped = link.dropped.expect("the server has let go of everyone");
             let held = dropped.saturating_sub(client.spoke);

@@ -21,13 +21,21 @@ pub struct Store {
     roomy: Option<Vec<u8>>,
     bytes: usize,
     posted_bytes: usize,
+    kept_bytes: usize,
     budget: usize,
 }
 
 impl Store {
     /// A store whose outboxes may hold `budget` bytes in all.
     pub fn new(budget: usize) -> Self {
-        Self { spares: Vec::new(), roomy: Some(Vec::new()), bytes: 0, posted_bytes: 0, budget }
+        Self {
+            spares: Vec::new(),
+            roomy: Some(Vec::new()),
+            bytes: 0,
+            posted_bytes: 0,
+            kept_bytes: 0,
+            budget,
+        }
     }
 
     /// Bytes in all outboxes, or claimed there.
@@ -38,6 +46,24 @@ impl Store {
     /// Bytes of shared frames in all outboxes, counted once for each recipient.
     pub fn posted_bytes(&self) -> usize {
         self.posted_bytes
+    }
+
+    /// All of these together.
+    pub fn all_bytes(&self) -> usize {
+        self.bytes + self.posted_bytes + self.kept_bytes
+    }
+
+    /// Bytes that talks keep beside their outboxes.
+    pub fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
+    /// Counts `kept` bytes for a talk of which `counted` were counted so far. False if that is more
+    /// than it was, and more than there is room for.
+    pub fn count_kept(&mut self, counted: &mut usize, kept: usize) -> bool {
+        let before = std::mem::replace(counted, kept);
+        self.kept_bytes = self.kept_bytes - before + kept;
+        kept <= before || self.bytes + self.kept_bytes <= self.budget
     }
 
     /// How much one connection may read now: no more than can be stored should the socket refuse

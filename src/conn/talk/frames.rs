@@ -46,6 +46,9 @@ impl Talk {
                 self.decoder.check_text(plain, beyond_ascii, piece.ends_message())?;
             }
             let verdict = self.piece(&piece, plain, slot, cx)?;
+            if !self.count_kept(cx) {
+                return Err(Fault::NoRoom);
+            }
             turned.frames += u32::from(piece.ends);
             turned.messages += u32::from(piece.ends_message());
             if let Some(verdict) = verdict {

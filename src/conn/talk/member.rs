@@ -28,6 +28,10 @@ impl Member {
         cx.services[self.service].message_bytes_max()
     }
 
+    pub(super) fn kept(&self) -> usize {
+        self.message.len()
+    }
+
     pub(super) fn open(&mut self, cx: &mut Context) {
         let now = cx.clocks();
         cx.services[self.service].open(self.id, &self.room, now, &mut cx.effects);
