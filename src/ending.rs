@@ -25,7 +25,7 @@ pub enum Ending {
     Stalled,
     /// The peer did not take its replies in time.
     Slow,
-    /// Turned away: too many connections.
+    /// Turned away: too many connections, or no room for what it said.
     Shed,
     /// The server shut down.
     Shutdown,

@@ -6,6 +6,8 @@ mod compress;
 #[path = "support/loopback.rs"]
 mod loopback;
 
+use std::time::Duration;
+
 use compress::{Compressor, Decompressor};
 use loopback::{Client, World, frame};
 use wsecho::limits::{Config, Deflate};
@@ -271,6 +273,48 @@ fn inflaters_are_bounded() {
         client.take(|answer| assert_eq!(answer, echo(0xC1, &payload)));
     }
     assert_eq!(world.server.metrics().inflaters_in_use, 0);
+}
+
+/// Messages that a turn had no share left for are not begun before there is an inflater for them.
+#[test]
+fn what_is_parked_waits_for_an_inflater_too() {
+    let mut world = World::new(Config { inflaters: 1, ..config() });
+    let zeros = frame(0xC2, &Compressor::new(6, 15, false).message(&[0; 16_000]));
+    let words = frame(0xC1, &Compressor::new(6, 15, false).message(b"words and words and words"));
+    let [many, half] = [open(&mut world), open(&mut world)];
+    many.send(&zeros.repeat(200));
+    half.send(&words[..12]);
+    world.settle();
+    world.server.check();
+    let metrics = world.server.metrics();
+    assert_eq!((metrics.inflaters_in_use, metrics.inflater_waits), (1, 1));
+    let begun = metrics.compressed_messages;
+    assert!(begun > 0 && begun < 200, "{begun} messages are a turn's share");
+    half.send(&words[12..]);
+    world.settle();
+    assert_eq!(world.server.metrics().compressed_messages, 201);
+    many.take(|echo| assert_eq!(echo.len(), 200 * (zeros.len() - 4)));
+}
+
+/// An inflater that does not come in two stall timeouts: better told than left waiting.
+#[test]
+fn who_waits_in_vain_is_told() {
+    let mut world = World::new(Config { inflaters: 1, ..config() });
+    let words = frame(0xC1, &Compressor::new(6, 15, false).message(b"words and words and words"));
+    let [first, second] = [open(&mut world), open(&mut world)];
+    // A message in two frames, the second of which never comes, but pongs do.
+    first.send(&[&[words[0] & 0x7F][..], &words[1..]].concat());
+    second.send(&words);
+    world.settle();
+    for _ in 0..119 {
+        world.pass(Duration::from_secs(1));
+        first.send(&frame(0x8A, b""));
+        world.settle();
+        second.take(|answer| assert_eq!(answer, b""));
+    }
+    world.pass(Duration::from_secs(2));
+    second.take(|answer| assert!(is_close(answer, 1013)));
+    assert!(!first.saw_fin());
 }
 
 /// Who leaves in the middle of a message gives its inflater back.

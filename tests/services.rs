@@ -221,6 +221,24 @@ fn connections_end_as_their_behaviour_says() {
     assert_eq!(heard(&client), b"\x81\x03one");
 }
 
+/// Who is not read, because what it has said waits for its time, cannot answer a ping.
+#[test]
+fn a_behaviour_that_rests_is_not_pinged_to_death() {
+    let mut world = World::new(Config::default());
+    let client = join(&mut world, "/?delay=200000");
+    heard(&client);
+    let message = frame(0x82, &[7; 60_000]);
+    client.send(&message.repeat(2));
+    world.settle();
+    world.pass(Duration::from_secs(199));
+    assert_eq!(heard(&client), b"", "not even a ping");
+    world.pass(Duration::from_secs(1));
+    assert_eq!(heard(&client).len(), 2 * (4 + 60_000));
+    client.send(&frame(0x89, b"?"));
+    world.settle();
+    assert_eq!(heard(&client), b"\x8A\x01?");
+}
+
 /// What talks keep counts against the buffer budget: halves of messages, and replies for later.
 #[test]
 fn r01_talks_keep_no_more_than_the_budget() {

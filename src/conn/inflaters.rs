@@ -70,6 +70,11 @@ impl Deflated {
         self.work.is_none() && !self.agreement.context_takeover()
     }
 
+    /// True while it holds an inflater that others may wait for.
+    pub fn holds_lease(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.lease.is_some())
+    }
+
     /// Feeds payload of the current message. Every piece of what it inflates to is counted against
     /// `limit` and given to `look`; the message ends with `last`.
     pub fn inflate(
@@ -136,7 +141,7 @@ impl Inflaters {
 
     /// How many more may be lent.
     pub fn free(&self) -> usize {
-        self.most - self.lent()
+        self.most.saturating_sub(self.lent())
     }
 
     /// True when one more may be lent.

@@ -14,9 +14,7 @@ impl Connection {
     pub fn appetite(&self, cx: &Context) -> Result<usize, Shortage> {
         let grant = cx.store.read_grant();
         match &self.phase {
-            Phase::Open(open) if !open.has_left() => {
-                open.appetite(grant.ok_or(Shortage::Buffers)?, cx)
-            }
+            Phase::Open(open) if !open.has_left() => open.appetite(grant, cx),
             Phase::Head(_) => grant.ok_or(Shortage::Buffers),
             // What is said to a talk goes elsewhere, and what waits for it has a limit of its own.
             // What is thrown away needs no room.
@@ -37,6 +35,11 @@ impl Connection {
     #[inline]
     pub fn has_parked(&self) -> bool {
         self.outbox.as_ref().is_some_and(|outbox| !outbox.parked().is_empty())
+    }
+
+    /// Whether the parked bytes may be looked at now.
+    pub fn may_resume(&self, cx: &Context) -> Result<(), Shortage> {
+        if let Phase::Open(open) = &self.phase { open.may_resume(cx) } else { Ok(()) }
     }
 
     /// Lays the parked bytes into the area, to be received, and returns where they end.

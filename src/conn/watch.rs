@@ -23,13 +23,15 @@ pub enum Watch {
     Close,
     /// Us: it is not read for want of something.
     Starved,
+    /// Its own behaviour: it is not read while so much waits for its time.
+    Rest,
     /// Nothing: no connection is here.
     Vacant,
 }
 
 impl Watch {
     /// How many there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 9;
 
     /// Whether bytes in either direction start the timeout anew.
     pub fn is_extended_by_traffic(self) -> bool {
@@ -66,6 +68,8 @@ impl Connection {
         match () {
             () if talk.is_leaving() => Watch::Close,
             () if !self.unsent().is_empty() => Watch::Slow,
+            // It is not read until its replies have had their time.
+            () if talk.is_full() => Watch::Rest,
             () if self.pinged => Watch::Pong,
             () if talk.in_frame() => Watch::Stall,
             () => Watch::Idle,
@@ -83,10 +87,10 @@ impl Connection {
                 self.pinged = true;
             }
             (Watch::Pong, Phase::Open(_) | Phase::Talk(_)) => {
-                self.give_up(Ending::Idle, "no pong", cx)
+                self.give_up(Ending::Idle, CloseCode::POLICY, "no pong", cx);
             }
             (Watch::Stall, Phase::Open(_) | Phase::Talk(_)) => {
-                self.give_up(Ending::Stalled, "stalled frame", cx);
+                self.give_up(Ending::Stalled, CloseCode::POLICY, "stalled frame", cx);
             }
             (_, Phase::Head(opening)) => {
                 cx.scratch.clear();
@@ -102,11 +106,16 @@ impl Connection {
         }
     }
 
+    /// It has waited in vain to be read: the room or the inflater that it needs has not come.
+    pub fn starve(&mut self, cx: &mut Context) {
+        self.give_up(Ending::Shed, CloseCode::TRY_AGAIN, "overloaded", cx);
+    }
+
     /// Ends an open connection that has let its time pass, with a Close where one may stand.
-    fn give_up(&mut self, ending: Ending, reason: &str, cx: &mut Context) {
+    fn give_up(&mut self, ending: Ending, code: CloseCode, reason: &str, cx: &mut Context) {
         if self.may_interject() {
             let mut frame = [0; FRAME_BYTES_MAX];
-            let length = write_close(&mut frame, Some((CloseCode::POLICY, reason)));
+            let length = write_close(&mut frame, Some((code, reason)));
             cx.store.drop_held(&mut self.outbox);
             cx.store.keep(&mut self.outbox, &frame[..length]);
         }

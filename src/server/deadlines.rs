@@ -34,6 +34,8 @@ impl Deadlines {
         set(Watch::Pong, config.ping_timeout);
         set(Watch::Stall, config.stall_timeout);
         set(Watch::Slow, config.stall_timeout);
+        // Long enough for whoever keeps the room to be ended as slow, and for some more in turn.
+        set(Watch::Starved, 2 * config.stall_timeout);
         set(Watch::Close, config.close_timeout);
         Self { since: Vec::new(), watches: Vec::new(), timeouts, now: 0, next: None }
     }
@@ -63,6 +65,11 @@ impl Deadlines {
     /// The slot is free.
     pub fn remove(&mut self, index: usize) {
         self.watches[index] = Watch::Vacant;
+    }
+
+    /// What the connection in slot `index` waits for.
+    pub fn watch(&self, index: usize) -> Watch {
+        self.watches[index]
     }
 
     /// The connection in slot `index` now waits as `watch` says; `traffic` if bytes have moved.

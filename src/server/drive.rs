@@ -45,7 +45,13 @@ impl<N: Net> Server<N> {
                     moved += count;
                     share = entry.share_left(share, count);
                 }
+                Next::Resume if entry.starved => break,
                 Next::Resume if share > 0 => {
+                    if let Err(shortage) = entry.connection.may_resume(&self.cx) {
+                        entry.starved = true;
+                        self.starved.wait(id, shortage, &mut self.cx.metrics);
+                        break;
+                    }
                     let count = entry.resume(&mut self.area, &mut self.cx);
                     moved += count;
                     share = entry.share_left(share, count);

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use log::info;
 
-use crate::conn::Context;
 use crate::conn::area::Area;
+use crate::conn::{Context, Watch};
 use crate::ending::Ending;
 use crate::id::ConnId;
 use crate::limits::{Config, READ_BYTES_MIN, TURN_EFFECTS_MAX, TURN_EVENTS_MAX};
@@ -226,7 +226,10 @@ impl<N: Net> Server<N> {
         for index in due {
             let Some(id) = self.registry.id_at(index) else { continue };
             if let Some(entry) = self.registry.get(id) {
-                entry.connection.expire(&mut self.cx);
+                match self.deadlines.watch(index) {
+                    Watch::Starved => entry.connection.starve(&mut self.cx),
+                    _ => entry.connection.expire(&mut self.cx),
+                }
             }
             self.enqueue(id);
         }

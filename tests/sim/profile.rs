@@ -32,6 +32,8 @@ pub struct Profile {
     pub shuffle: bool,
     /// Context takeover is agreed to.
     pub takeover: bool,
+    /// There is one inflater for all.
+    pub scarce: bool,
     /// Sizes of the buffers in the kernel.
     pub pipes: &'static [usize],
 }
@@ -71,6 +73,7 @@ impl Profile {
             narrow: dice.chance(400),
             shuffle: dice.chance(500),
             takeover: false,
+            scarce: false,
             pipes,
         }
     }
@@ -97,6 +100,7 @@ impl Profile {
             max_connections: if self.crowded { 4 } else { 1000 },
             buffer_budget: if self.tight { 40_000 } else { 64 << 20 },
             deflate: if self.takeover { Deflate::Takeover } else { Deflate::On },
+            inflaters: if self.scarce { 1 } else { 256 },
             ..Config::default()
         }
     }

@@ -66,6 +66,7 @@ impl World {
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
             arrivals.push((at, scripted::draw(&mut more)));
         }
+        profile.scarce = more.chance(300);
         Self::new(profile, arrivals, dice.word())
     }
 

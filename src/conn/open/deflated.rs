@@ -8,7 +8,7 @@
 use super::{Cursor, Open};
 use crate::conn::outbox::Slot;
 use crate::conn::{Context, Shortage};
-use crate::limits::{INFLATE_READ_BYTES, INFLATE_SLICE_BYTES_MIN};
+use crate::limits::{INFLATE_READ_BYTES, INFLATE_SLICE_BYTES_MIN, READ_BYTES_MIN};
 use crate::ws::Fault;
 use crate::ws::decoder::Piece;
 use crate::ws::head::{First, Opcode, write_server_head};
@@ -52,16 +52,30 @@ impl Slice {
 impl Open {
     /// How much of `grant` a read may take. What does not get inflated in a turn has to be kept,
     /// so that compressed connections are read in smaller bites.
+    ///
+    /// Who holds an inflater reads whatever there is room for: others may wait for its end.
     #[inline]
-    pub fn appetite(&self, grant: usize, cx: &Context) -> Result<usize, Shortage> {
-        let Some(deflated) = &self.deflated else { return Ok(grant) };
+    pub fn appetite(&self, grant: Option<usize>, cx: &Context) -> Result<usize, Shortage> {
+        let Some(deflated) = &self.deflated else { return grant.ok_or(Shortage::Buffers) };
+        if deflated.holds_lease() {
+            return Ok(grant.map_or(READ_BYTES_MIN, |grant| grant.min(INFLATE_READ_BYTES)));
+        }
         if self.expands() && !cx.store.has_room() {
             return Err(Shortage::Buffers);
         }
-        if deflated.may_borrow() && !cx.inflaters.has_free() {
-            return Err(Shortage::Inflaters);
+        self.may_resume(cx)?;
+        grant.map(|grant| grant.min(INFLATE_READ_BYTES)).ok_or(Shortage::Buffers)
+    }
+
+    /// Whether there is what the next bytes may need, wherever they come from.
+    #[inline]
+    pub fn may_resume(&self, cx: &Context) -> Result<(), Shortage> {
+        match &self.deflated {
+            Some(deflated) if deflated.may_borrow() && !cx.inflaters.has_free() => {
+                Err(Shortage::Inflaters)
+            }
+            _ => Ok(()),
         }
-        Ok(grant.min(INFLATE_READ_BYTES))
     }
 
     /// Inflates `plain`, the unmasked payload of a piece of a compressed message, and validates
