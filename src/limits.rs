@@ -41,7 +41,7 @@ pub const HEADROOM_BYTES: usize = COMMIT_BYTES_MAX + FRAME_HEAD_BYTES_MAX + 2;
 /// Bytes of one read at most. A larger area saves system calls, a smaller one stays in the
 /// second-level cache and bounds what one refused write can leave behind: both together are what a
 /// message of any length costs, and that is to be less than 512 KiB.
-pub const READ_BYTES_MAX: usize = 240 * 1024;
+pub const READ_BYTES_MAX: usize = 232 * 1024;
 
 /// The least worth a system call: below this a read waits for the buffer budget to recover.
 pub const READ_BYTES_MIN: usize = 4 * 1024;

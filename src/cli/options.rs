@@ -159,7 +159,7 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         takes: Takes::One("BYTES"),
         heading: LIMITS,
         help: "Most that all connections together may wait\n\
-               to send, 256KiB or more",
+               to send, 232KiB or more",
         default: |options| value::show_bytes(options.config.buffer_budget as u64),
         apply: |options, text| {
             buffer_budget(text).map(|value| options.config.buffer_budget = value)
@@ -373,8 +373,8 @@ mod tests {
         }
         let error = parsed("--stall-timeout 5h", &[]).expect_err("too long");
         assert_eq!(error, "--stall-timeout: \"5h\" is longer than 4h, the most");
-        let error = parsed("--buffer-budget 239k", &[]).expect_err("too small");
-        assert_eq!(error, "--buffer-budget: \"239k\" is less than 240KiB");
+        let error = parsed("--buffer-budget 231k", &[]).expect_err("too small");
+        assert_eq!(error, "--buffer-budget: \"231k\" is less than 232KiB");
     }
 
     #[cfg(unix)]
