@@ -33,7 +33,7 @@ row() { # row NAME FIGURE BOUND UNIT
   local verdict=PASS
   awk "BEGIN { exit !($2 <= $3) }" || { verdict=FAIL; failed=1; }
   printf '%-34s %10s %-6s <= %-9s %s\n' "$1" "$2" "$4" "$3" "$verdict"
-  [ -z "$record" ] || echo "$(date -I),$1,$2,$4,$3" >>"$record"
+  [ -z "$record" ] || echo "$(date -I),\"$1\",$2,$4,$3" >>"$record"
 }
 
 json() { python3 -c "import json, sys; r = json.load(sys.stdin); print($1)"; }

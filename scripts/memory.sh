@@ -38,7 +38,7 @@ row() { # row NAME FIGURE BOUND UNIT
   local verdict=PASS
   awk "BEGIN { exit !($2 <= $3) }" || { verdict=FAIL; failed=1; }
   printf '%-28s %12s %-8s <= %-9s %s\n' "$1" "$2" "$4" "$3" "$verdict"
-  [ -z "$record" ] || echo "$(date -I),$1,$2,$4,$3" >>"$record"
+  [ -z "$record" ] || echo "$(date -I),\"$1\",$2,$4,$3" >>"$record"
 }
 
 # json EXPRESSION: a value of the report on standard input, which is called r.
