@@ -45,7 +45,7 @@ row() { # row NAME FIGURE BOUND UNIT
 json() { python3 -c "import json, sys; r = json.load(sys.stdin); print($1)"; }
 status_kib() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/$server_pid/status"; }
 reset_peak() { echo 5 >"/proc/$server_pid/clear_refs"; }
-cpu_ns() { cat /proc/"$server_pid"/task/*/schedstat | awk '{ sum += $1 } END { print sum }'; }
+cpu_ns() { cat /proc/"$server_pid"/task/*/schedstat | awk '{ sum += $1 } END { printf "%.0f", sum }'; }
 load() { "$wsload" --port "$server_port" --server-pid "$server_pid" "$@"; }
 warm() { load --connections 8 --duration 0.2 --warmup 0 >/dev/null; }
 

@@ -32,7 +32,7 @@ start_wsecho
 before=$(awk '$1 == "VmRSS:" { print $2 }' "/proc/$server_pid/status")
 line=$("$room" "$server_port" "$clients" "$seconds")
 after=$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$server_pid/status")
-cpu_ms=$(($(cat /proc/"$server_pid"/task/*/schedstat | awk '{ sum += $1 } END { print sum }') / 1000000))
+cpu_ms=$(cat /proc/"$server_pid"/task/*/schedstat | awk '{ ns += $1 } END { printf "%d", ns / 1e6 }')
 line="${line%\}},\"date\":\"$(date -I)\",\"server_cpu_ms\":$cpu_ms,\"growth_kib\":$((after - before))}"
 echo "$line"
 if [ -n "$record" ]; then

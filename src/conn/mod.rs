@@ -38,6 +38,7 @@ use std::rc::Rc;
 
 use crate::ending::Ending;
 use crate::id::ConnId;
+use crate::service::Shared;
 pub use context::Context;
 pub use diary::Diary;
 use open::Open;
@@ -176,7 +177,7 @@ impl Connection {
     }
 
     /// Adds a message from another connection. False if too much waits here already.
-    pub fn post(&mut self, frame: &Rc<[u8]>, cx: &mut Context) -> bool {
+    pub fn post(&mut self, frame: &Rc<Shared>, cx: &mut Context) -> bool {
         match &self.phase {
             Phase::Talk(talk) if !talk.is_leaving() => cx.store.post(&mut self.outbox, frame),
             _ => true,
@@ -194,11 +195,11 @@ impl Connection {
         self.outbox.as_ref().map_or(&[], |outbox| outbox.gather(area))
     }
 
-    /// Bytes in the outbox, its own and shared ones, and those that a talk keeps; for checks.
+    /// Bytes of its own in the outbox, shared frames there, bytes that a talk keeps; for checks.
     pub fn buffered(&self) -> (usize, usize, Option<usize>) {
         let kept = if let Phase::Talk(talk) = &self.phase { Some(talk.kept()) } else { None };
         let outbox = self.outbox.as_ref();
-        outbox.map_or((0, 0, kept), |outbox| (outbox.len(), outbox.posted_bytes(), kept))
+        outbox.map_or((0, 0, kept), |outbox| (outbox.len(), outbox.posted(), kept))
     }
 
     /// The socket took `count` bytes of [`Self::unsent`] or [`Self::gather`].

@@ -8,6 +8,7 @@ mod store;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::service::Shared;
 pub use store::Store;
 
 /// Bytes on their way out: `bytes[sent..committed]` may be written, `bytes[committed..]` is held
@@ -26,7 +27,7 @@ pub struct Outbox {
     claimed: usize,
     /// Bytes received that a turn had no share left for.
     parked: Vec<u8>,
-    posted: VecDeque<Rc<[u8]>>,
+    posted: VecDeque<Rc<Shared>>,
     posted_sent: usize,
     posted_bytes: usize,
 }
@@ -75,9 +76,9 @@ impl Outbox {
         self.committed + self.claimed + self.parked.len()
     }
 
-    /// Bytes in shared frames that wait here, counted as if they were its own.
-    pub fn posted_bytes(&self) -> usize {
-        self.posted_bytes
+    /// Shared frames that wait here.
+    pub fn posted(&self) -> usize {
+        self.posted.len()
     }
 
     /// True when all has been sent and nothing is held or parked.
@@ -93,19 +94,42 @@ impl Outbox {
         held
     }
 
-    /// Notes that `count` bytes of the shared frames have gone.
-    fn posted_sent(&mut self, count: usize) {
+    /// Adds a shared frame; returns the memory that this takes.
+    fn push_posted(&mut self, frame: Rc<Shared>) -> usize {
+        let cost = cost_of(&frame);
+        frame.hold();
+        self.posted_bytes += frame.len();
+        self.posted.push_back(frame);
+        cost
+    }
+
+    /// Takes the first shared frame out; returns the memory that this gives back.
+    fn pop_posted(&mut self) -> usize {
+        let Some(frame) = self.posted.pop_front() else { return 0 };
+        self.posted_bytes -= frame.len();
+        frame.release();
+        cost_of(&frame)
+    }
+
+    /// Notes that `count` bytes of the shared frames have gone; returns the memory given back.
+    fn posted_sent(&mut self, count: usize) -> usize {
         self.posted_sent += count;
+        let mut freed = 0;
         while let Some(frame) = self.posted.front() {
             let length = frame.len();
             if self.posted_sent < length {
                 break;
             }
             self.posted_sent -= length;
-            self.posted_bytes -= length;
-            self.posted.pop_front();
+            freed += self.pop_posted();
         }
+        freed
     }
+}
+
+/// Memory for one more reference to a frame, and for the frame if this is the only one.
+fn cost_of(frame: &Rc<Shared>) -> usize {
+    size_of::<Rc<Shared>>() + if frame.is_held() { 0 } else { frame.len() }
 }
 
 /// The outbox of a connection, if it has one now.

@@ -9,6 +9,7 @@ mod broadcast;
 mod chat;
 pub mod mirror;
 mod rooms;
+mod shared;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::http::{Place, Rooms};
 use crate::id::ConnId;
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
+pub use shared::Shared;
 
 /// The two kinds of data messages (RFC 6455 §5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +104,7 @@ pub struct Effects {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Send a frame, which all its recipients share.
-    Send(ConnId, Rc<[u8]>),
+    Send(ConnId, Rc<Shared>),
     /// Start the closing handshake behind what was sent.
     Close(ConnId, CloseCode, &'static str),
 }
@@ -143,7 +145,7 @@ impl Effects {
     }
 }
 
-fn encode(kind: Kind, payload: &[u8]) -> Rc<[u8]> {
+fn encode(kind: Kind, payload: &[u8]) -> Rc<Shared> {
     let opcode = match kind {
         Kind::Text => Opcode::Text,
         Kind::Binary => Opcode::Binary,
@@ -153,7 +155,7 @@ fn encode(kind: Kind, payload: &[u8]) -> Rc<[u8]> {
     let head_bytes = write_server_head(&mut frame, first, payload.len() as u64);
     frame.truncate(head_bytes);
     frame.extend_from_slice(payload);
-    frame.into()
+    Rc::new(Shared::new(frame))
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use super::{Outbox, Slot};
+use super::{Outbox, Slot, cost_of};
 use crate::limits::{
     COMMIT_BYTES_MAX, FRAME_HEAD_BYTES_MAX, MEMBER_OUTBOX_BYTES_MAX, OUTBOX_BYTES_SOFT,
     READ_BYTES_MAX, READ_BYTES_MIN, SPARE_OUTBOX_BYTES_MAX, SPARE_OUTBOXES_MAX,
 };
+use crate::service::Shared;
 
 /// Lends outboxes and keeps the sum of what they hold.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Store {
         self.bytes
     }
 
-    /// Bytes of shared frames in all outboxes, counted once for each recipient.
+    /// Memory of the shared frames in all outboxes, each counted once, and of references to them.
     pub fn posted_bytes(&self) -> usize {
         self.posted_bytes
     }
@@ -98,9 +99,7 @@ impl Store {
     pub fn keep(&mut self, slot: &mut Slot, bytes: &[u8]) {
         let outbox = self.lend(slot);
         if !outbox.posted.is_empty() {
-            outbox.posted.push_back(bytes.into());
-            outbox.posted_bytes += bytes.len();
-            self.posted_bytes += bytes.len();
+            self.posted_bytes += outbox.push_posted(Rc::new(Shared::new(bytes.to_vec())));
             return;
         }
         let is_long = bytes.len() > SPARE_OUTBOX_BYTES_MAX && outbox.bytes.is_empty();
@@ -117,17 +116,15 @@ impl Store {
 
     /// Adds a frame that other connections get too. False, and nothing is added, if too much waits
     /// here already, or if shared frames together have used up the budget.
-    pub fn post(&mut self, slot: &mut Slot, frame: &Rc<[u8]>) -> bool {
+    pub fn post(&mut self, slot: &mut Slot, frame: &Rc<Shared>) -> bool {
         let budget = self.budget;
-        let all = self.posted_bytes + frame.len();
+        let all = self.posted_bytes + cost_of(frame);
         let outbox = self.lend(slot);
         let waiting = outbox.len() + outbox.posted_bytes;
         let refused =
             waiting > 0 && (waiting + frame.len() > MEMBER_OUTBOX_BYTES_MAX || all > budget);
         if !refused {
-            outbox.posted.push_back(Rc::clone(frame));
-            outbox.posted_bytes += frame.len();
-            self.posted_bytes = all;
+            self.posted_bytes += outbox.push_posted(Rc::clone(frame));
         }
         !refused
     }
@@ -183,9 +180,7 @@ impl Store {
         let own = count.min(outbox.committed - outbox.sent);
         outbox.sent += own;
         if own < count {
-            let before = outbox.posted_bytes;
-            outbox.posted_sent(count - own);
-            self.posted_bytes -= before - outbox.posted_bytes;
+            self.posted_bytes -= outbox.posted_sent(count - own);
             assert!(
                 outbox.posted_sent == 0 || !outbox.posted.is_empty(),
                 "a socket took more than it was given"
@@ -203,9 +198,11 @@ impl Store {
 
     /// Takes the outbox of a connection that ended, whatever is in it.
     pub fn reclaim(&mut self, slot: &mut Slot) {
-        if let Some(outbox) = slot.take() {
+        if let Some(mut outbox) = slot.take() {
             self.bytes -= outbox.len();
-            self.posted_bytes -= outbox.posted_bytes;
+            while !outbox.posted.is_empty() {
+                self.posted_bytes -= outbox.pop_posted();
+            }
             self.shelve(outbox);
         }
     }
@@ -241,9 +238,7 @@ impl Store {
             outbox.sent = 0;
             outbox.committed = 0;
             outbox.claimed = 0;
-            outbox.posted.clear();
             outbox.posted_sent = 0;
-            outbox.posted_bytes = 0;
             self.spares.push(outbox);
         }
     }
@@ -252,6 +247,28 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const REFERENCE: usize = size_of::<Rc<Shared>>();
+
+    fn shared(bytes: &[u8]) -> Rc<Shared> {
+        Rc::new(Shared::new(bytes.to_vec()))
+    }
+
+    #[test]
+    fn a_shared_frame_counts_once() {
+        let mut store = Store::new(1 << 20);
+        let frame = shared(&[0; 1000]);
+        let mut slots: Vec<Slot> = (0..10).map(|_| None).collect();
+        for slot in &mut slots {
+            assert!(store.post(slot, &frame));
+        }
+        assert_eq!(store.posted_bytes(), 1000 + 10 * REFERENCE);
+        store.sent(&mut slots[3], 1000);
+        store.reclaim(&mut slots[4]);
+        assert_eq!(store.posted_bytes(), 1000 + 8 * REFERENCE);
+        slots.iter_mut().for_each(|slot| store.reclaim(slot));
+        assert_eq!(store.posted_bytes(), 0);
+    }
 
     #[test]
     fn sums_follow_every_step() {
@@ -315,13 +332,13 @@ mod tests {
     fn shared_frames_follow_what_was_there() {
         let mut store = Store::new(1 << 20);
         let mut slot = None;
-        let frames: [Rc<[u8]>; 2] = [b"shared"[..].into(), b" twice"[..].into()];
+        let frames = [shared(b"shared"), shared(b" twice")];
         store.keep(&mut slot, b"own ");
         for frame in &frames {
             assert!(store.post(&mut slot, frame));
         }
         store.keep(&mut slot, b" end");
-        assert_eq!((store.bytes(), store.posted_bytes()), (4, 16));
+        assert_eq!((store.bytes(), store.posted_bytes()), (4, 16 + 3 * REFERENCE));
         let mut area = [0; 100];
         let outbox = |slot: &Slot, area: &mut [u8]| {
             slot.as_ref().map(|outbox| outbox.gather(area).to_vec()).unwrap_or_default()
@@ -344,12 +361,12 @@ mod tests {
     fn a_slow_recipient_is_refused_more() {
         let mut store = Store::new(1 << 20);
         let mut slot = None;
-        let frame: Rc<[u8]> = vec![0; MEMBER_OUTBOX_BYTES_MAX / 2].into();
+        let frame = shared(&[0; MEMBER_OUTBOX_BYTES_MAX / 2]);
         assert!(store.post(&mut slot, &frame) && store.post(&mut slot, &frame));
-        assert!(!store.post(&mut slot, &b"!"[..].into()));
+        assert!(!store.post(&mut slot, &shared(b"!")));
         let mut other = None;
-        assert!(store.post(&mut other, &vec![0; 2 << 20].into()), "alone it may be long");
-        assert!(!store.post(&mut other, &b"!"[..].into()), "the budget is used up");
+        assert!(store.post(&mut other, &shared(&[0; 2 << 20])), "alone it may be long");
+        assert!(!store.post(&mut other, &shared(b"!")), "the budget is used up");
         store.reclaim(&mut slot);
         store.reclaim(&mut other);
         assert_eq!(store.posted_bytes(), 0);
