@@ -23,8 +23,6 @@ pub struct Context {
     pub store: Store,
     /// The inflaters.
     pub inflaters: Inflaters,
-    /// What compressed messages that are answered uncompressed have inflated to in this turn.
-    pub expanded: Vec<u8>,
     /// Limits for the decoders.
     pub bounds: Bounds,
     /// Which opening handshakes are wanted.
@@ -73,7 +71,6 @@ impl Context {
             metrics: Metrics::default(),
             store: Store::new(config.buffer_budget),
             inflaters: Inflaters::new(config.inflaters),
-            expanded: Vec::new(),
             bounds,
             scratch: Vec::new(),
             reason: String::new(),

@@ -60,11 +60,6 @@ impl Deflated {
         Self { agreement, work: None }
     }
 
-    /// What was agreed.
-    pub fn agreement(&self) -> Agreement {
-        self.agreement
-    }
-
     /// True when the next read may need an inflater that is not the connection's already.
     pub fn may_borrow(&self) -> bool {
         self.work.is_none() && !self.agreement.context_takeover()

@@ -37,8 +37,6 @@ pub struct Open {
     carried: u8,
     midway: Midway,
     leaving: Leaving,
-    /// A message is being answered uncompressed, and its first frame is out.
-    expanding: bool,
     /// What was agreed on of permessage-deflate.
     deflated: Option<Deflated>,
 }
@@ -121,7 +119,6 @@ impl Open {
             carried: 0,
             midway: Midway::Nothing,
             leaving: Leaving::No,
-            expanding: false,
             deflated: agreement.map(Deflated::new),
         }
     }

@@ -1,18 +1,13 @@
 //! Compressed messages (RFC 7692): echoed as they came, and inflated to be sure of them.
 //!
 //! What the client compressed is a valid compressed message for the client itself, so the frames
-//! pass like any other. The inflated bytes are validated, counted and thrown away. Only where the
-//! agreement does not let the client read its own stream do they go out, uncompressed, in frames
-//! of their own.
+//! pass like any other. The inflated bytes are validated, counted and thrown away.
 
 use super::{Cursor, Open};
-use crate::conn::outbox::Slot;
 use crate::conn::{Context, Shortage};
 use crate::limits::{INFLATE_READ_BYTES, INFLATE_SLICE_BYTES_MIN, READ_BYTES_MIN};
 use crate::ws::Fault;
 use crate::ws::decoder::Piece;
-use crate::ws::head::{First, Opcode, write_server_head};
-use crate::ws::mask::unmask;
 
 /// Compressed bytes to inflate between two looks at the effort. It grows as long as the data does
 /// not expand much, so that ordinary messages pay for few looks and a bomb cannot hold the loop.
@@ -60,9 +55,6 @@ impl Open {
         if deflated.holds_lease() {
             return Ok(grant.map_or(READ_BYTES_MIN, |grant| grant.min(INFLATE_READ_BYTES)));
         }
-        if self.expands() && !cx.store.has_room() {
-            return Err(Shortage::Buffers);
-        }
         self.may_resume(cx)?;
         grant.map(|grant| grant.min(INFLATE_READ_BYTES)).ok_or(Shortage::Buffers)
     }
@@ -87,67 +79,12 @@ impl Open {
         cx: &mut Context,
     ) -> Result<(), Fault> {
         let Self { decoder, deflated: Some(deflated), .. } = self else { return Ok(()) };
-        let Context { inflaters, metrics, expanded, bounds, .. } = cx;
-        let expands = !deflated.agreement().echo_compressed();
+        let Context { inflaters, metrics, bounds, .. } = cx;
         let last = piece.ends_message();
         let limit = bounds.message_bytes;
         deflated.inflate(plain, last, limit, inflaters, metrics, |inflated| {
-            if expands {
-                expanded.extend_from_slice(inflated);
-            }
             if piece.text { decoder.check_text(inflated, true, false) } else { Ok(()) }
         })?;
         if piece.text { decoder.check_text(&[], false, last) } else { Ok(()) }
-    }
-
-    /// True when compressed messages are answered uncompressed.
-    pub(super) fn expands(&self) -> bool {
-        self.deflated.as_ref().is_some_and(|deflated| !deflated.agreement().echo_compressed())
-    }
-
-    /// Takes a piece of a message that is answered uncompressed.
-    pub(super) fn expand(
-        &mut self,
-        bytes: &mut [u8],
-        cursor: &mut Cursor,
-        piece: &Piece,
-        slot: &mut Slot,
-        cx: &mut Context,
-    ) -> Result<(), Fault> {
-        let payload = piece.payload.clone();
-        unmask(bytes, payload.clone(), payload.start, piece.key);
-        self.validate(&bytes[payload], piece, cx)?;
-        let last = piece.ends_message();
-        if last || !cx.expanded.is_empty() {
-            self.send_expanded(bytes, cursor, piece.text, last, slot, cx);
-        }
-        Ok(())
-    }
-
-    /// Sends what a message has inflated to so far, as one frame, behind the replies in the area.
-    /// The message goes on unless this was its end.
-    fn send_expanded(
-        &mut self,
-        bytes: &[u8],
-        cursor: &mut Cursor,
-        text: bool,
-        last: bool,
-        slot: &mut Slot,
-        cx: &mut Context,
-    ) {
-        cx.store.keep(slot, &bytes[cursor.reply..cursor.write]);
-        cursor.reply = cursor.write;
-        let opcode = match (self.expanding, text) {
-            (true, _) => Opcode::Continuation,
-            (false, true) => Opcode::Text,
-            (false, false) => Opcode::Binary,
-        };
-        let first = First { fin: last, compressed: false, opcode };
-        let mut head = [0; 10];
-        let length = write_server_head(&mut head, first, cx.expanded.len() as u64);
-        cx.store.keep(slot, &head[..length]);
-        cx.store.keep(slot, &cx.expanded);
-        cx.expanded.clear();
-        self.expanding = !last;
     }
 }

@@ -40,7 +40,7 @@ impl Open {
                 continue;
             };
             cursor.read = piece.payload.end;
-            if let Some(verdict) = self.piece(bytes, cursor, &piece, slot, cx)? {
+            if let Some(verdict) = self.piece(bytes, cursor, &piece, cx)? {
                 turned.frames += 1; // the Close
                 return Ok(verdict);
             }
@@ -66,7 +66,6 @@ impl Open {
         bytes: &mut [u8],
         cursor: &mut Cursor,
         piece: &Piece,
-        slot: &mut Slot,
         cx: &mut Context,
     ) -> Result<Option<Verdict>, Fault> {
         cursor.began |= piece.starts;
@@ -75,11 +74,7 @@ impl Open {
         }
         match piece.first.opcode {
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                if piece.compressed && self.expands() {
-                    self.expand(bytes, cursor, piece, slot, cx)?;
-                } else {
-                    self.echo(bytes, cursor, piece, piece.first, cx)?;
-                }
+                self.echo(bytes, cursor, piece, piece.first, cx)?;
             }
             Opcode::Ping => {
                 let pong = First { opcode: Opcode::Pong, ..piece.first };
@@ -135,7 +130,7 @@ impl Open {
         slot: &mut Slot,
         cx: &mut Context,
     ) {
-        if piece.first.opcode == Opcode::Pong || piece.compressed && self.expands() {
+        if piece.first.opcode == Opcode::Pong {
             return;
         }
         if cursor.began {
