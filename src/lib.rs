@@ -6,6 +6,7 @@
 //! functions; [`conn`] is one connection; [`net`] and [`server`] are the machinery; [`cli`] is
 //! the entry.
 
+pub mod budget;
 pub mod cli;
 pub mod conn;
 pub mod ending;

@@ -46,12 +46,43 @@ pub const READ_BYTES_MAX: usize = 232 * 1024;
 /// The least worth a system call: below this a read waits for the buffer budget to recover.
 pub const READ_BYTES_MIN: usize = 4 * 1024;
 
-/// While outboxes hold more than this in all, reads shrink, so that many blocked peers together
+/// While more than this is kept for peers in all, reads shrink, so that many blocked peers together
 /// stay in single mebibytes although each of them alone may leave a whole read behind.
-pub const OUTBOX_BYTES_SOFT: usize = 4 * 1024 * 1024;
+pub const BUFFERED_BYTES_SOFT: usize = 4 * 1024 * 1024;
+
+/// What is kept for peers that have no open connection, beside the budget: partial request heads,
+/// and answers that a socket would not take.
+pub const RESERVE_BYTES: usize = 4 * 1024 * 1024;
+
+/// The most that one peer without an open connection may keep of it: a page and the mirror of a
+/// long request are shorter.
+pub const RESERVE_SHARE_BYTES_MAX: usize = 128 * 1024;
+
+/// What the process may take beside its memory at start and the buffer budget: the reserve, the
+/// read buffer, spare buffers, the tables of connections, and what the allocator wastes.
+pub const RESIDENT_SLACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// A peer that takes less than this of its replies, while others wait for room, is ended as slow.
+pub const PEER_BYTES_PER_SECOND_MIN: u64 = 1024;
+
+/// While somebody waits for room or an inflater, those who have it are looked at this often.
+pub const POLICE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The longest time over which that is measured.
+pub const PACE_WINDOW_MAX: Duration = Duration::from_secs(60);
+
+/// A send queue gives memory back when this much at its front, and half of all, has been sent.
+pub const SEND_QUEUE_COMPACT_BYTES_MIN: usize = 64 * 1024;
 
 /// Bytes that one connection may read in one turn before the others have theirs.
-pub const TURN_BYTES_MAX: usize = 2 * READ_BYTES_MAX;
+pub const QUANTUM_BYTES_MAX: usize = 2 * READ_BYTES_MAX;
+
+/// Bytes that all connections together should read in one turn: the more of them are ready, the
+/// less each may read.
+pub const TURN_BYTES: usize = 8 * 1024 * 1024;
+
+/// The least that a connection may read in a turn, however many are ready.
+pub const QUANTUM_BYTES_MIN: usize = 16 * 1024;
 
 /// Connections accepted in one turn, so that a burst of them does not delay the echoes.
 pub const TURN_ACCEPTS_MAX: usize = 128;
@@ -63,14 +94,14 @@ pub const TURN_EVENTS_MAX: usize = 1024;
 pub const SHED_CONNECTIONS_MAX: usize = 64;
 
 /// Descriptors that are not connections: standard streams, poll, listeners, signals, the spare.
-pub const RESERVED_DESCRIPTORS: usize = 32 + SHED_CONNECTIONS_MAX;
+pub const RESERVED_DESCRIPTORS: usize = 16;
 
 /// Outbox buffers kept for the next connection that needs one, so that replies which arrive in
 /// pieces do not allocate either.
-pub const SPARE_OUTBOXES_MAX: usize = 32;
+pub const SPARE_QUEUES_MAX: usize = 32;
 
 /// An outbox grown beyond this is given back to the allocator rather than kept as a spare.
-pub const SPARE_OUTBOX_BYTES_MAX: usize = 2 * COMMIT_BYTES_MAX;
+pub const SPARE_QUEUE_BYTES_MAX: usize = HEADROOM_BYTES;
 
 /// Where inflated bytes are looked at before they are thrown away. Smaller, and the inflater loses
 /// a quarter of its speed; larger, and it leaves the first-level cache.
@@ -80,9 +111,16 @@ pub const INFLATE_SCRATCH_BYTES: usize = 16 * 1024;
 /// get to inflate of it has to be kept.
 pub const INFLATE_READ_BYTES: usize = 32 * 1024;
 
-/// The least compressed bytes inflated between two looks at the effort. A bomb makes a thousand
-/// times as much of them.
-pub const INFLATE_SLICE_BYTES_MIN: usize = 64;
+/// Compressed bytes that are unmasked at one time. What the share of a turn leaves of them is
+/// masked again.
+pub const INFLATE_SLICE_BYTES: usize = 4 * 1024;
+
+/// Memory of an inflater: its window of 32 KiB, and its tables.
+pub const INFLATER_BYTES: usize = 48 * 1024;
+
+/// A compressed message may hold an inflater for this long while others wait for one, whatever of
+/// it arrives meanwhile.
+pub const INFLATER_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Longest name of a room, in bytes as they stand in the path: 64 characters of four bytes, each
 /// of them escaped.
@@ -90,7 +128,11 @@ pub const ROOM_BYTES_MAX: usize = 64 * 4 * 3;
 
 /// Bytes that may wait for a member of a room. A recipient slower than that is ended, so that a
 /// room neither waits for it nor remembers more and more for it.
-pub const MEMBER_OUTBOX_BYTES_MAX: usize = 256 * 1024;
+pub const MEMBER_QUEUE_BYTES_MAX: usize = 256 * 1024;
+
+/// Memory that a service keeps for a member of a room, beside messages: its name, its places in the
+/// tables.
+pub const MEMBER_BYTES: usize = 512;
 
 /// Bytes of replies that a behaving echo may have queued, and again in its outbox, before no more
 /// is read from its peer.
@@ -104,6 +146,9 @@ pub const TURN_EFFECTS_MAX: usize = 4096;
 /// for one that goes in (256 with a window below 32 KiB, whose inflater builds tables slowly).
 /// Spent in full it is about 50 us, whatever was sent.
 pub const TURN_INFLATE_EFFORT: usize = 256 * 1024;
+
+/// Effort that a message takes however short it is: an inflater is fetched, reset and given back.
+pub const INFLATE_MESSAGE_EFFORT: usize = 1024;
 
 /// Inflaters kept for the next message. Within a turn one serves all.
 pub const SPARE_INFLATERS_MAX: usize = 4;
@@ -129,7 +174,11 @@ const _: () = assert!(HEAD_BYTES_MAX <= u16::MAX as usize, "head offsets are 16 
 const _: () = assert!(HEAD_FIELDS_MAX < u8::MAX as usize, "fields are counted in 8 bits");
 const _: () = assert!(HEAD_METHOD_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(INFLATE_READ_BYTES <= READ_BYTES_MAX);
-const _: () = assert!(READ_BYTES_MAX <= OUTBOX_BYTES_SOFT / 4);
+const _: () = assert!(INFLATE_SLICE_BYTES > FRAME_HEAD_BYTES_MAX, "a slice has a whole head");
+const _: () = assert!(QUANTUM_BYTES_MIN >= READ_BYTES_MIN && HEAD_BYTES_MAX <= QUANTUM_BYTES_MIN);
+const _: () =
+    assert!(HEAD_BYTES_MAX <= RESERVE_SHARE_BYTES_MAX && RESERVE_SHARE_BYTES_MAX <= RESERVE_BYTES);
+const _: () = assert!(READ_BYTES_MAX <= BUFFERED_BYTES_SOFT / 4);
 const _: () = assert!(TIMEOUT_MAX.as_millis() / TICK.as_millis() < u16::MAX as u128 - 1024);
 
 /// What the server agrees to when a client offers permessage-deflate.
@@ -165,7 +214,9 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// From our Close or answer to the end of the connection; not extended by traffic.
     pub close_timeout: Duration,
-    /// From the first signal to the end of the process.
+    /// From the first signal to the Close of open connections: health checks fail meanwhile.
+    pub drain_delay: Duration,
+    /// From that Close to the end of the process.
     pub drain_timeout: Duration,
     /// Subprotocols to choose from, in order of preference; `*` takes the client's first.
     pub subprotocols: Vec<String>,
@@ -195,6 +246,7 @@ impl Default for Config {
             ping_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
             close_timeout: Duration::from_secs(5),
+            drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(5),
             subprotocols: Vec::new(),
             origins: Vec::new(),

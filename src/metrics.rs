@@ -92,6 +92,14 @@ const TABLE: &[Row] = &[
 ];
 
 impl Metrics {
+    /// Counts a read put off for want of room, or of an inflater.
+    pub fn count_wait(&mut self, room: bool) {
+        match room {
+            true => self.budget_waits += 1,
+            false => self.inflater_waits += 1,
+        }
+    }
+
     /// Counts one plain HTTP answer.
     pub fn count_answer(&mut self, status: &str) {
         let last = STATUSES.len() - 1;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use loopback::{Client, World, frame};
 use wsecho::ending::Ending;
-use wsecho::limits::{Config, MEMBER_OUTBOX_BYTES_MAX, SCRIPT_BYTES_SOFT};
+use wsecho::limits::{Config, MEMBER_QUEUE_BYTES_MAX, SCRIPT_BYTES_SOFT};
 
 fn join(world: &mut World, target: &str) -> Client {
     let client = world.connect(0);
@@ -65,7 +65,7 @@ fn a_slow_recipient_is_ended_and_the_others_hear_everything() {
     heard(&quick);
     slow.set_room(Some(0));
     let message = vec![7; 60_000];
-    let count = MEMBER_OUTBOX_BYTES_MAX / message.len() + 2;
+    let count = MEMBER_QUEUE_BYTES_MAX / message.len() + 2;
     for _ in 0..count {
         speaker.send(&frame(0x82, &message));
         world.settle();
@@ -74,7 +74,8 @@ fn a_slow_recipient_is_ended_and_the_others_hear_everything() {
     }
     assert_eq!(endings(&world, Ending::Slow), 1);
     assert!(slow.saw_end() && !quick.saw_end());
-    assert_eq!(world.server.metrics().buffered_bytes, 0);
+    let kept = world.server.metrics().buffered_bytes;
+    assert!(kept < 2 * 1024, "{kept} bytes are more than two memberships");
 }
 
 /// One segment with thousands of messages for hundreds of members: all arrive, in order, and the
@@ -255,9 +256,9 @@ fn r01_talks_keep_no_more_than_the_budget() {
         }
         let fates: Vec<Vec<u8>> = talks.iter().map(heard).collect();
         let kept = fates.iter().filter(|fate| fate.is_empty()).count();
-        assert_eq!(kept, 6, "{target}");
+        assert_eq!(kept, 5, "{target}: each keeps as much as it leaves free");
         let refused = |fate: &&Vec<u8>| fate.ends_with(b"\x03\xF5no room to keep it");
-        assert_eq!(fates.iter().filter(refused).count(), 2, "{target}");
+        assert_eq!(fates.iter().filter(refused).count(), 3, "{target}");
         // Who needs nothing kept goes on.
         let echo = join(&mut world, "/");
         heard(&echo);

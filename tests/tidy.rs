@@ -14,7 +14,7 @@ use wsecho::metrics::Metrics;
 /// does not know the others there.
 const FLOORS: [&[&str]; 9] = [
     &["ending", "id", "limits"],
-    &["metrics"],
+    &["budget", "metrics"],
     &["http", "ws"],
     &["service"],
     &["conn"],

@@ -87,7 +87,10 @@ fn o01_a_drain_says_1001_and_exits_0() {
     }
     assert_eq!(silent.read(4), GOING_AWAY);
     assert_eq!(midway.read(4), GOING_AWAY);
-    assert!(TcpStream::connect(server.address).is_err(), "nobody is accepted any more");
+    let health = server.ask("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(health.starts_with("HTTP/1.1 503 "), "a balancer is told: {health}");
+    let late = server.ask(REQUEST);
+    assert!(late.starts_with("HTTP/1.1 503 ") && late.contains("Connection: close"), "{late}");
     assert_eq!(server.wait().code(), Some(0));
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::alarms::Alarms;
 use super::inflaters::Inflaters;
-use super::outbox::Store;
+use super::send_queue::SendQueues;
+use super::timers::Timers;
+use crate::budget::Budget;
 use crate::http::{Refusal, Rules, write_refusal};
-use crate::limits::Config;
+use crate::limits::{Config, INFLATER_TIME_MAX, PACE_WINDOW_MAX};
 use crate::metrics::Metrics;
 use crate::service::behaviour::Behaviours;
 use crate::service::{Effects, MOUNTED, Now, Service};
@@ -19,8 +20,10 @@ pub struct Context {
     pub config: Config,
     /// The counters.
     pub metrics: Metrics,
-    /// The outboxes.
-    pub store: Store,
+    /// The ledger of what is kept for peers.
+    pub budget: Budget,
+    /// The send queues.
+    pub queues: SendQueues,
     /// The inflaters.
     pub inflaters: Inflaters,
     /// Limits for the decoders.
@@ -44,7 +47,7 @@ pub struct Context {
     /// How echoes behave.
     pub behaviours: Behaviours,
     /// Who wants to be woken when.
-    pub alarms: Alarms,
+    pub timers: Timers,
     /// What the services want done to connections.
     pub effects: Effects,
     /// The time of this turn.
@@ -58,6 +61,7 @@ impl Context {
     pub fn new(config: Config) -> Self {
         let bounds =
             Bounds { message_bytes: config.max_message_size, fragments: config.max_fragments };
+        let budget = Budget::new(config.buffer_budget);
         let mut busy = Vec::new();
         write_refusal(&mut busy, Refusal::Busy, false);
         let rules = Rules {
@@ -69,8 +73,10 @@ impl Context {
             rules,
             busy,
             metrics: Metrics::default(),
-            store: Store::new(config.buffer_budget),
-            inflaters: Inflaters::new(config.inflaters),
+            queues: SendQueues::new(budget.clone()),
+            inflaters: Inflaters::new(config.inflaters, budget.clone()),
+            effects: Effects::new(budget.clone()),
+            budget,
             bounds,
             scratch: Vec::new(),
             reason: String::new(),
@@ -79,11 +85,38 @@ impl Context {
             tracing: log::log_enabled!(log::Level::Trace),
             services: MOUNTED.iter().map(|mounted| (mounted.make)()).collect(),
             behaviours: Behaviours::new(&config),
-            alarms: Alarms::default(),
-            effects: Effects::default(),
+            timers: Timers::default(),
             now: Duration::ZERO,
             utc_offset: Duration::ZERO,
             config,
+        }
+    }
+
+    /// A turn of the loop begins.
+    pub fn set_now(&mut self, now: Duration) {
+        self.now = now;
+        self.queues.now = now;
+    }
+
+    /// For how long a peer's pace is measured before it can be too slow.
+    pub fn pace_window(&self) -> Duration {
+        let timeout = self.config.stall_timeout;
+        if timeout.is_zero() { PACE_WINDOW_MAX } else { timeout.min(PACE_WINDOW_MAX) }
+    }
+
+    /// For how long a message may hold an inflater while others wait for one.
+    pub fn inflater_time(&self) -> Duration {
+        let timeout = self.config.stall_timeout;
+        if timeout.is_zero() { INFLATER_TIME_MAX } else { timeout.min(INFLATER_TIME_MAX) }
+    }
+
+    /// Between two connections: nothing of the one is left for the other. In debug builds what
+    /// they share is overwritten, so that a mistake shows.
+    pub fn part(&mut self) {
+        debug_assert!(self.scratch.is_empty(), "an answer has been sent or kept");
+        debug_assert!(self.reason.is_empty(), "a reason is in its connection's log");
+        if cfg!(debug_assertions) {
+            self.inflaters.poison();
         }
     }
 

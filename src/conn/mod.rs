@@ -5,10 +5,11 @@
 //!
 //! ```text
 //! phase     event                              next phase
-//! Head      request completes, may upgrade     Open (exact echo) or Talk (all else)
+//! Head      request completes, may upgrade     Open
 //! Head      page, refusal, fault, time is up   Closing
-//! Open,Talk Close received, fault, time is up  Closing
-//! any open  end of stream                      Closing (the peer has finished)
+//! Open      Close received, fault, time is up  Closing
+//! Open      end of stream                      Closing (the peer has finished)
+//! Open      a script resets                    Resetting
 //! Closing   all sent: our side is shut         Closing (lingering) or Ended
 //! Closing   end of stream, or time is up       Ended
 //! any       socket error                       Ended
@@ -19,18 +20,18 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)
 )]
 
-pub mod alarms;
-pub mod area;
 mod context;
 mod diary;
-mod endings;
+mod end;
+mod handler;
 pub mod inflaters;
-mod intake;
-mod open;
 mod opening;
-pub mod outbox;
-mod talk;
-mod watch;
+pub mod read_buffer;
+mod receive;
+pub mod send_queue;
+mod session;
+mod timeout;
+pub mod timers;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -38,38 +39,37 @@ use std::rc::Rc;
 
 use crate::ending::Ending;
 use crate::id::ConnId;
-use crate::service::Shared;
+use crate::service::SharedFrame;
 pub use context::Context;
 pub use diary::Diary;
-use open::Open;
+pub use end::Cause;
+use handler::{Handler, Wish};
 use opening::Opening;
-use outbox::{Slot, Store};
-use talk::{Talk, Wish};
-pub use watch::Watch;
+use send_queue::Slot;
+use session::Session;
+pub use timeout::Timeout;
 
 /// A client's connection, from accept to its ending.
 #[derive(Debug)]
 pub struct Connection {
     phase: Phase,
-    outbox: Slot,
+    queue: Slot,
     diary: Option<Box<Diary>>,
     pinged: bool,
 }
 
-const _: () = assert!(size_of::<Connection>() <= 128, "an idle connection is small");
+const _: () = assert!(size_of::<Connection>() <= 104, "an idle connection is small");
 
 #[derive(Debug)]
 enum Phase {
     /// The request head is arriving.
     Head(Opening),
-    /// Frames flow, and flow back.
-    Open(Open),
-    /// Frames flow, and a party has something to say to them.
-    Talk(Box<Talk>),
+    /// Frames flow, and are answered.
+    Open(Session),
     /// Replies, then FIN, are on their way out; what still arrives is thrown away.
     Closing { ending: Ending, shut: bool, peer_finished: bool },
-    /// The socket is to be reset.
-    Resetting,
+    /// The socket is to be reset, `now` or once the peer has had time to read the 101.
+    Resetting { now: bool },
     /// Nothing is left to do.
     Ended(Ending),
 }
@@ -77,12 +77,12 @@ enum Phase {
 /// What the loop should do for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Write [`Connection::unsent`]. Until that is gone nothing more is read: the peer that does
-    /// not take its replies stops being served.
+    /// Write [`Connection::unsent`]. Until that is gone nothing more is read, apart from
+    /// [`Connection::finishing`]: the peer that does not take its replies stops being served.
     Write,
     /// Read, and give the bytes to [`Connection::receive`].
     Read,
-    /// Go on with bytes that were read but not looked at: [`Connection::resume`].
+    /// Go on with bytes that were read but not processed: [`Connection::resume`].
     Resume,
     /// There is something to say by itself: [`Connection::speak`].
     Speak,
@@ -96,13 +96,13 @@ pub enum Next {
     Reap(Ending),
 }
 
-/// Why a connection with something to read is not read.
+/// What a connection with something to read is waiting for, where it is not the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shortage {
-    /// The buffer budget is used up.
-    Buffers,
-    /// No inflater is free.
-    Inflaters,
+pub enum Need {
+    /// Room in the buffer budget.
+    Room,
+    /// An inflater.
+    Inflater,
 }
 
 /// What [`Connection::receive`] made of its bytes.
@@ -110,7 +110,7 @@ pub enum Shortage {
 pub struct Received {
     /// What to send.
     pub reply: Reply,
-    /// What has not been looked at: frames behind a request head. The 101 leaves alone, because
+    /// What has not been processed: frames behind a request head. The 101 leaves alone, because
     /// some clients take everything that comes with it for a part of it.
     pub rest: Range<usize>,
 }
@@ -118,8 +118,8 @@ pub struct Received {
 /// Where a reply lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// In the area.
-    Area(Range<usize>),
+    /// In the read buffer.
+    Buffer(Range<usize>),
     /// In [`Context::scratch`].
     Scratch,
 }
@@ -128,58 +128,84 @@ impl Connection {
     /// A connection just accepted. A diary is kept if somebody will read it.
     pub fn new(id: ConnId, peer: SocketAddr, diary: Option<Box<Diary>>) -> Self {
         let phase = Phase::Head(Opening::new(id, peer));
-        Self { phase, outbox: None, diary, pinged: false }
+        Self { phase, queue: None, diary, pinged: false }
     }
 
     /// A connection above the limit: it is told so and closed in order.
     pub fn turned_away(id: ConnId, peer: SocketAddr, cx: &mut Context) -> Self {
         let mut connection = Self::new(id, peer, None);
-        cx.store.keep(&mut connection.outbox, &cx.busy);
-        connection.close(Ending::Shed, cx);
+        cx.queues.push(&mut connection.queue, &cx.busy);
+        connection.end(Cause::TurnedAway, cx);
         connection
     }
 
     /// What to do now.
     #[inline]
     pub fn next(&self) -> Next {
-        match self.phase {
-            Phase::Ended(ending) => Next::Reap(ending),
-            _ if !self.unsent().is_empty() => Next::Write,
+        match &self.phase {
+            Phase::Ended(ending) => Next::Reap(*ending),
+            _ if !self.is_flushed() => Next::Write,
+            Phase::Resetting { now: true } => Next::Reset,
             Phase::Closing { shut: false, .. } => Next::Shut,
-            Phase::Open(_) if self.has_parked() => Next::Resume,
-            Phase::Resetting => Next::Reset,
-            Phase::Talk(ref talk) if talk.is_new() || talk.has_paused() => Next::Speak,
-            Phase::Talk(ref talk) if talk.is_full() => Next::Rest,
-            Phase::Talk(_) if self.has_parked() => Next::Resume,
+            Phase::Open(session) => self.next_open(session),
             _ => Next::Read,
+        }
+    }
+
+    #[inline]
+    fn next_open(&self, session: &Session) -> Next {
+        let speaks = match session.handler_ref() {
+            Handler::Echo(_) => false,
+            handler if handler.is_new() => true,
+            Handler::Script(script) if !session.is_closing() => {
+                if !script.has_paused() && script.is_full() {
+                    return Next::Rest;
+                }
+                script.has_paused()
+            }
+            _ => false,
+        };
+        match () {
+            () if speaks => Next::Speak,
+            () if self.has_unprocessed() => Next::Resume,
+            () => Next::Read,
         }
     }
 
     /// Says what there is to say by itself: the 101 has gone, or more has fallen due.
     pub fn speak(&mut self, cx: &mut Context) {
-        let Phase::Talk(talk) = &mut self.phase else { return };
-        if talk.is_new() {
-            talk.begin(cx);
+        let Phase::Open(session) = &mut self.phase else { return };
+        if session.handler_ref().is_new() {
+            session.handler().begin(cx);
         }
-        match talk.speak(&mut self.outbox, cx) {
+        if session.is_closing() {
+            return;
+        }
+        let Handler::Script(script) = session.handler() else { return };
+        match script.speak(&mut self.queue, cx) {
             Wish::Stay => {}
-            Wish::Close(ending) => self.close(ending, cx),
-            Wish::Reset => self.turn_into(Phase::Resetting, cx),
+            Wish::Close(code, reason) => self.end(Cause::ScriptCloses(code, reason), cx),
+            Wish::Finish => self.end(Cause::ScriptFinishes, cx),
+            Wish::Reset => self.end(Cause::ScriptResets, cx),
         }
     }
 
-    /// The time that was asked for in [`Context::alarms`] has come.
+    /// The time of a timer in [`Context::timers`] has come.
     pub fn wake(&mut self, cx: &mut Context) {
-        if let Phase::Talk(talk) = &mut self.phase {
-            talk.wake(cx.now);
+        if let Phase::Open(session) = &mut self.phase {
+            if let Handler::Script(script) = session.handler() {
+                script.wake(cx.now);
+            }
             self.speak(cx);
         }
     }
 
     /// Adds a message from another connection. False if too much waits here already.
-    pub fn post(&mut self, frame: &Rc<Shared>, cx: &mut Context) -> bool {
+    pub fn post(&mut self, frame: &Rc<SharedFrame>, cx: &mut Context) -> bool {
         match &self.phase {
-            Phase::Talk(talk) if !talk.is_leaving() => cx.store.post(&mut self.outbox, frame),
+            Phase::Open(session) if !session.is_closing() => {
+                cx.queues.push_frame(&mut self.queue, frame)
+            }
             _ => true,
         }
     }
@@ -187,29 +213,58 @@ impl Connection {
     /// What may be written now.
     #[inline]
     pub fn unsent(&self) -> &[u8] {
-        self.outbox.as_ref().map_or(&[], |outbox| outbox.unsent())
+        self.queue.as_ref().map_or(&[], |queue| queue.unsent())
     }
 
-    /// What may be written now, laid together in `area` if it stands in several places.
-    pub fn gather<'a>(&'a self, area: &'a mut [u8]) -> &'a [u8] {
-        self.outbox.as_ref().map_or(&[], |outbox| outbox.gather(area))
+    /// True when there is nothing to write.
+    #[inline]
+    pub fn is_flushed(&self) -> bool {
+        self.queue.as_ref().is_none_or(|queue| queue.is_flushed())
     }
 
-    /// Bytes of its own in the outbox, shared frames there, bytes that a talk keeps; for checks.
-    pub fn buffered(&self) -> (usize, usize, Option<usize>) {
-        let kept = if let Phase::Talk(talk) = &self.phase { Some(talk.kept()) } else { None };
-        let outbox = self.outbox.as_ref();
-        outbox.map_or((0, 0, kept), |outbox| (outbox.len(), outbox.posted(), kept))
+    /// What may be written now, laid together in `into` if it stands in several places.
+    pub fn gather<'a>(&'a self, into: &'a mut [u8]) -> &'a [u8] {
+        self.queue.as_ref().map_or(&[], |queue| queue.gather(into))
     }
 
     /// The socket took `count` bytes of [`Self::unsent`] or [`Self::gather`].
     pub fn sent(&mut self, count: usize, cx: &mut Context) {
-        cx.store.sent(&mut self.outbox, count);
+        cx.queues.sent(&mut self.queue, count);
     }
 
-    /// The socket refused `bytes` of a reply: they wait in the outbox.
-    pub fn keep(&mut self, bytes: &[u8], store: &mut Store) {
-        store.keep(&mut self.outbox, bytes);
+    /// The socket refused `bytes` of a reply: they wait in the send queue. Of a peer that has no
+    /// open connection no more waits than fits into the reserve; the others are ended.
+    pub fn keep(&mut self, bytes: &[u8], cx: &mut Context) {
+        if !self.is_unopened() {
+            cx.queues.push(&mut self.queue, bytes);
+        } else if !cx.queues.push_reserved(&mut self.queue, bytes) {
+            self.end(Cause::NoReserve, cx);
+        }
+    }
+
+    /// True if the peer takes its replies more slowly than a peer may while others wait for room.
+    pub fn is_too_slow(&mut self, cx: &Context) -> bool {
+        let window = cx.pace_window();
+        self.queue.as_mut().is_some_and(|queue| queue.is_too_slow(cx.now, window))
+    }
+
+    /// True if a compressed message has held an inflater for longer than it may while others wait.
+    pub fn keeps_inflater_too_long(&self, cx: &Context) -> bool {
+        let Phase::Open(session) = &self.phase else { return false };
+        let Handler::Echo(Some(deflate)) = session.handler_ref() else { return false };
+        deflate.holds_since().is_some_and(|since| cx.now >= since + cx.inflater_time())
+    }
+
+    /// True before the handshake, and after a plain answer.
+    pub fn is_unopened(&self) -> bool {
+        use Ending::{Answered, Handshake, Refused, Shed};
+        match &self.phase {
+            Phase::Head(_) => true,
+            Phase::Closing { ending, .. } => {
+                matches!(ending, Answered | Refused | Handshake | Shed)
+            }
+            _ => false,
+        }
     }
 
     /// Counts for the log line at the end.

@@ -3,22 +3,27 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use super::area::Area;
-use super::talk::{Member, Party, Scripted, Talk};
+use super::handler::{Handler, Member, ScriptedEcho};
+use super::inflaters::Deflate as Deflating;
+use super::read_buffer::ReadBuffer;
 use super::{Context, Diary};
+use crate::budget::Charge;
 use crate::ending::Ending;
 use crate::http::{
     self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, write_answer,
     write_opening, write_options, write_refusal, write_status,
 };
 use crate::id::ConnId;
-use crate::limits::HEAD_BYTES_MAX;
+use crate::limits::{Deflate, HEAD_BYTES_MAX};
 use crate::service::MOUNTED;
 use crate::service::mirror::mirror;
-use crate::ws::deflate::{Agreement, negotiate};
+use crate::ws::deflate::negotiate;
 
 /// The test page: one file without any outside resource.
 const CONSOLE: &[u8] = include_bytes!("../pages/console.html");
+
+/// Memory of a partial head beside its bytes.
+const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;
 
 /// What has arrived of a request head. Nothing is kept of one that arrives in one piece.
 #[derive(Debug)]
@@ -28,10 +33,11 @@ pub struct Opening {
     partial: Option<Box<Partial>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Partial {
     bytes: Vec<u8>,
     scan: Scan,
+    charge: Charge,
 }
 
 /// What a read made of the request. An answer or the 101 stands in [`Context::scratch`].
@@ -41,19 +47,12 @@ pub enum Outcome {
     Partial,
     /// It was answered with something other than a 101; the connection closes.
     Answered(Ending),
-    /// It was upgraded. Frames may begin in the area at `behind`.
+    /// It was upgraded. Frames may begin in the buffer at `behind`.
     Opened {
         /// The first byte behind the head.
         behind: usize,
-        /// What was agreed on of permessage-deflate.
-        agreement: Option<Agreement>,
-    },
-    /// It was upgraded and is not for an exact echo.
-    Joined {
-        /// The first byte behind the head.
-        behind: usize,
         /// What the connection is for.
-        talk: Box<Talk>,
+        handler: Handler,
     },
 }
 
@@ -63,20 +62,23 @@ impl Opening {
         Self { id, peer, partial: None }
     }
 
-    /// Takes the bytes `area[span]` of the head, and maybe of frames behind it.
-    pub fn turn(
+    /// Takes the bytes `buffer[span]` of the head, and maybe of frames behind it.
+    pub fn receive(
         &mut self,
-        area: &Area,
+        buffer: &ReadBuffer,
         span: Range<usize>,
         diary: Option<&Diary>,
         cx: &mut Context,
     ) -> Outcome {
         let Some(mut partial) = self.partial.take() else {
             let mut scan = Scan::default();
-            let bytes = area.part(span.clone());
+            let bytes = buffer.part_of(span.clone());
             return match scan.advance(bytes) {
                 Ok(Progress::Partial) => {
-                    self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan }));
+                    let Some(charge) = cx.budget.try_reserve(PARTIAL_BYTES + bytes.len()) else {
+                        return refuse(Refusal::Busy, false, cx);
+                    };
+                    self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan, charge }));
                     Outcome::Partial
                 }
                 Ok(Progress::Complete(head)) => {
@@ -86,10 +88,14 @@ impl Opening {
             };
         };
         // No more of the new bytes than the longest head has room for: what is behind a head
-        // stays in the area. One byte more shows that a head is too long.
+        // stays in the buffer. One byte more shows that a head is too long.
         let before = partial.bytes.len();
         let taken = span.len().min(HEAD_BYTES_MAX + 1 - before);
-        partial.bytes.extend_from_slice(area.part(span.start..span.start + taken));
+        if !partial.charge.try_set(PARTIAL_BYTES + before + taken) {
+            return refuse(Refusal::Busy, false, cx);
+        }
+        partial.bytes.reserve_exact(taken);
+        partial.bytes.extend_from_slice(buffer.part_of(span.start..span.start + taken));
         match partial.scan.advance(&partial.bytes) {
             Ok(Progress::Partial) => {
                 self.partial = Some(partial);
@@ -132,7 +138,7 @@ impl Opening {
         };
         if let Some(diary) = diary {
             let extension = match &outcome {
-                Outcome::Opened { agreement, .. } => agreement.map(|agreed| agreed.to_string()),
+                Outcome::Opened { handler, .. } => handler.extension(),
                 _ => None,
             };
             diary.request(head.target(), status, subprotocol, extension.as_deref());
@@ -166,16 +172,17 @@ impl Opening {
     }
 
     /// Whom a connection is for, if that is not the exact echo.
-    fn party(
+    fn handler(
         &self,
         head: &Head<'_>,
         mount: Mount<'_>,
         cx: &mut Context,
-    ) -> Result<Option<Party>, (Outcome, &'static str)> {
+    ) -> Result<Option<Handler>, (Outcome, &'static str)> {
         let (query, mirrored) = match mount {
             Mount::Echo { query, mirror } => (query, mirror),
             Mount::Service { place, room } => {
-                return Ok(Some(Party::Member(Member::new(self.id, place, room))));
+                let member = Member::new(self.id, place, room, cx);
+                return Ok(Some(Handler::Member(Box::new(member))));
             }
         };
         let behaviour = match cx.behaviours.of(query, mirrored) {
@@ -195,8 +202,10 @@ impl Opening {
             return Err((Outcome::Answered(Ending::Refused), "as asked"));
         }
         let request = behaviour.mirror.then(|| mirror(head, self.peer));
-        let scripted = Scripted::new(self.id, self.peer, behaviour, request, cx);
-        Ok(Some(Party::Scripted(scripted)))
+        match ScriptedEcho::new(self.id, self.peer, behaviour, request, cx) {
+            Some(script) => Ok(Some(Handler::Script(Box::new(script)))),
+            None => Err((refuse(Refusal::Busy, false, cx), Refusal::Busy.status().code())),
+        }
     }
 
     fn upgrade(
@@ -207,24 +216,28 @@ impl Opening {
         behind: usize,
         cx: &mut Context,
     ) -> (Outcome, &'static str) {
-        let Ok(agreement) = negotiate(http::extensions(head), cx.config.deflate) else {
+        let choice = match cx.config.deflate {
+            Deflate::Takeover if !cx.inflaters.may_keep_window() => Deflate::On,
+            choice => choice,
+        };
+        let Ok(agreement) = negotiate(http::extensions(head), choice) else {
             let refusal = Refusal::Extensions;
             return (refuse(refusal, false, cx), refusal.status().code());
         };
-        match self.party(head, mount, cx) {
+        match self.handler(head, mount, cx) {
             Ok(None) => {}
-            Ok(Some(party)) => {
+            Ok(Some(handler)) => {
                 // What it says is not what was heard, so nothing could be sent back as it came.
                 write_opening(&mut cx.scratch, opening, None);
-                let talk = Box::new(Talk::new(party, cx));
-                return (Outcome::Joined { behind, talk }, "101");
+                return (Outcome::Opened { behind, handler }, "101");
             }
             Err(refused) => return refused,
         }
         let value = agreement.map(|agreement| agreement.to_string());
         cx.metrics.deflate_opens += u64::from(agreement.is_some());
         write_opening(&mut cx.scratch, opening, value.as_deref());
-        (Outcome::Opened { behind, agreement }, "101")
+        let deflate = agreement.map(|agreement| Deflating::new(agreement, &cx.budget));
+        (Outcome::Opened { behind, handler: Handler::Echo(deflate) }, "101")
     }
 }
 

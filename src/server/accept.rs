@@ -8,7 +8,7 @@ use log::{error, warn};
 use rustix::io::Errno;
 
 use super::Server;
-use crate::conn::{Connection, Diary};
+use crate::conn::{Cause, Connection, Diary};
 use crate::ending::Ending;
 use crate::limits::{SHED_CONNECTIONS_MAX, TICK, TURN_ACCEPTS_MAX};
 use crate::net::{Net, Stream};
@@ -18,16 +18,32 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Which listeners have something to accept, and whether accepting makes sense now.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct Acceptor {
     acceptable: Vec<bool>,
+    /// Which listener is served first: another one in each turn.
+    first: usize,
     paused_until: Option<Duration>,
-    complained: Option<Duration>,
+    complained: [Option<Duration>; Complaint::COUNT],
 }
 
-impl Gate {
+/// Kinds of trouble, each of which is told of by itself.
+#[derive(Clone, Copy, Debug)]
+enum Complaint {
+    Accept,
+    Register,
+    Descriptors,
+    Connections,
+}
+
+impl Complaint {
+    const COUNT: usize = 4;
+}
+
+impl Acceptor {
     pub(super) fn new(listeners: usize) -> Self {
         // Connections that came before the registration raise no edge afterwards.
-        Self { acceptable: vec![true; listeners], paused_until: None, complained: None }
+        let acceptable = vec![true; listeners];
+        Self { acceptable, first: 0, paused_until: None, complained: [None; Complaint::COUNT] }
     }
 
     /// True when the loop should not sleep, because there is something to accept.
@@ -51,9 +67,10 @@ impl Gate {
         self.paused_until = None;
     }
 
-    fn complain(&mut self, now: Duration, complaint: impl FnOnce()) {
-        if self.complained.is_none_or(|at| now >= at + COMPLAINT_INTERVAL) {
-            self.complained = Some(now);
+    fn complain(&mut self, kind: Complaint, now: Duration, complaint: impl FnOnce()) {
+        let complained = &mut self.complained[kind as usize];
+        if complained.is_none_or(|at| now >= at + COMPLAINT_INTERVAL) {
+            *complained = Some(now);
             complaint();
         }
     }
@@ -62,27 +79,34 @@ impl Gate {
 impl<N: Net> Server<N> {
     /// Accepts from all listeners that have something, as far as the turn's budget goes.
     pub(super) fn accept(&mut self) {
-        if self.gate.paused_until.is_some_and(|until| self.cx.now < until) {
+        if self.acceptor.paused_until.is_some_and(|until| self.cx.now < until) {
             return;
         }
-        self.gate.paused_until = None;
+        self.acceptor.paused_until = None;
         let mut budget = TURN_ACCEPTS_MAX;
-        for listener in 0..self.gate.acceptable.len() {
-            while self.gate.acceptable[listener] && budget > 0 {
+        let count = self.acceptor.acceptable.len();
+        let first = self.acceptor.first;
+        self.acceptor.first = (first + 1) % count.max(1);
+        for listener in (first..count).chain(0..first.min(count)) {
+            while self.acceptor.acceptable[listener] && budget > 0 {
                 budget -= 1;
                 self.accept_one(listener);
-                if self.gate.paused_until.is_some() {
+                if self.acceptor.paused_until.is_some() {
                     return;
                 }
             }
         }
     }
 
+    fn complain(&mut self, kind: Complaint, complaint: impl FnOnce()) {
+        self.acceptor.complain(kind, self.cx.now, complaint);
+    }
+
     fn accept_one(&mut self, listener: usize) {
         match self.net.accept(listener) {
             Ok((stream, peer)) => self.admit(stream, peer),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.gate.acceptable[listener] = false;
+                self.acceptor.acceptable[listener] = false;
             }
             // Linux reports errors that are pending on the new socket: a peer that has gone
             // already is not our failure, and the next in the queue may be well.
@@ -90,7 +114,7 @@ impl<N: Net> Server<N> {
             Err(error) if is_out_of_descriptors(&error) => self.shed(listener),
             Err(error) => {
                 self.cx.metrics.accept_errors += 1;
-                self.gate.complain(self.cx.now, || error!("accept: {error}"));
+                self.complain(Complaint::Accept, || error!("accept: {error}"));
                 self.rest();
             }
         }
@@ -102,8 +126,10 @@ impl<N: Net> Server<N> {
         let limit = self.cx.config.max_connections;
         if open >= limit {
             self.cx.metrics.shed += 1;
-            self.gate.complain(self.cx.now, || warn!("{open} connections, turning others away"));
-            if open >= limit + SHED_CONNECTIONS_MAX {
+            self.complain(Complaint::Connections, || {
+                warn!("{open} connections, turning others away");
+            });
+            if open >= limit + shed_connections_max(limit) {
                 let _ = stream.write(&self.cx.busy);
                 self.cx.metrics.endings[Ending::Shed as usize] += 1;
                 return;
@@ -117,21 +143,24 @@ impl<N: Net> Server<N> {
         let Some(entry) = self.registry.get(id) else { return };
         if let Err(error) = self.net.register(&mut entry.stream, id.token()) {
             self.cx.metrics.accept_errors += 1;
-            self.gate.complain(self.cx.now, || error!("register: {error}"));
-            entry.connection.failed(&mut self.cx);
+            self.acceptor
+                .complain(Complaint::Register, self.cx.now, || error!("register: {error}"));
+            entry.connection.end(Cause::SocketFailed, &mut self.cx);
         }
-        self.deadlines.insert(id.index(), entry.connection.watch());
-        self.enqueue(id);
+        self.timeouts.insert(id.index(), entry.connection.timeout());
+        self.wake(id);
     }
 
     /// No descriptor is free: the peer is told, on the spare one, rather than left waiting.
     fn shed(&mut self, listener: usize) {
         self.cx.metrics.accept_errors += 1;
-        self.gate.complain(self.cx.now, || error!("out of descriptors, turning others away"));
+        self.complain(Complaint::Descriptors, || {
+            error!("out of descriptors, turning others away");
+        });
         match self.net.shed(listener, &self.cx.busy) {
             Ok(()) => self.cx.metrics.shed += 1,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.gate.acceptable[listener] = false;
+                self.acceptor.acceptable[listener] = false;
             }
             Err(_) => self.rest(),
         }
@@ -139,8 +168,14 @@ impl<N: Net> Server<N> {
 
     /// Accepting would fail again at once: leaves it for a tick rather than spin.
     fn rest(&mut self) {
-        self.gate.paused_until = Some(self.cx.now + TICK);
+        self.acceptor.paused_until = Some(self.cx.now + TICK);
     }
+}
+
+/// Connections beyond the limit that are told so in an orderly way at one time; few where there are
+/// few in all.
+pub(super) fn shed_connections_max(limit: usize) -> usize {
+    (limit / 8).clamp(8, SHED_CONNECTIONS_MAX)
 }
 
 fn is_of_the_peer(error: &io::Error) -> bool {

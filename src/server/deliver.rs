@@ -1,6 +1,7 @@
 //! What services want done to connections.
 
 use super::Server;
+use crate::conn::Cause;
 use crate::ending::Ending;
 use crate::net::Net;
 use crate::service::Effect;
@@ -21,13 +22,10 @@ impl<N: Net> Server<N> {
                     }
                 }
                 Effect::Close(_, code, reason) => {
-                    entry.connection.dismiss(code, reason, &mut self.cx);
+                    entry.connection.end(Cause::Dismissed(code, reason), &mut self.cx);
                 }
             }
-            if !entry.queued {
-                entry.queued = true;
-                self.ready.push_back(id);
-            }
+            self.schedule.wake(id, &mut entry.standing);
         }
         // What was taken out is put back for its memory; the services may have gone on meanwhile.
         effects.append(&mut self.cx.effects);

@@ -5,101 +5,169 @@ use std::ops::Range;
 
 use super::Server;
 use super::registry::Entry;
-use crate::conn::area::{Area, READ_AT};
-use crate::conn::{Context, Next, Reply};
-use crate::ending::Ending;
+use crate::conn::read_buffer::{READ_AT, ReadBuffer};
+use crate::conn::{Cause, Context, Need, Next, Reply};
 use crate::id::ConnId;
-use crate::limits::{READ_BYTES_MAX, TURN_BYTES_MAX};
+use crate::limits::READ_BYTES_MAX;
 use crate::net::{Net, Stream};
 
 impl<N: Net> Server<N> {
-    /// Does what the connection asks for until it has to wait or has had its share.
-    pub(super) fn drive(&mut self, id: ConnId) {
+    /// Does what the connection asks for until it has to wait or has read its `quantum` of bytes.
+    pub(super) fn drive(&mut self, id: ConnId, quantum: usize) {
         let Some(entry) = self.registry.get(id) else { return };
-        entry.queued = false;
-        let mut share = TURN_BYTES_MAX;
+        let (schedule, cx) = (&mut self.schedule, &mut self.cx);
+        let called = schedule.begin(&mut entry.standing);
+        cx.inflaters.begin_turn(called == Some(Need::Inflater));
+        cx.inflaters.waiting = schedule.waiting(Need::Inflater);
+        let others_wait = called != Some(Need::Room) && schedule.waiting(Need::Room) > 0;
+        if entry.standing.waits_for().is_some() && entry.connection.is_discarding() {
+            schedule.leave(&mut entry.standing);
+        }
+        let mut left = quantum;
         let mut moved = 0;
         loop {
-            match entry.connection.next() {
-                Next::Write if entry.writable => {
-                    moved += entry.flush(&mut self.area, &mut self.cx);
-                }
-                Next::Speak => entry.connection.speak(&mut self.cx),
-                Next::Reset => {
-                    entry.stream.reset();
-                    entry.connection.abort(Ending::Scripted, &mut self.cx);
-                }
-                Next::Shut => entry.shut(),
-                // It waits for its turn, even if there is something again by now.
-                Next::Read if entry.starved && !entry.connection.is_discarding() => break,
-                Next::Read if entry.readable && share > 0 => {
-                    let grant = match entry.connection.appetite(&self.cx) {
-                        Ok(grant) => grant,
-                        Err(shortage) => {
-                            entry.starved = true;
-                            self.starved.wait(id, shortage, &mut self.cx.metrics);
-                            break;
-                        }
-                    };
-                    let count = entry.read(&mut self.area, grant, &mut self.cx);
+            let step = entry.step(left, others_wait, &mut self.buffer, cx);
+            match step {
+                Step::Moved(count) => {
                     moved += count;
-                    share = entry.share_left(share, count);
+                    left = entry.left(left, count);
                 }
-                Next::Resume if entry.starved => break,
-                Next::Resume if share > 0 => {
-                    if let Err(shortage) = entry.connection.may_resume(&self.cx) {
-                        entry.starved = true;
-                        self.starved.wait(id, shortage, &mut self.cx.metrics);
-                        break;
-                    }
-                    let count = entry.resume(&mut self.area, &mut self.cx);
-                    moved += count;
-                    share = entry.share_left(share, count);
-                }
-                Next::Read | Next::Resume if share == 0 && entry.has_input() => {
-                    self.cx.metrics.yields += 1;
-                    entry.queued = true;
-                    self.ready.push_back(id);
+                Step::Sent(count) => moved += count,
+                Step::Done => {}
+                Step::Wait => break,
+                Step::Yield => {
+                    cx.metrics.yields += 1;
+                    schedule.wake(id, &mut entry.standing);
                     break;
                 }
-                Next::Read | Next::Resume | Next::Write | Next::Rest => break,
-                Next::Reap(ending) => {
+                Step::Need(need) => {
+                    if entry.standing.waits_for().is_none() {
+                        cx.metrics.count_wait(need == Need::Room);
+                        schedule.wait(id, &mut entry.standing, need, called == Some(need));
+                    }
+                    break;
+                }
+                Step::Reap(ending) => {
                     self.ended.push((id, ending));
                     break;
                 }
             }
         }
-        let watch = entry.connection.watch();
-        let watch = if entry.starved { watch.while_starved() } else { watch };
-        self.deadlines.note(id.index(), watch, moved > 0);
+        let waits = entry.standing.waits_for().is_some();
+        let timeout = entry.connection.timeout();
+        let timeout = if waits { timeout.while_starved() } else { timeout };
+        self.timeouts.note(id.index(), timeout, moved > 0);
+        cx.part();
+        self.buffer.part();
     }
 }
 
+/// What one step of a connection came to.
+enum Step {
+    /// So many bytes were read, or taken up again.
+    Moved(usize),
+    /// So many bytes were sent.
+    Sent(usize),
+    /// Something was done that moved no bytes.
+    Done,
+    /// There is nothing to do before something happens.
+    Wait,
+    /// There is more to do than the turn has room for.
+    Yield,
+    /// There is something to do that needs what is used up.
+    Need(Need),
+    /// The connection has ended.
+    Reap(crate::ending::Ending),
+}
+
 impl<S: Stream> Entry<S> {
+    /// Does what the connection asks for. `left` bytes may be read.
+    fn step(
+        &mut self,
+        left: usize,
+        others_wait: bool,
+        buffer: &mut ReadBuffer,
+        cx: &mut Context,
+    ) -> Step {
+        let next = self.connection.next();
+        match next {
+            Next::Write if self.writable => Step::Sent(self.flush(buffer, cx)),
+            Next::Write => self.finish(left, buffer, cx),
+            Next::Speak => {
+                self.connection.speak(cx);
+                Step::Done
+            }
+            Next::Reset => {
+                self.stream.reset();
+                self.connection.end(Cause::TimeIsUp, cx);
+                Step::Done
+            }
+            Next::Shut => {
+                self.shut();
+                Step::Done
+            }
+            Next::Read | Next::Resume if left == 0 => {
+                if self.has_input() {
+                    Step::Yield
+                } else {
+                    Step::Wait
+                }
+            }
+            // It keeps its place in line, even if there is something again by now.
+            Next::Read | Next::Resume if self.waits() => Step::Wait,
+            Next::Read if self.readable => match self.connection.read_limit(others_wait, cx) {
+                Ok(limit) => Step::Moved(self.read(limit.min(left), buffer, cx)),
+                Err(need) => Step::Need(need),
+            },
+            Next::Resume => match self.connection.may_resume(cx) {
+                Ok(()) => Step::Moved(self.resume(buffer, cx)),
+                Err(need) => Step::Need(need),
+            },
+            Next::Read | Next::Rest => Step::Wait,
+            Next::Reap(ending) => Step::Reap(ending),
+        }
+    }
+
+    /// The peer does not take its replies: the rest of its message may be read all the same.
+    fn finish(&mut self, left: usize, buffer: &mut ReadBuffer, cx: &mut Context) -> Step {
+        let Some(limit) = self.connection.finishing(cx) else { return Step::Wait };
+        match () {
+            () if !self.has_input() || self.waits() => Step::Wait,
+            () if left == 0 => Step::Yield,
+            () if self.connection.has_unprocessed() => match self.connection.may_resume(cx) {
+                Ok(()) => Step::Moved(self.resume(buffer, cx)),
+                Err(need) => Step::Need(need),
+            },
+            () => Step::Moved(self.read(limit.min(left), buffer, cx)),
+        }
+    }
+
     /// Reads once and answers what was read. Returns how many bytes came.
-    fn read(&mut self, area: &mut Area, grant: usize, cx: &mut Context) -> usize {
-        match self.stream.read(area.window(grant)) {
+    fn read(&mut self, limit: usize, buffer: &mut ReadBuffer, cx: &mut Context) -> usize {
+        let window = buffer.window(limit);
+        let asked = window.len();
+        match self.stream.read(window) {
             Ok(0) => {
                 self.readable = false;
-                self.connection.peer_finished(cx);
+                self.connection.end(Cause::PeerFinished, cx);
                 0
             }
             Ok(count) => {
                 // A short read has drained the socket, unless the end of the stream has been
                 // announced: then no further event will come, and only reading on finds it.
-                if count < grant && !self.hangup {
+                if count < asked && !self.hangup {
                     self.readable = false;
                 }
                 cx.metrics.bytes_received += count as u64;
                 self.connection.note_bytes(count, 0);
-                self.answer(READ_AT..READ_AT + count, area, cx);
+                self.answer(READ_AT..READ_AT + count, buffer, cx);
                 count
             }
             Err(error) => {
                 match error.kind() {
                     io::ErrorKind::WouldBlock => self.readable = false,
                     io::ErrorKind::Interrupted => {}
-                    _ => self.connection.failed(cx),
+                    _ => self.connection.end(Cause::SocketFailed, cx),
                 }
                 0
             }
@@ -107,58 +175,68 @@ impl<S: Stream> Entry<S> {
     }
 
     /// Goes on with what an earlier turn left. Returns how many bytes that were.
-    fn resume(&mut self, area: &mut Area, cx: &mut Context) -> usize {
-        let span = self.connection.resume(area, cx);
+    fn resume(&mut self, buffer: &mut ReadBuffer, cx: &mut Context) -> usize {
+        let span = self.connection.resume(buffer, cx);
         let count = span.len();
-        self.answer(span, area, cx);
+        self.answer(span, buffer, cx);
         count
     }
 
-    fn answer(&mut self, span: Range<usize>, area: &mut Area, cx: &mut Context) {
+    fn answer(&mut self, span: Range<usize>, buffer: &mut ReadBuffer, cx: &mut Context) {
         let mut span = span;
         while !span.is_empty() {
-            let received = self.connection.receive(area, span, cx);
-            self.send(received.reply, area, cx);
+            let received = self.connection.receive(buffer, span, cx);
+            self.send(received.reply, buffer, cx);
             span = received.rest;
         }
     }
 
     /// True when there is, or may be, something to look at.
     fn has_input(&self) -> bool {
-        self.readable || self.connection.has_parked()
+        self.readable || self.connection.has_unprocessed()
     }
 
-    /// What is left of a connection's share after `count` bytes. Bytes that were put aside mean
-    /// that it is used up, in effort if not in bytes.
-    fn share_left(&self, share: usize, count: usize) -> usize {
-        if self.connection.has_parked() { 0 } else { share.saturating_sub(count) }
+    fn waits(&self) -> bool {
+        self.standing.waits_for().is_some() && !self.connection.is_discarding()
     }
 
-    /// Writes a reply at once; what the socket refuses goes to the outbox.
-    fn send(&mut self, reply: Reply, area: &Area, cx: &mut Context) {
-        let bytes = match reply {
-            Reply::Area(range) => area.part(range),
-            Reply::Scratch => &cx.scratch,
+    /// What is left of `left` bytes after `count`. Bytes that were put aside mean that the share is
+    /// used up, in effort if not in bytes.
+    fn left(&self, left: usize, count: usize) -> usize {
+        if self.connection.has_unprocessed() { 0 } else { left.saturating_sub(count) }
+    }
+
+    /// Writes a reply at once; what the socket refuses goes to the send queue.
+    fn send(&mut self, reply: Reply, buffer: &ReadBuffer, cx: &mut Context) {
+        let scratch = match reply {
+            Reply::Buffer(range) => return self.send_bytes(buffer.part_of(range), cx),
+            Reply::Scratch => std::mem::take(&mut cx.scratch),
         };
+        self.send_bytes(&scratch, cx);
+        cx.scratch = scratch;
+        cx.scratch.clear();
+    }
+
+    fn send_bytes(&mut self, bytes: &[u8], cx: &mut Context) {
         if bytes.is_empty() {
             return;
         }
-        let blocked = !self.writable || !self.connection.unsent().is_empty();
+        let blocked = !self.writable || !self.connection.is_flushed();
         let count =
             if blocked { Some(0) } else { write(&mut self.stream, bytes, &mut self.writable) };
-        let Some(count) = count else { return self.connection.failed(cx) };
+        let Some(count) = count else { return self.connection.end(Cause::SocketFailed, cx) };
         cx.metrics.bytes_sent += count as u64;
         self.connection.note_bytes(0, count);
         if count < bytes.len() {
-            self.connection.keep(&bytes[count..], &mut cx.store);
+            self.connection.keep(&bytes[count..], cx);
         }
     }
 
-    /// Writes what waits in the outbox. Returns how many bytes went.
-    fn flush(&mut self, area: &mut Area, cx: &mut Context) -> usize {
-        let unsent = self.connection.gather(area.window(READ_BYTES_MAX));
+    /// Writes what waits in the send queue. Returns how many bytes went.
+    fn flush(&mut self, buffer: &mut ReadBuffer, cx: &mut Context) -> usize {
+        let unsent = self.connection.gather(buffer.window(READ_BYTES_MAX));
         let Some(count) = write(&mut self.stream, unsent, &mut self.writable) else {
-            self.connection.failed(cx);
+            self.connection.end(Cause::SocketFailed, cx);
             return 0;
         };
         cx.metrics.bytes_sent += count as u64;

@@ -1,52 +1,52 @@
-//! The loop: wait, mark, accept, drive, sweep, reap.
+//! The loop: wait, mark, accept, drive, deliver, sweep, reap.
 //!
 //! One thread, one poll, one read buffer. Every socket is registered once for both directions;
 //! readiness is remembered in its entry until a call says `WouldBlock`. A connection that has
-//! something to do stands in the queue `ready` once, gets its share of the turn, and goes to the
-//! tail if that was not enough. Death is a state: whoever finds a connection ended notes its id,
-//! and the reaper runs last, so that no event of the same turn meets a new tenant of its slot.
+//! something to do stands in the queue of the ready once, gets its share of the turn, and goes to
+//! the tail if that was not enough. Death is a state: whoever finds a connection ended notes its
+//! id, and the reaper runs last, so that no event of the same turn meets a new tenant of its slot.
 
 mod accept;
-mod deadlines;
 mod deliver;
+mod drain;
 mod drive;
 mod registry;
 mod run;
-mod starved;
+mod schedule;
+mod timeouts;
 
-use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use log::info;
-
-use crate::conn::area::Area;
-use crate::conn::{Context, Watch};
+use crate::conn::read_buffer::ReadBuffer;
+use crate::conn::{Cause, Context, Need, Timeout};
 use crate::ending::Ending;
 use crate::id::ConnId;
-use crate::limits::{Config, READ_BYTES_MIN, TURN_EFFECTS_MAX, TURN_EVENTS_MAX};
+use crate::limits::{Config, POLICE_INTERVAL, TURN_EFFECTS_MAX, TURN_EVENTS_MAX};
 use crate::metrics::Metrics;
 use crate::net::{Event, Net, Source};
-use accept::Gate;
-use deadlines::Deadlines;
+use accept::Acceptor;
+use drain::Drain;
 use registry::Registry;
 pub use run::{Failure, run};
-use starved::Starved;
+use schedule::Schedule;
+use timeouts::Timeouts;
 
 /// A server on some [`Net`].
 #[derive(Debug)]
 pub struct Server<N: Net> {
     net: N,
     registry: Registry<N::Stream>,
-    deadlines: Deadlines,
-    gate: Gate,
-    area: Area,
+    timeouts: Timeouts,
+    acceptor: Acceptor,
+    buffer: ReadBuffer,
     cx: Context,
     events: Vec<Event>,
-    ready: VecDeque<ConnId>,
-    starved: Starved,
+    schedule: Schedule,
     ended: Vec<(ConnId, Ending)>,
-    drain_until: Option<Duration>,
+    drain: Drain,
+    /// When those who keep what others wait for are looked at next.
+    police_at: Duration,
 }
 
 impl<N: Net> Server<N> {
@@ -57,15 +57,15 @@ impl<N: Net> Server<N> {
         cx.utc_offset = net.utc().saturating_sub(net.now());
         Self {
             registry: Registry::new(),
-            deadlines: Deadlines::new(&cx.config),
-            gate: Gate::new(listeners),
-            area: Area::new(),
+            timeouts: Timeouts::new(&cx.config),
+            acceptor: Acceptor::new(listeners),
+            buffer: ReadBuffer::new(),
             cx,
             events: Vec::with_capacity(TURN_EVENTS_MAX),
-            ready: VecDeque::new(),
-            starved: Starved::default(),
+            schedule: Schedule::default(),
             ended: Vec::new(),
-            drain_until: None,
+            drain: Drain::No,
+            police_at: Duration::ZERO,
             net,
         }
     }
@@ -73,22 +73,24 @@ impl<N: Net> Server<N> {
     /// One turn. False when the server has drained and is done; errors are those of the poll.
     pub fn turn(&mut self) -> io::Result<bool> {
         self.net.wait(self.patience(), &mut self.events)?;
-        self.cx.now = self.net.now();
+        let now = self.net.now();
+        self.cx.set_now(now);
         self.cx.metrics.turns += 1;
-        let sweep_is_due = self.deadlines.advance(self.cx.now);
+        let sweep_is_due = self.timeouts.advance(now);
         self.mark();
         self.ring();
+        self.advance_drain();
         self.accept();
-        for _ in 0..self.ready.len() {
-            if let Some(id) = self.ready.pop_front() {
-                self.drive(id);
-                if self.cx.effects.len() >= TURN_EFFECTS_MAX {
-                    self.deliver();
-                }
+        let quantum = self.schedule.quantum();
+        for _ in 0..self.schedule.ready() {
+            let Some(id) = self.schedule.next() else { break };
+            self.drive(id, quantum);
+            if self.cx.effects.len() >= TURN_EFFECTS_MAX {
+                self.deliver();
             }
         }
         if sweep_is_due {
-            self.cx.utc_offset = self.net.utc().saturating_sub(self.cx.now);
+            self.cx.utc_offset = self.net.utc().saturating_sub(now);
             self.sweep();
         }
         // Who ends may have somebody to say goodbye to, and who is too slow for that ends too.
@@ -97,8 +99,9 @@ impl<N: Net> Server<N> {
             self.deliver();
         }
         // Last, because whoever has just ended has left something.
-        if !self.starved.is_empty() {
-            self.feed();
+        if self.somebody_waits() {
+            self.police();
+            self.schedule.call(&mut self.registry, &self.cx);
         }
         self.gauge();
         Ok(!self.has_drained())
@@ -120,39 +123,33 @@ impl<N: Net> Server<N> {
         let ended: u64 = m.endings.iter().sum();
         assert_eq!(m.connections_accepted, ended + self.registry.len() as u64);
         assert_eq!(m.connections_open, self.registry.len() as u64);
-        let store = &self.cx.store;
-        assert_eq!(m.buffered_bytes, store.all_bytes() as u64);
+        assert_eq!(m.buffered_bytes, self.cx.budget.used() as u64);
         assert_eq!(m.endings[Ending::Internal as usize], 0);
-        let (mut held, mut posted, mut kept, mut excess) = (0, 0, 0, 0);
+        assert!(self.cx.scratch.is_empty(), "nothing of a connection survives its turn");
         for id in self.registry.ids() {
             let Some(entry) = self.registry.get(id) else { continue };
-            let (own, shared, waiting) = entry.connection.buffered();
-            held += own;
-            posted += shared;
-            kept += waiting.unwrap_or(0);
-            // Control frames are held whatever there is, and a talk notices after a piece that it
-            // has kept too much.
-            excess += waiting.map_or(256, |_| 4 * READ_BYTES_MIN);
-            let times = self.ready.iter().filter(|other| **other == id).count();
-            assert_eq!(times, usize::from(entry.queued), "ready once");
-            assert_eq!(self.starved.count(id), usize::from(entry.starved), "starved once");
+            self.schedule.check(id, entry.standing);
         }
-        assert_eq!(held, self.cx.store.bytes());
-        assert_eq!(kept, self.cx.store.kept_bytes());
-        assert_eq!(posted == 0, self.cx.store.posted_bytes() == 0);
-        assert!(held + kept <= self.cx.config.buffer_budget + excess);
+        if self.registry.is_empty() {
+            assert_eq!((self.cx.budget.used(), self.cx.budget.reserve_used()), (0, 0));
+            assert_eq!(self.cx.inflaters.lent(), 0);
+            let waiting = [Need::Room, Need::Inflater].map(|need| self.schedule.waiting(need));
+            assert_eq!(waiting, [0, 0], "nobody is waited for who has gone");
+        }
     }
 
     /// How long the poll may sleep.
     fn patience(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || self.gate.is_open() {
+        if self.schedule.ready() > 0 || self.acceptor.is_open() {
             return Some(Duration::ZERO);
         }
         let now = self.cx.now;
-        let deadline = self.drain_until.map(|until| until.saturating_sub(now));
-        let pause = self.gate.pause(now);
-        let alarm = self.cx.alarms.next().map(|at| at.saturating_sub(now));
-        [self.deadlines.sleep(now), deadline, pause, alarm].into_iter().flatten().min()
+        let until = |at: Duration| at.saturating_sub(now);
+        let drain = self.drain.next().map(until);
+        let pause = self.acceptor.pause(now);
+        let timer = self.cx.timers.next().map(until);
+        let police = self.somebody_waits().then(|| until(self.police_at));
+        [self.timeouts.sleep(now), drain, pause, timer, police].into_iter().flatten().min()
     }
 
     /// Remembers what the events said.
@@ -166,114 +163,89 @@ impl<N: Net> Server<N> {
                     entry.readable |= event.readable;
                     entry.writable |= event.writable;
                     entry.hangup |= event.hangup;
-                    if !entry.queued {
-                        entry.queued = true;
-                        self.ready.push_back(id);
-                    }
+                    self.schedule.wake(id, &mut entry.standing);
                 }
-                Source::Listener(at) => self.gate.mark(at),
+                Source::Listener(at) => self.acceptor.mark(at),
                 Source::Signal => signalled = true,
             }
         }
         if signalled {
-            self.shut_down();
+            self.start_draining();
         }
     }
 
-    /// Wakes those whose time has come.
+    /// Wakes those whose timers have come.
     fn ring(&mut self) {
-        while let Some(id) = self.cx.alarms.ring(self.cx.now) {
+        while let Some(id) = self.cx.timers.ring(self.cx.now) {
             if let Some(entry) = self.registry.get(id) {
                 entry.connection.wake(&mut self.cx);
-                self.enqueue(id);
+                self.schedule.wake(id, &mut entry.standing);
             }
         }
     }
 
-    /// Stops accepting and says Close 1001 to everyone.
-    fn shut_down(&mut self) {
-        if self.drain_until.is_some() {
-            return;
-        }
-        info!("draining {} connections", self.registry.len());
-        self.net.close_listeners();
-        self.gate.close();
-        self.cx.draining = true;
-        self.drain_until = Some(self.cx.now + self.cx.config.drain_timeout);
-        for id in self.registry.ids() {
-            if let Some(entry) = self.registry.get(id) {
-                entry.connection.shut_down(&mut self.cx);
-            }
-            self.enqueue(id);
-        }
-    }
-
-    fn has_drained(&mut self) -> bool {
-        let Some(until) = self.drain_until else { return false };
-        if self.cx.now >= until {
-            for id in self.registry.ids() {
-                self.ended.push((id, Ending::Shutdown));
-            }
-            self.reap();
-            self.gauge();
-        }
-        self.registry.is_empty()
-    }
-
-    /// Acts on the deadlines that have passed.
+    /// Acts on the timeouts that have run out.
     fn sweep(&mut self) {
         let mut due = Vec::new();
-        self.deadlines.sweep(&mut due);
-        for index in due {
+        self.timeouts.sweep(&mut due);
+        for (index, timeout) in due {
             let Some(id) = self.registry.id_at(index) else { continue };
-            if let Some(entry) = self.registry.get(id) {
-                match self.deadlines.watch(index) {
-                    Watch::Starved => entry.connection.starve(&mut self.cx),
-                    _ => entry.connection.expire(&mut self.cx),
-                }
-            }
-            self.enqueue(id);
-        }
-    }
-
-    /// Lets those read again for whom there is something now.
-    fn feed(&mut self) {
-        for id in self.starved.fed(&self.cx) {
             let Some(entry) = self.registry.get(id) else { continue };
-            entry.starved = false;
-            if !entry.queued {
-                entry.queued = true;
-                self.ready.push_back(id);
+            match timeout {
+                Timeout::Starved if entry.standing.waits_for().is_some() => {
+                    entry.connection.starve(&mut self.cx);
+                }
+                _ => entry.connection.expire(timeout, &mut self.cx),
             }
+            self.schedule.wake(id, &mut entry.standing);
         }
     }
 
-    fn enqueue(&mut self, id: ConnId) {
+    fn somebody_waits(&self) -> bool {
+        self.schedule.waiting(Need::Room) + self.schedule.waiting(Need::Inflater) > 0
+    }
+
+    /// While somebody waits: ends those who keep what is waited for, and take their time.
+    fn police(&mut self) {
+        if self.cx.now < self.police_at {
+            return;
+        }
+        self.police_at = self.cx.now + POLICE_INTERVAL;
+        let room = self.schedule.waiting(Need::Room) > 0;
+        let inflater = self.schedule.waiting(Need::Inflater) > 0;
+        for id in self.registry.ids() {
+            let Some(entry) = self.registry.get(id) else { continue };
+            let (connection, cx) = (&mut entry.connection, &self.cx);
+            let cause = match () {
+                () if room && connection.is_too_slow(cx) => Cause::Slow,
+                () if inflater && connection.keeps_inflater_too_long(cx) => Cause::HoldsInflater,
+                () => continue,
+            };
+            entry.connection.end(cause, &mut self.cx);
+            self.schedule.wake(id, &mut entry.standing);
+        }
+    }
+
+    fn wake(&mut self, id: ConnId) {
         if let Some(entry) = self.registry.get(id) {
-            if !entry.queued {
-                entry.queued = true;
-                self.ready.push_back(id);
-            }
+            self.schedule.wake(id, &mut entry.standing);
         }
     }
 
     /// Drops the connections that have ended.
     fn reap(&mut self) {
         for (id, ending) in self.ended.drain(..) {
-            let Some(entry) = self.registry.remove(id) else { continue };
-            if entry.starved {
-                self.starved.forget(id);
-            }
-            self.deadlines.remove(id.index());
+            let Some(mut entry) = self.registry.remove(id) else { continue };
+            self.schedule.leave(&mut entry.standing);
+            self.timeouts.remove(id.index());
             entry.connection.bury(ending, self.cx.now, &mut self.cx);
         }
     }
 
     /// Brings the gauges up to date.
     fn gauge(&mut self) {
-        let store = &self.cx.store;
         self.cx.metrics.connections_open = self.registry.len() as u64;
-        self.cx.metrics.buffered_bytes = store.all_bytes() as u64;
+        self.cx.metrics.buffered_bytes = self.cx.budget.used() as u64;
         self.cx.metrics.inflaters_in_use = self.cx.inflaters.lent() as u64;
     }
 }

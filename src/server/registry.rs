@@ -2,12 +2,13 @@
 
 use slab::Slab;
 
+use super::schedule::Standing;
 use crate::conn::Connection;
 use crate::id::ConnId;
 
 /// One connection with its socket and what is known of the socket's readiness.
 #[derive(Debug)]
-pub struct Entry<S> {
+pub(super) struct Entry<S> {
     /// The socket.
     pub stream: S,
     /// The conversation.
@@ -18,16 +19,14 @@ pub struct Entry<S> {
     pub writable: bool,
     /// The peer has finished, or the socket failed: read to the end.
     pub hangup: bool,
-    /// The id is in the queue of ready connections.
-    pub queued: bool,
-    /// The id is in a queue of [`super::starved::Starved`], but may be driven for other things.
-    pub starved: bool,
+    /// In which queues its id is.
+    pub standing: Standing,
 }
 
 /// A slab whose keys carry a generation: slab reuses them, and an event or a deferred effect may
 /// outlive the connection it was meant for.
 #[derive(Debug)]
-pub struct Registry<S> {
+pub(super) struct Registry<S> {
     entries: Slab<Entry<S>>,
     generations: Vec<u32>,
 }
@@ -63,8 +62,7 @@ impl<S> Registry<S> {
             // A fresh socket has room; waiting to be told would cost a turn.
             writable: true,
             hangup: false,
-            queued: false,
-            starved: false,
+            standing: Standing::Parked,
         });
         id
     }
@@ -89,6 +87,11 @@ impl<S> Registry<S> {
         let index = id.index();
         self.generations[index] = self.generations[index].wrapping_add(1);
         Some(self.entries.remove(index))
+    }
+
+    /// All connections.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry<S>> {
+        self.entries.iter().map(|(_, entry)| entry)
     }
 
     /// All ids there are.

@@ -10,9 +10,13 @@ use log::{error, info, warn};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Server;
+use super::accept::shed_connections_max;
 use crate::limits::{Config, RESERVED_DESCRIPTORS};
 use crate::net::listen::{DescriptorLimit, ListenAddress};
 use crate::net::mio_net::MioNet;
+
+/// Fewer connections than this are worth a warning.
+const CONNECTIONS_USUAL: usize = 1000;
 
 /// Exit status after a second signal: the drain was cut short.
 const IMPATIENT_STATUS: i32 = 1;
@@ -50,7 +54,7 @@ pub fn run(
 ) -> Result<(), Failure> {
     let descriptors = DescriptorLimit::raise();
     let limit = descriptors.now.and_then(|limit| usize::try_from(limit).ok());
-    let room = limit.unwrap_or(usize::MAX).saturating_sub(RESERVED_DESCRIPTORS).max(1);
+    let room = connections_that_fit(limit.unwrap_or(usize::MAX), addresses.len());
     config.max_connections = max_connections.unwrap_or(room);
     let mut listeners = Vec::new();
     for address in addresses {
@@ -67,13 +71,20 @@ pub fn run(
     let net = MioNet::new(listeners, signals).map_err(system("poll"))?;
     let mut server = Server::new(net, count, config);
     info!("{descriptors}");
-    if max_connections.is_some_and(|wanted| wanted > room) {
+    if max_connections.map_or(room < CONNECTIONS_USUAL, |wanted| wanted > room) {
         warn!("the limit on open files leaves room for {room} connections only");
     }
     announce(&ready);
     while server.turn().map_err(system("poll"))? {}
     info!("drained");
     Ok(())
+}
+
+/// How many connections a limit on open files leaves room for, beside those that are turned away
+/// in an orderly way.
+fn connections_that_fit(descriptors: usize, listeners: usize) -> usize {
+    let left = descriptors.saturating_sub(RESERVED_DESCRIPTORS + listeners);
+    left.saturating_sub(shed_connections_max(left)).max(1)
 }
 
 /// The first signal wakes the loop through a pipe; the second ends the process where it stands.

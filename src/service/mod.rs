@@ -16,11 +16,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::budget::Budget;
 use crate::http::{Place, Rooms};
 use crate::id::ConnId;
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
-pub use shared::Shared;
+pub use shared::SharedFrame;
 
 /// The two kinds of data messages (RFC 6455 §5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,23 +99,29 @@ pub const MOUNTED: &[Mounted] = &[
 #[derive(Debug, Default)]
 pub struct Effects {
     queue: Vec<Effect>,
+    budget: Budget,
 }
 
 /// One thing to do to one connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Effect {
     /// Send a frame, which all its recipients share.
-    Send(ConnId, Rc<Shared>),
+    Send(ConnId, Rc<SharedFrame>),
     /// Start the closing handshake behind what was sent.
     Close(ConnId, CloseCode, &'static str),
 }
 
 impl Effects {
+    /// Nothing to do; frames will be charged to `budget`.
+    pub fn new(budget: Budget) -> Self {
+        Self { queue: Vec::new(), budget }
+    }
+
     /// Sends one message to everybody in `to`: encoded once, shared by all.
     pub fn send(&mut self, to: impl IntoIterator<Item = ConnId>, kind: Kind, payload: &[u8]) {
         let mut to = to.into_iter().peekable();
         if to.peek().is_some() {
-            let frame = encode(kind, payload);
+            let frame = encode(kind, payload, &self.budget);
             self.queue.extend(to.map(|id| Effect::Send(id, Rc::clone(&frame))));
         }
     }
@@ -145,7 +152,7 @@ impl Effects {
     }
 }
 
-fn encode(kind: Kind, payload: &[u8]) -> Rc<Shared> {
+fn encode(kind: Kind, payload: &[u8], budget: &Budget) -> Rc<SharedFrame> {
     let opcode = match kind {
         Kind::Text => Opcode::Text,
         Kind::Binary => Opcode::Binary,
@@ -155,7 +162,7 @@ fn encode(kind: Kind, payload: &[u8]) -> Rc<Shared> {
     let head_bytes = write_server_head(&mut frame, first, payload.len() as u64);
     frame.truncate(head_bytes);
     frame.extend_from_slice(payload);
-    Rc::new(Shared::new(frame))
+    Rc::new(SharedFrame::new(frame, budget))
 }
 
 #[cfg(test)]

@@ -1,39 +1,28 @@
-//! A frame that stands in several outboxes, encoded once.
+//! A frame that goes to several connections, encoded once.
 
-use std::cell::Cell;
 use std::ops::Deref;
 
-/// The bytes of a frame, and how many outboxes it stands in: its memory is counted once, from the
-/// first to the last of them.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Shared {
+use crate::budget::{Budget, Charge};
+
+/// The bytes of a frame. Its memory is charged once, until its last reference is dropped.
+#[derive(Debug)]
+pub struct SharedFrame {
     bytes: Box<[u8]>,
-    holders: Cell<usize>,
+    _charge: Charge,
 }
 
-impl Shared {
-    /// A frame that stands nowhere yet.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes: bytes.into_boxed_slice(), holders: Cell::new(0) }
-    }
+/// Beside its bytes a frame takes the two counters of its `Rc`, and what allocators add to both.
+const OVERHEAD_BYTES: usize = size_of::<SharedFrame>() + 2 * size_of::<usize>() + 32;
 
-    /// True if it stands in some outbox.
-    pub fn is_held(&self) -> bool {
-        self.holders.get() > 0
-    }
-
-    /// It stands in one outbox more.
-    pub fn hold(&self) {
-        self.holders.set(self.holders.get() + 1);
-    }
-
-    /// It stands in one outbox less.
-    pub fn release(&self) {
-        self.holders.set(self.holders.get() - 1);
+impl SharedFrame {
+    /// Takes the bytes of a whole frame.
+    pub fn new(bytes: Vec<u8>, budget: &Budget) -> Self {
+        let charge = budget.charge(bytes.len() + OVERHEAD_BYTES);
+        Self { bytes: bytes.into_boxed_slice(), _charge: charge }
     }
 }
 
-impl Deref for Shared {
+impl Deref for SharedFrame {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {

@@ -171,6 +171,23 @@ impl Decoder {
         self.left
     }
 
+    /// Length of the current frame's payload.
+    #[inline]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// True if messages may be compressed.
+    #[inline]
+    pub fn may_deflate(&self) -> bool {
+        self.deflate
+    }
+
+    /// Takes over how far the text of the message has been checked, from a decoder that went ahead.
+    pub fn adopt_text_state(&mut self, ahead: &Self) {
+        self.utf8 = ahead.utf8;
+    }
+
     /// True between the first byte of a frame's payload and its last.
     #[inline]
     pub fn in_frame(&self) -> bool {

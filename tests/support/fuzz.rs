@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use memory_net::{MemoryNet, Peer};
 use reference::{Frame, frames};
-use wsecho::conn::area::{Area, READ_AT};
-use wsecho::conn::{Connection, Context, Next, Reply};
+use wsecho::conn::read_buffer::{READ_AT, ReadBuffer};
+use wsecho::conn::{Cause, Connection, Context, Next, Reply};
 use wsecho::ending::Ending;
 use wsecho::http::{
     Head, HeadFault, Progress, Route, Rules, Scan, extensions, route, write_opening, write_refusal,
@@ -232,11 +232,11 @@ fn drive(
     mut writes: Cuts<'_>,
 ) -> (Vec<u8>, Ending) {
     let mut cx = Context::new(config);
-    let mut area = Area::new();
+    let mut buffer = ReadBuffer::new();
     let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
     let (mut output, mut at, mut shut) = (Vec::new(), 0, false);
     let ending = loop {
-        let _ = connection.watch();
+        let _ = connection.timeout();
         let mut span = READ_AT..READ_AT;
         match connection.next() {
             Next::Reap(ending) => break ending,
@@ -252,34 +252,34 @@ fn drive(
                 output.extend(&connection.unsent()[..count]);
                 connection.sent(count, &mut cx);
             }
-            Next::Read if at == bytes.len() => connection.peer_finished(&mut cx),
+            Next::Read if at == bytes.len() => connection.end(Cause::PeerFinished, &mut cx),
             Next::Read => {
-                let appetite = connection.appetite(&cx).expect("one connection leaves a budget");
-                let count = reads.size(appetite.min(bytes.len() - at)).max(1);
-                area.window(count).copy_from_slice(&bytes[at..at + count]);
+                let limit = connection.read_limit(false, &cx).expect("one leaves a budget");
+                let count = reads.size(limit.min(bytes.len() - at)).max(1);
+                buffer.window(count).copy_from_slice(&bytes[at..at + count]);
                 at += count;
                 span = READ_AT..READ_AT + count;
             }
-            Next::Resume => span = connection.resume(&mut area, &mut cx),
+            Next::Resume => span = connection.resume(&mut buffer, &mut cx),
         }
         while !span.is_empty() {
-            let received = connection.receive(&mut area, span, &mut cx);
+            let received = connection.receive(&mut buffer, span, &mut cx);
             let reply = match received.reply {
-                Reply::Area(range) => area.part(range),
-                Reply::Scratch => &cx.scratch,
+                Reply::Buffer(range) => buffer.part_of(range).to_vec(),
+                Reply::Scratch => std::mem::take(&mut cx.scratch),
             };
             assert!(!shut || reply.is_empty());
             let blocked = !connection.unsent().is_empty();
             let count = if blocked { 0 } else { writes.size(reply.len()) };
             output.extend(&reply[..count]);
             if count < reply.len() {
-                connection.keep(&reply[count..], &mut cx.store);
+                connection.keep(&reply[count..], &mut cx);
             }
             span = received.rest;
         }
     };
     connection.bury(ending, Duration::ZERO, &mut cx);
-    assert_eq!(cx.store.bytes(), 0, "nothing is held");
+    assert_eq!((cx.budget.used(), cx.budget.reserve_used()), (0, 0), "nothing is kept");
     assert_eq!(cx.metrics.endings.iter().sum::<u64>(), 1);
     (output, ending)
 }

@@ -129,7 +129,7 @@ impl Script {
             let mut bytes = Vec::with_capacity(2 + payload.len());
             push_head(&mut bytes, Opcode::Pong, true, payload.len() as u64);
             bytes.extend_from_slice(payload);
-            self.queued_bytes += bytes.len();
+            self.queued_bytes += bytes.capacity();
             self.controls.push_back(bytes);
         }
     }
@@ -141,45 +141,67 @@ impl Script {
             self.end_at = None;
             return self.end();
         }
-        if !self.midway {
+        if !self.midway && self.line_is_free(now) {
             if let Some(control) = self.controls.pop_front() {
-                self.queued_bytes -= control.len();
+                self.queued_bytes -= control.capacity();
+                self.occupy_line(now, control.len());
                 return Some(Step::Send(control));
             }
             if self.next_ping.is_some_and(|at| at <= now) {
                 self.next_ping = self.behaviour.ping.map(|ping| now + ping);
+                self.occupy_line(now, 2);
                 return Some(Step::Send(vec![0x89, 0]));
             }
         }
+        let line_is_free = self.line_is_free(now);
+        let most = self.step_bytes_max(now);
         match self.queue.front_mut()? {
             Item::End { due } if *due <= now => self.end(),
-            Item::Bytes { due, bytes, gone, ends_frame, stride }
-                if *due <= now && (self.line_free <= now || self.line_free < self.step_end) =>
-            {
+            Item::Bytes { due, bytes, gone, ends_frame, stride } if *due <= now && line_is_free => {
                 let mut count = bytes.len() - *gone;
-                if let Some(rate) = self.behaviour.rate.map(f64::from) {
-                    if self.line_free <= now {
-                        self.line_free = now;
-                        self.step_end = now + RATE_STEP;
-                    }
-                    let ahead = (self.step_end - self.line_free).as_secs_f64() * rate;
+                if let Some(most) = most {
                     // Between two frames there is room for a pong, or for the end.
-                    count = count.min((ahead as usize).max(1)).min(*stride - *gone % *stride);
-                    self.line_free += Duration::from_secs_f64(count as f64 / rate);
+                    count = count.min(most).min(*stride - *gone % *stride);
                 }
                 let sent = bytes[*gone..*gone + count].to_vec();
                 *gone += count;
                 if *gone == bytes.len() {
                     self.midway = !*ends_frame;
+                    self.queued_bytes -= bytes.capacity();
                     self.queue.pop_front();
                 } else {
                     self.midway = *gone % *stride != 0;
                 }
-                self.queued_bytes -= sent.len();
+                self.occupy_line(now, count);
                 Some(Step::Send(sent))
             }
             _ => None,
         }
+    }
+
+    /// True if the rate lets something be sent now.
+    fn line_is_free(&self, now: Duration) -> bool {
+        self.behaviour.rate.is_none() || self.line_free <= now || self.line_free < self.step_end
+    }
+
+    /// How many bytes the rate lets be sent at once, while the line is free.
+    fn step_bytes_max(&self, now: Duration) -> Option<usize> {
+        let rate = f64::from(self.behaviour.rate?);
+        let ahead = match self.line_free <= now {
+            true => RATE_STEP,
+            false => self.step_end.saturating_sub(self.line_free),
+        };
+        Some(((ahead.as_secs_f64() * rate) as usize).max(1))
+    }
+
+    /// Notes that `count` bytes were sent: with a rate, they take their time.
+    fn occupy_line(&mut self, now: Duration, count: usize) {
+        let Some(rate) = self.behaviour.rate.map(f64::from) else { return };
+        if self.line_free <= now {
+            self.line_free = now;
+            self.step_end = now + RATE_STEP;
+        }
+        self.line_free += Duration::from_secs_f64(count as f64 / rate);
     }
 
     /// When there may be something to do again, once [`Self::next`] has said that there is not.
@@ -191,43 +213,55 @@ impl Script {
             Item::End { due } => *due,
         });
         let end = self.end_at.filter(|_| !self.midway || self.behaviour.drop.is_some());
-        let ping = self.next_ping.filter(|_| !self.midway);
-        [front, end, ping].into_iter().flatten().min()
+        let control = self.controls.front().map(|_| Duration::ZERO);
+        let control = [self.next_ping, control].into_iter().flatten().min();
+        let control = control.filter(|_| !self.midway).map(|at| at.max(free));
+        [front, end, control].into_iter().flatten().min()
     }
 
-    /// Bytes that wait.
+    /// Bytes of memory that wait, those of a part that has been sent until all of it has gone.
     pub fn queued(&self) -> usize {
         let items = self.queue.len() + self.controls.len();
-        self.queued_bytes + items * size_of::<Item>() + self.reply.held.len()
+        self.queued_bytes + items * size_of::<Item>() + self.reply.held.capacity()
     }
 
-    /// Ends the script. What completes the frame that is on its way, so that a Close may follow;
-    /// `None` if that has not arrived.
-    pub fn hasten(&mut self) -> Option<Vec<u8>> {
-        self.over = true;
-        self.end_at = None;
-        self.next_ping = None;
-        self.controls.clear();
-        self.queued_bytes = 0;
+    /// True when the last bytes sent were not the end of a frame.
+    pub fn is_within_frame(&self) -> bool {
+        self.midway
+    }
+
+    /// What completes the frame that is being sent; `None` if that has not arrived.
+    pub fn rest_of_frame(&self) -> Option<Vec<u8>> {
         let mut rest = Vec::new();
         let mut midway = self.midway;
-        for item in std::mem::take(&mut self.queue) {
+        for item in &self.queue {
             let Item::Bytes { bytes, gone, ends_frame, stride, .. } = item else { continue };
             if !midway {
                 break;
             }
             // What has not begun to go is the middle of a frame that an earlier item began.
-            let frames = if gone == 0 { usize::MAX } else { gone.div_ceil(stride) };
-            let end = bytes.len().min(frames.saturating_mul(stride));
-            rest.extend_from_slice(&bytes[gone..end]);
+            let frames = if *gone == 0 { usize::MAX } else { gone.div_ceil(*stride) };
+            let end = bytes.len().min(frames.saturating_mul(*stride));
+            rest.extend_from_slice(&bytes[*gone..end]);
             midway = end == bytes.len() && !ends_frame;
         }
         (!midway).then_some(rest)
     }
 
+    /// Ends the script: nothing that was queued is sent.
+    pub fn stop(&mut self) {
+        self.over = true;
+        self.end_at = None;
+        self.next_ping = None;
+        self.controls.clear();
+        self.queue.clear();
+        self.queued_bytes = 0;
+        self.midway = false;
+    }
+
     fn push(&mut self, due: Duration, bytes: Vec<u8>, ends_frame: bool, stride: usize) {
         if !bytes.is_empty() {
-            self.queued_bytes += bytes.len();
+            self.queued_bytes += bytes.capacity();
             self.queue.push_back(Item::Bytes { due, bytes, gone: 0, ends_frame, stride });
         }
     }
@@ -239,7 +273,7 @@ impl Script {
             (None, Some(code)) => Step::Close(code, self.behaviour.reason.clone()),
             (None, None) => return None,
         };
-        self.hasten();
+        self.stop();
         Some(step)
     }
 

@@ -112,7 +112,7 @@ fn a_template_without_the_message_hides_it() {
     script.data(part(None, false, true, b"b"), at(1000));
     script.ping(b"");
     assert_eq!(run(&mut script, 1000).0.len(), 8);
-    assert_eq!(script.hasten(), Some(vec![]));
+    assert_eq!(script.rest_of_frame(), Some(vec![]));
 }
 
 #[test]
@@ -142,9 +142,9 @@ fn slow_frames_leave_room_for_control_frames_between_them() {
     assert_eq!(sent(&mut script, 1000), b"\x02\x0A\x07\x07\x07");
     script.ping(b"");
     assert_eq!(sent(&mut script, 1050), [7; 5]);
-    assert_eq!(sent(&mut script, 1100), b"\x07\x07\x8A\x00\x00\x0A\x07");
-    assert_eq!(sent(&mut script, 1150), [7; 5]);
-    assert_eq!(script.hasten(), Some(vec![7; 4]), "the frame, but not the message");
+    assert_eq!(sent(&mut script, 1100), b"\x07\x07\x8A\x00\x00", "a pong takes its time too");
+    assert_eq!(sent(&mut script, 1150), b"\x0A\x07\x07\x07\x07");
+    assert_eq!(script.rest_of_frame(), Some(vec![7; 6]), "the frame, but not the message");
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn a_close_waits_for_the_end_of_a_frame() {
     timed.data(part(true, false, b"ab"), at(1000));
     assert_eq!(sent(&mut timed, 1000), b"\x82\x04ab");
     assert_eq!(run(&mut timed, 1060), (vec![], None));
-    assert_eq!(timed.hasten(), None, "nor can another be sent here");
+    assert_eq!(timed.rest_of_frame(), None, "nor can another be sent here");
     let mut timed = script("close=1000&at=50");
     timed.data(part(true, false, b"ab"), at(1000));
     assert_eq!(sent(&mut timed, 1000), b"\x82\x04ab");
@@ -265,7 +265,8 @@ fn an_end_from_elsewhere_completes_the_frame_on_its_way() {
     say(&mut slow, Kind::Binary, b"abc", 1000);
     say(&mut slow, Kind::Binary, b"def", 1000);
     assert_eq!(sent(&mut slow, 1000), b"\x82");
-    assert_eq!(slow.hasten(), Some(b"\x03abc".to_vec()), "but not what is behind it");
+    assert_eq!(slow.rest_of_frame(), Some(b"\x03abc".to_vec()), "but not what is behind it");
+    slow.stop();
     assert_eq!((slow.queued(), slow.wake()), (0, None));
-    assert_eq!(script("").hasten(), Some(vec![]));
+    assert_eq!(script("").rest_of_frame(), Some(vec![]));
 }

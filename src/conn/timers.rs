@@ -8,11 +8,11 @@ use crate::id::ConnId;
 
 /// Times with their connections, the earliest first. An entry may outlive its connection.
 #[derive(Debug, Default)]
-pub struct Alarms {
+pub struct Timers {
     heap: BinaryHeap<Reverse<(Duration, usize)>>,
 }
 
-impl Alarms {
+impl Timers {
     /// Asks for `at`.
     pub fn set(&mut self, at: Duration, id: ConnId) {
         self.heap.push(Reverse((at, id.token())));
@@ -37,16 +37,16 @@ mod tests {
 
     #[test]
     fn the_earliest_rings_first() {
-        let mut alarms = Alarms::default();
+        let mut timers = Timers::default();
         let [a, b, c] = [1, 2, 3].map(|at| ConnId::new(at, 5));
         for (at, id) in [(30, a), (10, b), (20, c)] {
-            alarms.set(Duration::from_millis(at), id);
+            timers.set(Duration::from_millis(at), id);
         }
         let now = Duration::from_millis(20);
         assert_eq!(
-            [alarms.ring(now), alarms.ring(now), alarms.ring(now)],
+            [timers.ring(now), timers.ring(now), timers.ring(now)],
             [Some(b), Some(c), None]
         );
-        assert_eq!(alarms.next(), Some(Duration::from_millis(30)));
+        assert_eq!(timers.next(), Some(Duration::from_millis(30)));
     }
 }

@@ -16,28 +16,41 @@ use crate::ws::close::FRAME_BYTES_MAX;
 /// Where reads begin.
 pub const READ_AT: usize = HEADROOM_BYTES;
 
-const AREA_BYTES: usize = HEADROOM_BYTES + READ_BYTES_MAX + MASKING_KEY_BYTES + FRAME_BYTES_MAX;
+const BUFFER_BYTES: usize = HEADROOM_BYTES + READ_BYTES_MAX + MASKING_KEY_BYTES + FRAME_BYTES_MAX;
 
 /// The shared buffer. It holds one connection's bytes for the length of one read.
 #[derive(Debug)]
-pub struct Area {
+pub struct ReadBuffer {
     bytes: Box<[u8]>,
+    /// In debug builds: where the bytes of the current connection end.
+    touched: usize,
 }
 
-impl Area {
+impl ReadBuffer {
     /// Allocates the buffer; its pages are touched only as far as reads reach.
     pub fn new() -> Self {
-        Self { bytes: vec![0; AREA_BYTES].into_boxed_slice() }
+        Self { bytes: vec![0; BUFFER_BYTES].into_boxed_slice(), touched: 0 }
     }
 
     /// The part that a read of at most `count` bytes may fill.
     pub fn window(&mut self, count: usize) -> &mut [u8] {
-        &mut self.bytes[READ_AT..READ_AT + count.min(READ_BYTES_MAX)]
+        let end = READ_AT + count.min(READ_BYTES_MAX);
+        self.touched = self.touched.max(end);
+        &mut self.bytes[READ_AT..end]
     }
 
     /// A part of the buffer, for writing a reply out.
-    pub fn part(&self, range: Range<usize>) -> &[u8] {
+    pub fn part_of(&self, range: Range<usize>) -> &[u8] {
         &self.bytes[range]
+    }
+
+    /// Between two connections: in debug builds the bytes of the one are overwritten, so that a
+    /// mistake shows.
+    pub fn part(&mut self) {
+        if cfg!(debug_assertions) && self.touched > 0 {
+            self.bytes[..self.touched].fill(0xA5);
+        }
+        self.touched = 0;
     }
 
     /// The whole buffer.
@@ -46,7 +59,7 @@ impl Area {
     }
 }
 
-impl Default for Area {
+impl Default for ReadBuffer {
     fn default() -> Self {
         Self::new()
     }

@@ -1,43 +1,45 @@
-//! All timeouts: one coarse tick and one watch per connection in two dense columns.
+//! All timeouts: one coarse tick and one timeout per connection in two dense columns.
 //!
 //! There is no timing wheel. A pass over the columns takes tens of microseconds for a hundred
 //! thousand connections, and it is made only when the earliest deadline may have come: traffic
-//! moves deadlines away, never closer, so a loop full of idle connections sleeps.
+//! moves timeouts away, never closer, so a loop full of idle connections sleeps.
 
 use std::time::Duration;
 
-use crate::conn::Watch;
-use crate::limits::{Config, TICK};
+use crate::conn::Timeout;
+use crate::limits::{Config, TICK, TIMEOUT_MAX};
 
 /// "This timeout is off."
 const NEVER: u16 = u16::MAX;
 
 /// The columns. An index is a slot of the registry.
 #[derive(Debug)]
-pub struct Deadlines {
+pub struct Timeouts {
     since: Vec<u16>,
-    watches: Vec<Watch>,
-    timeouts: [u16; Watch::COUNT],
+    kinds: Vec<Timeout>,
+    timeouts: [u16; Timeout::COUNT],
     now: u64,
     next: Option<u64>,
 }
 
-impl Deadlines {
+impl Timeouts {
     /// Empty columns.
     pub fn new(config: &Config) -> Self {
-        let mut timeouts = [NEVER; Watch::COUNT];
-        let mut set = |watch: Watch, timeout: Duration| {
-            timeouts[watch as usize] = ticks(timeout);
+        let mut timeouts = [NEVER; Timeout::COUNT];
+        let mut set = |kind: Timeout, timeout: Duration| {
+            timeouts[kind as usize] = ticks(timeout);
         };
-        set(Watch::Handshake, config.handshake_timeout);
-        set(Watch::Idle, config.ping_interval);
-        set(Watch::Pong, config.ping_timeout);
-        set(Watch::Stall, config.stall_timeout);
-        set(Watch::Slow, config.stall_timeout);
+        set(Timeout::Handshake, config.handshake_timeout);
+        set(Timeout::Idle, config.ping_interval);
+        set(Timeout::Pong, config.ping_timeout);
+        set(Timeout::Stall, config.stall_timeout);
+        set(Timeout::Slow, config.stall_timeout);
         // Long enough for whoever keeps the room to be ended as slow, and for some more in turn.
-        set(Watch::Starved, 2 * config.stall_timeout);
-        set(Watch::Close, config.close_timeout);
-        Self { since: Vec::new(), watches: Vec::new(), timeouts, now: 0, next: None }
+        set(Timeout::Starved, 2 * config.stall_timeout);
+        set(Timeout::Blocked, TICK);
+        set(Timeout::Reset, TICK);
+        set(Timeout::Close, config.close_timeout);
+        Self { since: Vec::new(), kinds: Vec::new(), timeouts, now: 0, next: None }
     }
 
     /// Moves the clock. True when a sweep is due.
@@ -53,49 +55,44 @@ impl Deadlines {
     }
 
     /// A connection has moved into slot `index`.
-    pub fn insert(&mut self, index: usize, watch: Watch) {
+    pub fn insert(&mut self, index: usize, kind: Timeout) {
         if index >= self.since.len() {
             self.since.resize(index + 1, 0);
-            self.watches.resize(index + 1, Watch::Vacant);
+            self.kinds.resize(index + 1, Timeout::Vacant);
         }
-        self.watches[index] = Watch::Vacant;
-        self.note(index, watch, true);
+        self.kinds[index] = Timeout::Vacant;
+        self.note(index, kind, true);
     }
 
     /// The slot is free.
     pub fn remove(&mut self, index: usize) {
-        self.watches[index] = Watch::Vacant;
+        self.kinds[index] = Timeout::Vacant;
     }
 
-    /// What the connection in slot `index` waits for.
-    pub fn watch(&self, index: usize) -> Watch {
-        self.watches[index]
-    }
-
-    /// The connection in slot `index` now waits as `watch` says; `traffic` if bytes have moved.
+    /// The connection in slot `index` now waits as `kind` says; `traffic` if bytes have moved.
     #[inline]
-    pub fn note(&mut self, index: usize, watch: Watch, traffic: bool) {
-        if self.watches[index] != watch {
-            self.watches[index] = watch;
+    pub fn note(&mut self, index: usize, kind: Timeout, traffic: bool) {
+        if self.kinds[index] != kind {
+            self.kinds[index] = kind;
             self.since[index] = low(self.now);
-            self.expect(self.timeouts[watch as usize]);
-        } else if traffic && watch.is_extended_by_traffic() {
+            self.expect(self.timeouts[kind as usize]);
+        } else if traffic && kind.is_extended_by_traffic() {
             self.since[index] = low(self.now);
         }
     }
 
     /// Finds the slots whose time has run out and starts their timeouts anew.
-    pub fn sweep(&mut self, due: &mut Vec<usize>) {
+    pub fn sweep(&mut self, due: &mut Vec<(usize, Timeout)>) {
         let mut soonest = NEVER;
         let now = low(self.now);
-        for (index, (since, watch)) in self.since.iter_mut().zip(&self.watches).enumerate() {
-            let timeout = self.timeouts[*watch as usize];
+        for (index, (since, kind)) in self.since.iter_mut().zip(&self.kinds).enumerate() {
+            let timeout = self.timeouts[*kind as usize];
             if timeout == NEVER {
                 continue;
             }
             let passed = now.wrapping_sub(*since);
             if passed >= timeout {
-                due.push(index);
+                due.push((index, *kind));
                 *since = now;
                 soonest = soonest.min(timeout);
             } else {
@@ -119,6 +116,7 @@ fn ticks(timeout: Duration) -> u16 {
     if timeout.is_zero() {
         return NEVER;
     }
+    let timeout = timeout.min(TIMEOUT_MAX);
     let whole = timeout.as_nanos().div_ceil(TICK.as_nanos()) + 1;
     u16::try_from(whole).unwrap_or(NEVER - 1)
 }
@@ -136,48 +134,58 @@ fn low(tick: u64) -> u16 {
 mod tests {
     use super::*;
 
-    fn columns() -> Deadlines {
+    fn columns() -> Timeouts {
         let config = Config {
             ping_interval: Duration::from_secs(60),
             stall_timeout: Duration::ZERO,
             ..Config::default()
         };
-        Deadlines::new(&config)
+        Timeouts::new(&config)
     }
 
-    fn due_at(columns: &mut Deadlines, seconds: u64) -> Vec<usize> {
-        let mut due = Vec::new();
+    fn due_at(columns: &mut Timeouts, seconds: u64) -> Vec<usize> {
+        let mut due: Vec<(usize, Timeout)> = Vec::new();
         if columns.advance(Duration::from_secs(seconds)) {
             columns.sweep(&mut due);
         }
-        due
+        due.into_iter().map(|(index, _)| index).collect()
     }
 
     #[test]
     fn traffic_extends_idle_but_not_the_handshake() {
         let mut columns = columns();
-        columns.insert(0, Watch::Handshake);
-        columns.insert(1, Watch::Idle);
+        columns.insert(0, Timeout::Handshake);
+        columns.insert(1, Timeout::Idle);
         assert!(due_at(&mut columns, 9).is_empty());
-        columns.note(0, Watch::Handshake, true);
-        columns.note(1, Watch::Idle, true);
+        columns.note(0, Timeout::Handshake, true);
+        columns.note(1, Timeout::Idle, true);
         assert_eq!(due_at(&mut columns, 11), [0]);
         assert_eq!(due_at(&mut columns, 62), [0], "and again, as long as it is there");
         assert_eq!(due_at(&mut columns, 70), [1]);
     }
 
     #[test]
-    fn a_loop_without_deadlines_sleeps_without_end() {
+    fn a_loop_without_timeouts_sleeps_without_end() {
         let mut columns = columns();
         assert_eq!(columns.sleep(Duration::ZERO), None);
-        columns.insert(3, Watch::Stall);
+        columns.insert(3, Timeout::Stall);
         assert_eq!(columns.sleep(Duration::ZERO), None, "turned off by zero");
-        columns.note(3, Watch::Idle, false);
+        columns.note(3, Timeout::Idle, false);
         let sleep = columns.sleep(Duration::ZERO);
         assert_eq!(sleep, Some(Duration::from_secs(60) + TICK));
         columns.remove(3);
         assert!(due_at(&mut columns, 100).is_empty());
         assert_eq!(columns.sleep(Duration::from_secs(100)), None);
+    }
+
+    /// Twice the longest stall timeout is more than the column can tell from none.
+    #[test]
+    fn the_longest_timeouts_do_not_wrap() {
+        let config = Config { stall_timeout: TIMEOUT_MAX, ..Config::default() };
+        let mut columns = Timeouts::new(&config);
+        columns.insert(0, Timeout::Starved);
+        assert!(due_at(&mut columns, TIMEOUT_MAX.as_secs() - 1).is_empty());
+        assert_eq!(due_at(&mut columns, TIMEOUT_MAX.as_secs() + 1), [0]);
     }
 
     /// The 16-bit column wraps every four and a half hours.
@@ -186,7 +194,7 @@ mod tests {
         let mut columns = columns();
         let start = 70_000;
         columns.advance(Duration::from_secs(start));
-        columns.insert(0, Watch::Idle);
+        columns.insert(0, Timeout::Idle);
         assert!(due_at(&mut columns, start + 59).is_empty());
         assert_eq!(due_at(&mut columns, start + 61), [0]);
     }

@@ -1,0 +1,235 @@
+//! The ledger of memory that is kept for peers.
+//!
+//! Whoever keeps memory for a peer holds a [`Charge`] for it, taken before the memory is
+//! allocated; dropping the charge gives it back, however the connection ends. So the promise is
+//! one inequality: what is resident stays below what the process had at its start, plus the
+//! budget, plus a constant ([`crate::limits::RESIDENT_SLACK_BYTES`]), whatever peers do.
+//!
+//! A part beside the budget is *reserved* for peers that have no open connection: partial request
+//! heads, and answers that a socket would not take. Connections that are open cannot use it, so
+//! handshakes, `/healthz` and `/metrics` are answered however full the budget is.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::limits::{
+    BUFFERED_BYTES_SOFT, READ_BYTES_MAX, READ_BYTES_MIN, RESERVE_BYTES, RESERVE_SHARE_BYTES_MAX,
+};
+
+/// The ledger; clones share it.
+#[derive(Clone, Debug)]
+pub struct Budget(Rc<Ledger>);
+
+#[derive(Debug)]
+struct Ledger {
+    limit: usize,
+    used: Cell<usize>,
+    reserve_used: Cell<usize>,
+}
+
+impl Ledger {
+    fn cell(&self, account: Account) -> &Cell<usize> {
+        match account {
+            Account::Open => &self.used,
+            Account::Reserve => &self.reserve_used,
+        }
+    }
+}
+
+/// Which part of the ledger a charge stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Account {
+    Open,
+    Reserve,
+}
+
+/// Memory that is accounted for; dropping it gives the memory back to the budget.
+#[derive(Debug)]
+pub struct Charge {
+    ledger: Rc<Ledger>,
+    account: Account,
+    bytes: usize,
+}
+
+impl Budget {
+    /// A ledger for `limit` bytes, and the reserve beside it.
+    pub fn new(limit: usize) -> Self {
+        let (used, reserve_used) = (Cell::new(0), Cell::new(0));
+        Self(Rc::new(Ledger { limit, used, reserve_used }))
+    }
+
+    /// Bytes charged to open connections.
+    #[inline]
+    pub fn used(&self) -> usize {
+        self.0.used.get()
+    }
+
+    /// Bytes charged to the reserve.
+    pub fn reserve_used(&self) -> usize {
+        self.0.reserve_used.get()
+    }
+
+    /// Bytes that open connections may still be charged.
+    #[inline]
+    pub fn free(&self) -> usize {
+        self.0.limit.saturating_sub(self.used())
+    }
+
+    /// A charge that cannot be refused: for bytes that are here already, whose room was made sure
+    /// of by [`Self::read_limit`] before they were read.
+    pub fn charge(&self, bytes: usize) -> Charge {
+        let mut charge = Charge { ledger: Rc::clone(&self.0), account: Account::Open, bytes: 0 };
+        charge.set(bytes);
+        charge
+    }
+
+    /// A charge, if there is room.
+    pub fn try_charge(&self, bytes: usize) -> Option<Charge> {
+        (bytes <= self.free()).then(|| self.charge(bytes))
+    }
+
+    /// A charge against the reserve, if there is room, for a peer without an open connection.
+    pub fn try_reserve(&self, bytes: usize) -> Option<Charge> {
+        let free = RESERVE_BYTES.saturating_sub(self.reserve_used());
+        let fits = bytes <= RESERVE_SHARE_BYTES_MAX && bytes <= free;
+        fits.then(|| {
+            let ledger = Rc::clone(&self.0);
+            let mut charge = Charge { ledger, account: Account::Reserve, bytes: 0 };
+            charge.set(bytes);
+            charge
+        })
+    }
+
+    /// How many bytes one connection may read now: no more than can be kept should its socket
+    /// refuse all of the reply. Reads shrink while others are blocked, so that many blocked peers
+    /// together hold little. `None` when the budget is used up.
+    #[inline]
+    pub fn read_limit(&self) -> Option<usize> {
+        let free = self.free();
+        if free < READ_BYTES_MIN {
+            return None;
+        }
+        let share = BUFFERED_BYTES_SOFT.min(self.0.limit).saturating_sub(self.used()) / 4;
+        Some(share.clamp(READ_BYTES_MIN, READ_BYTES_MAX).min(free))
+    }
+
+    /// How many bytes may be added for a connection that is charged `own` bytes already: it keeps
+    /// at most as much as it leaves free, the dynamic threshold of shared-memory switches
+    /// (Choudhury and Hahne, 1998), so that `n` such connections leave the next one an `n+1`th.
+    #[inline]
+    pub fn share_left(&self, own: usize) -> usize {
+        self.free().saturating_sub(own)
+    }
+
+    /// How many bytes may be added until half of the budget is used: for what waits on its own
+    /// peer, and would otherwise make everybody else wait for it too.
+    pub fn half_left(&self) -> usize {
+        (self.0.limit / 2).saturating_sub(self.used())
+    }
+}
+
+impl Default for Budget {
+    /// Without a limit.
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
+}
+
+impl Charge {
+    /// Bytes charged.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Brings the charge up to date with what is kept now.
+    #[inline]
+    pub fn set(&mut self, bytes: usize) {
+        let cell = self.ledger.cell(self.account);
+        cell.set(cell.get() - self.bytes + bytes);
+        self.bytes = bytes;
+    }
+
+    /// As [`Self::set`]; false, and nothing changes, if that is more than before and more than
+    /// it may be: of the reserve a fixed share, of the budget as much as that leaves free.
+    pub fn try_set(&mut self, bytes: usize) -> bool {
+        let others = self.ledger.cell(self.account).get() - self.bytes;
+        let left = match self.account {
+            Account::Open => self.ledger.limit.saturating_sub(others) / 2,
+            Account::Reserve => RESERVE_BYTES.saturating_sub(others).min(RESERVE_SHARE_BYTES_MAX),
+        };
+        let fits = bytes <= self.bytes.max(left);
+        if fits {
+            self.set(bytes);
+        }
+        fits
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_charge_is_given_back() {
+        let budget = Budget::new(100_000);
+        let mut charge = budget.charge(60_000);
+        assert!(budget.try_charge(50_000).is_none());
+        assert!(!charge.try_set(60_001) && charge.try_set(40_000) && charge.try_set(50_000));
+        assert!(!charge.try_set(50_001), "as much as that leaves free");
+        charge.set(100_000);
+        assert_eq!((budget.used(), budget.free()), (100_000, 0));
+        assert_eq!(budget.read_limit(), None);
+        charge.set(70_000);
+        assert_eq!(budget.share_left(20_000), 10_000);
+        drop(charge);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn the_reserve_is_apart_from_the_budget() {
+        let budget = Budget::new(10);
+        let full = budget.charge(1000);
+        let partial = budget.try_reserve(8000).expect("room in the reserve");
+        assert_eq!((budget.used(), budget.reserve_used()), (1000, 8000));
+        assert!(budget.try_reserve(RESERVE_SHARE_BYTES_MAX + 1).is_none());
+        let all: Vec<Charge> =
+            std::iter::from_fn(|| budget.try_reserve(RESERVE_SHARE_BYTES_MAX)).collect();
+        assert!(budget.reserve_used() <= RESERVE_BYTES && !all.is_empty());
+        drop((full, partial, all));
+        assert_eq!((budget.used(), budget.reserve_used()), (0, 0));
+    }
+
+    /// However many are greedy, there is something left for one more.
+    #[test]
+    fn the_greedy_leave_room() {
+        let budget = Budget::new(64 << 20);
+        let mut charges: Vec<Charge> = (0..100).map(|_| budget.charge(0)).collect();
+        for _ in 0..1000 {
+            for charge in &mut charges {
+                let own = charge.bytes();
+                charge.set(own + budget.share_left(own).min(4096));
+            }
+        }
+        assert!(budget.free() >= (64 << 20) / 102, "{}", budget.free());
+    }
+
+    #[test]
+    fn r01_read_limits_shrink_and_end_with_the_budget() {
+        let budget = Budget::new(BUFFERED_BYTES_SOFT + READ_BYTES_MIN);
+        assert_eq!(budget.read_limit(), Some(READ_BYTES_MAX));
+        let mut charges = Vec::new();
+        while let Some(limit) = budget.read_limit() {
+            charges.push(budget.charge(limit));
+        }
+        assert!(budget.used() <= BUFFERED_BYTES_SOFT + READ_BYTES_MIN);
+        assert_eq!(budget.half_left(), 0);
+        charges.clear();
+        assert_eq!(budget.read_limit(), Some(READ_BYTES_MAX));
+    }
+}

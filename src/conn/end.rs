@@ -1,0 +1,212 @@
+//! How connections come to their end: one transition over a cause.
+
+use std::time::Duration;
+
+use super::handler::Handler;
+use super::session::Session;
+use super::{Connection, Context, Phase};
+use crate::ending::Ending;
+use crate::ws::Fault;
+use crate::ws::close::CloseCode;
+
+/// Why a connection comes to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The peer sent a Close, and ours is among the replies.
+    PeerClosed(Option<CloseCode>),
+    /// The peer finished its side of the stream.
+    PeerFinished,
+    /// The peer broke a rule, and our Close is among the replies.
+    Fault(Fault),
+    /// The peer broke a rule where no Close can be sent.
+    Dropped(Fault),
+    /// The socket failed.
+    SocketFailed,
+    /// A plain request was answered, or refused.
+    Answered(Ending),
+    /// There are as many connections as there may be.
+    TurnedAway,
+    /// An answer cannot be kept, and its socket does not take it.
+    NoReserve,
+    /// The request head did not arrive in time.
+    NoRequest,
+    /// No answer came to a ping.
+    NoPong,
+    /// A frame stopped in its middle.
+    Stalled,
+    /// A compressed message held an inflater for too long.
+    HoldsInflater,
+    /// The peer did not take its replies.
+    Slow,
+    /// There was no room, or no inflater, for what the peer said.
+    Starved,
+    /// A closing connection, or the drain, has run out of time.
+    TimeIsUp,
+    /// A service ends the connection.
+    Dismissed(CloseCode, &'static str),
+    /// A script sends Close.
+    ScriptCloses(CloseCode, String),
+    /// A script finishes the stream without a Close.
+    ScriptFinishes,
+    /// A script resets the connection.
+    ScriptResets,
+}
+
+/// What is still done for a connection that comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// What is owed is sent, our side is shut, the peer's rest is thrown away.
+    Orderly,
+    /// The same; the peer has finished already.
+    Finished,
+    /// The socket is reset.
+    Reset,
+    /// Nothing.
+    AtOnce,
+}
+
+impl Connection {
+    /// The one way from any phase to the end. A connection that is ending already goes on as it
+    /// was, unless its peer finishes, the socket fails or its time is up.
+    pub fn end(&mut self, cause: Cause, cx: &mut Context) {
+        match (&mut self.phase, &cause) {
+            (Phase::Ended(_), _) => return,
+            (Phase::Closing { ending, shut: true, .. }, Cause::PeerFinished)
+            | (
+                Phase::Closing { ending, .. },
+                Cause::SocketFailed | Cause::TimeIsUp | Cause::Slow,
+            ) => {
+                let ending = *ending;
+                return self.turn_into(Phase::Ended(ending), cx);
+            }
+            (Phase::Closing { peer_finished, .. }, Cause::PeerFinished) => {
+                *peer_finished = true;
+                return;
+            }
+            (Phase::Closing { .. }, Cause::NoReserve) => {}
+            (Phase::Closing { .. }, _) => return,
+            (Phase::Resetting { .. }, Cause::SocketFailed | Cause::TimeIsUp) => {
+                return self.turn_into(Phase::Ended(Ending::Scripted), cx);
+            }
+            (Phase::Resetting { now }, _) => {
+                *now = true;
+                return;
+            }
+            (Phase::Head(_) | Phase::Open(_), _) => {}
+        }
+        self.note(&cause, cx);
+        let (ending, manner) = self.judge(&cause);
+        self.say_last(&cause, cx);
+        let phase = match manner {
+            Manner::Orderly => Phase::Closing { ending, shut: false, peer_finished: false },
+            Manner::Finished => Phase::Closing { ending, shut: false, peer_finished: true },
+            Manner::Reset => Phase::Resetting { now: self.has_heard_since_open() },
+            Manner::AtOnce => Phase::Ended(ending),
+        };
+        self.turn_into(phase, cx);
+    }
+
+    /// The table: cause -> what the connection counts as, and what is still done for it.
+    fn judge(&self, cause: &Cause) -> (Ending, Manner) {
+        let closing = matches!(&self.phase, Phase::Open(session) if session.is_closing());
+        match cause {
+            Cause::PeerClosed(_) if closing => (Ending::Shutdown, Manner::Orderly),
+            Cause::PeerClosed(_) => (Ending::Closed, Manner::Orderly),
+            Cause::PeerFinished if closing => (Ending::Shutdown, Manner::Finished),
+            Cause::PeerFinished => (Ending::Gone, Manner::Finished),
+            Cause::Fault(_) | Cause::Dismissed(..) => (Ending::Fault, Manner::Orderly),
+            Cause::Dropped(_) => (Ending::Dropped, Manner::Orderly),
+            Cause::SocketFailed => (Ending::Io, Manner::AtOnce),
+            Cause::Answered(ending) => (*ending, Manner::Orderly),
+            Cause::TurnedAway | Cause::Starved => (Ending::Shed, Manner::Orderly),
+            Cause::NoReserve => (Ending::Shed, Manner::AtOnce),
+            Cause::NoRequest => (Ending::Handshake, Manner::Orderly),
+            Cause::NoPong => (Ending::Idle, Manner::Orderly),
+            Cause::Stalled | Cause::HoldsInflater => (Ending::Stalled, Manner::Orderly),
+            Cause::Slow => (Ending::Slow, Manner::AtOnce),
+            Cause::TimeIsUp => (Ending::Shutdown, Manner::AtOnce),
+            Cause::ScriptCloses(..) | Cause::ScriptFinishes => (Ending::Scripted, Manner::Orderly),
+            Cause::ScriptResets => (Ending::Scripted, Manner::Reset),
+        }
+    }
+
+    /// A Close, where the cause has one that is not among the replies already, and where one may
+    /// stand.
+    fn say_last(&mut self, cause: &Cause, cx: &mut Context) {
+        let Phase::Open(session) = &mut self.phase else { return };
+        let (code, reason) = match cause {
+            Cause::NoPong => (CloseCode::POLICY, "no pong"),
+            Cause::Stalled => (CloseCode::POLICY, "stalled frame"),
+            Cause::HoldsInflater => (CloseCode::POLICY, "compressed message takes too long"),
+            Cause::Starved => (CloseCode::TRY_AGAIN, "overloaded"),
+            Cause::Dismissed(code, reason) => (*code, *reason),
+            Cause::ScriptCloses(code, reason) => (*code, reason.as_str()),
+            _ => return,
+        };
+        session.say_close(code, reason, &mut self.queue, cx);
+    }
+
+    /// Notes for the log line.
+    fn note(&mut self, cause: &Cause, cx: &mut Context) {
+        let code = match cause {
+            Cause::PeerClosed(code) => *code,
+            Cause::Fault(fault) | Cause::Dropped(fault) => Some(fault.close_code()),
+            _ => return,
+        };
+        let reason = std::mem::take(&mut cx.reason);
+        if let Some(diary) = &mut self.diary {
+            diary.code = code.map(CloseCode::number);
+            diary.reason = reason;
+        }
+    }
+
+    /// Our sending side has been shut down.
+    pub fn has_shut(&mut self) {
+        if let Phase::Closing { ending, shut, peer_finished } = &mut self.phase {
+            *shut = true;
+            if *peer_finished {
+                self.phase = Phase::Ended(*ending);
+            }
+        }
+    }
+
+    /// The server shuts down: Close 1001 to open connections, an end to the others.
+    pub fn shut_down(&mut self, cx: &mut Context) {
+        match &mut self.phase {
+            Phase::Head(_) => self.end(Cause::Answered(Ending::Shutdown), cx),
+            Phase::Open(session) => {
+                session.start_closing(&mut self.queue, cx);
+            }
+            Phase::Closing { .. } | Phase::Resetting { .. } | Phase::Ended(_) => {}
+        }
+    }
+
+    /// Gives everything back; the log line if a diary was kept.
+    pub fn bury(mut self, ending: Ending, now: Duration, cx: &mut Context) {
+        self.turn_into(Phase::Ended(ending), cx);
+        cx.queues.reclaim(&mut self.queue);
+        cx.metrics.endings[ending as usize] += 1;
+        if let Some(diary) = self.diary {
+            diary.close(ending, now);
+        }
+    }
+
+    /// A reset eats what the peer has not read of the 101, unless it was heard from since.
+    fn has_heard_since_open(&self) -> bool {
+        let Phase::Open(session) = &self.phase else { return true };
+        matches!(session.handler_ref(), Handler::Script(script) if script.has_heard())
+    }
+
+    /// A handler is told that its connection goes.
+    fn turn_into(&mut self, phase: Phase, cx: &mut Context) {
+        if let Phase::Open(mut session) = std::mem::replace(&mut self.phase, phase) {
+            session.handler().end(cx);
+        }
+    }
+
+    /// The request was upgraded.
+    pub(super) fn open(&mut self, handler: Handler, cx: &mut Context) {
+        self.phase = Phase::Open(Session::new(handler));
+        cx.metrics.opens += 1;
+    }
+}

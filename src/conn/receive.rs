@@ -1,0 +1,162 @@
+//! What arrives on a connection, and how much of it may.
+
+use std::ops::Range;
+
+use super::handler::Handler;
+use super::read_buffer::{READ_AT, ReadBuffer};
+use super::session::{Outcome, Verdict};
+use super::{Cause, Connection, Context, Need, Phase, Received, Reply, opening};
+use crate::limits::{HEAD_BYTES_MAX, INFLATE_READ_BYTES, READ_BYTES_MAX, READ_BYTES_MIN};
+
+impl Connection {
+    /// The most that a read may bring now: no more than can be kept should the socket refuse all
+    /// of the reply. `others_wait` says that some stand in line for room.
+    #[inline]
+    pub fn read_limit(&self, others_wait: bool, cx: &Context) -> Result<usize, Need> {
+        let session = match &self.phase {
+            Phase::Open(session) if !session.has_closed() => session,
+            // What is kept of a request stands in the reserve, which nobody else uses.
+            Phase::Head(_) => return Ok(HEAD_BYTES_MAX + 1),
+            // What is thrown away needs no room.
+            _ => return Ok(READ_BYTES_MAX),
+        };
+        let limit = cx.budget.read_limit().filter(|_| !others_wait);
+        match session.handler_ref() {
+            Handler::Echo(None) => limit.ok_or(Need::Room),
+            // What does not get inflated in a turn has to be kept: smaller bites.
+            Handler::Echo(Some(_)) => {
+                limit.map(|limit| limit.min(INFLATE_READ_BYTES)).ok_or(Need::Room)
+            }
+            // What a handler keeps of it has limits of its own.
+            Handler::Member(_) | Handler::Script(_) => Ok(limit.unwrap_or(READ_BYTES_MIN)),
+        }
+    }
+
+    /// How much may be read although the peer does not take its replies: clients that send the
+    /// whole of their message before they read any of its echo would wait for ever otherwise. No
+    /// more than that message, while its connection keeps no more than it leaves free.
+    pub fn finishing(&self, cx: &Context) -> Option<usize> {
+        let Phase::Open(session) = &self.phase else { return None };
+        let queue = self.queue.as_ref().filter(|queue| queue.is_stuck())?;
+        let left = cx.budget.share_left(queue.charged() + session.handler_ref().charged());
+        // A read is kept once by the script that answers it and once on its way out.
+        let limit = (left / 2).min(session.wanted()).min(READ_BYTES_MAX);
+        (limit > 0 && left >= READ_BYTES_MIN && !session.is_closing()).then_some(limit)
+    }
+
+    /// True when what arrives is thrown away, for which there is always room.
+    #[inline]
+    pub fn is_discarding(&self) -> bool {
+        match &self.phase {
+            Phase::Open(session) => session.has_closed(),
+            phase => matches!(phase, Phase::Closing { .. }),
+        }
+    }
+
+    /// True when bytes wait that were read but not processed.
+    #[inline]
+    pub fn has_unprocessed(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| !queue.unprocessed().is_empty())
+    }
+
+    /// Whether the unprocessed bytes may be looked at now.
+    pub fn may_resume(&self, cx: &Context) -> Result<(), Need> {
+        match &self.phase {
+            Phase::Open(session) if !session.has_closed() => match session.handler_ref() {
+                Handler::Echo(Some(deflate)) if deflate.waits() && !cx.inflaters.may_lend() => {
+                    Err(Need::Inflater)
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Lays the unprocessed bytes into the buffer, to be received, and returns where they end.
+    pub fn resume(&mut self, buffer: &mut ReadBuffer, cx: &mut Context) -> Range<usize> {
+        let count = cx.queues.take_unprocessed(&mut self.queue, buffer.window(READ_BYTES_MAX));
+        READ_AT..READ_AT + count
+    }
+
+    /// Takes the bytes `buffer[span]` that the peer sent.
+    #[inline]
+    pub fn receive(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        span: Range<usize>,
+        cx: &mut Context,
+    ) -> Received {
+        self.pinged = false;
+        let end = span.end;
+        let Phase::Open(session) = &mut self.phase else {
+            return self.receive_unopened(buffer, span, cx);
+        };
+        if session.handler_ref().is_echo() {
+            let outcome = session.receive(buffer, span, &mut self.queue, cx);
+            return self.account(outcome, end, cx);
+        }
+        if session.handler_ref().is_new() {
+            // The 101 has been given to the socket, or waits in front of all else.
+            session.handler().begin(cx);
+        }
+        let reads_on = self.queue.as_ref().is_some_and(|queue| queue.is_stuck());
+        if let Handler::Script(script) = session.handler() {
+            script.hear(reads_on);
+        }
+        let outcome = session.receive(buffer, span, &mut self.queue, cx);
+        let received = self.account(outcome, end, cx);
+        self.speak(cx);
+        received
+    }
+
+    fn receive_unopened(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        span: Range<usize>,
+        cx: &mut Context,
+    ) -> Received {
+        let end = span.end;
+        let nothing = Received { reply: Reply::Buffer(end..end), rest: end..end };
+        let opening = match &mut self.phase {
+            Phase::Head(opening) => opening,
+            Phase::Resetting { now } => {
+                *now = true;
+                return nothing;
+            }
+            // RFC 6455 §1.4: "After receiving a control frame indicating the connection should
+            // be closed, a peer discards any further data received."
+            _ => return nothing,
+        };
+        cx.scratch.clear();
+        let outcome = opening.receive(buffer, span, self.diary.as_deref(), cx);
+        let behind = match outcome {
+            opening::Outcome::Partial => return nothing,
+            opening::Outcome::Answered(ending) => {
+                self.end(Cause::Answered(ending), cx);
+                end
+            }
+            opening::Outcome::Opened { behind, handler } => {
+                self.open(handler, cx);
+                behind
+            }
+        };
+        Received { reply: Reply::Scratch, rest: behind..end }
+    }
+
+    #[inline]
+    fn account(&mut self, outcome: Outcome, end: usize, cx: &mut Context) -> Received {
+        cx.metrics.frames += u64::from(outcome.frames);
+        cx.metrics.messages += u64::from(outcome.messages);
+        if let Some(diary) = &mut self.diary {
+            diary.frames += u64::from(outcome.frames);
+            diary.messages += u64::from(outcome.messages);
+        }
+        match outcome.verdict {
+            Verdict::Continue => {}
+            Verdict::PeerClosed(code) => self.end(Cause::PeerClosed(code), cx),
+            Verdict::Fault(fault) => self.end(Cause::Fault(fault), cx),
+            Verdict::Dropped(fault) => self.end(Cause::Dropped(fault), cx),
+        }
+        Received { reply: Reply::Buffer(outcome.reply), rest: end..end }
+    }
+}

@@ -1,0 +1,85 @@
+//! The end of the server: announced, drained, done.
+//!
+//! A signal announces it: from then on `/healthz` and new handshakes get 503, on listeners that
+//! stay open so that balancers can see it. After the drain delay open connections get Close 1001
+//! and have the drain timeout to answer. The listeners close when the last of them is gone.
+
+use std::time::Duration;
+
+use log::info;
+
+use super::Server;
+use crate::ending::Ending;
+use crate::net::Net;
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Drain {
+    /// Nobody has asked for it.
+    No,
+    /// Open connections go on until then.
+    Announced(Duration),
+    /// Open connections have until then to end.
+    Until(Duration),
+}
+
+impl Drain {
+    /// When there is something to do.
+    pub(super) fn next(self) -> Option<Duration> {
+        match self {
+            Self::No => None,
+            Self::Announced(at) | Self::Until(at) => Some(at),
+        }
+    }
+}
+
+impl<N: Net> Server<N> {
+    /// The process was asked to end.
+    pub(super) fn start_draining(&mut self) {
+        if self.drain != Drain::No {
+            return;
+        }
+        let delay = self.cx.config.drain_delay;
+        if !delay.is_zero() {
+            info!("draining in {} s", delay.as_secs_f64());
+        }
+        self.cx.draining = true;
+        self.drain = Drain::Announced(self.cx.now + delay);
+    }
+
+    /// Says Close 1001 to everyone when the delay is over.
+    pub(super) fn advance_drain(&mut self) {
+        let Drain::Announced(at) = self.drain else { return };
+        if self.cx.now < at {
+            return;
+        }
+        info!("draining {} connections", self.registry.len());
+        self.drain = Drain::Until(self.cx.now + self.cx.config.drain_timeout);
+        for id in self.registry.ids() {
+            if let Some(entry) = self.registry.get(id) {
+                entry.connection.shut_down(&mut self.cx);
+                self.schedule.wake(id, &mut entry.standing);
+            }
+        }
+    }
+
+    /// True when nobody is left who has to be waited for. Those who ask on the way are answered,
+    /// but do not keep the server.
+    pub(super) fn has_drained(&mut self) -> bool {
+        let Drain::Until(until) = self.drain else { return false };
+        let drained = self.registry.iter().all(|entry| entry.connection.is_unopened());
+        if !drained && self.cx.now < until {
+            return false;
+        }
+        self.net.close_listeners();
+        self.acceptor.close();
+        for id in self.registry.ids() {
+            self.ended.push((id, Ending::Shutdown));
+        }
+        self.reap();
+        self.deliver();
+        self.reap();
+        self.gauge();
+        true
+    }
+}
