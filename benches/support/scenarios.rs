@@ -4,8 +4,7 @@
 //! out of the "socket" (`memcpy`, as the kernel makes them too) and the bookkeeping of a few
 //! buffers. A step of a scenario leaves everything as it found it.
 
-#[path = "../../tests/support/memory_net.rs"]
-#[expect(dead_code, reason = "peers here neither reset nor run into errors")]
+#[path = "memory_net.rs"]
 mod memory_net;
 
 use std::hint::black_box;

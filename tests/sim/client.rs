@@ -178,7 +178,7 @@ impl Client {
 
     fn farewell(&mut self, link: &mut Link) {
         match self.script.farewell {
-            Farewell::Finish if !link.finished => link.finish(),
+            Farewell::Finish if !link.peer.wire().finished => link.finish(),
             Farewell::Desert { reset } => {
                 link.desert(reset);
                 self.done = true;

@@ -1,39 +1,18 @@
-//! One connection in the network: two pipes, and what the kernel remembers of it.
+//! A client's side of one connection: what its kernel knows of it.
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-pub const READ: u8 = 1;
-pub const WRITE: u8 = 2;
+use crate::net::{Peer, READ, WRITE};
 
-#[derive(Default)]
 pub struct Link {
-    /// What the server registered it as.
-    pub token: Option<usize>,
-    /// Bytes to the server.
-    pub up: VecDeque<u8>,
-    up_max: usize,
-    /// The client has finished its side.
-    pub finished: bool,
-    /// Bytes to the client.
-    pub down: VecDeque<u8>,
+    pub peer: Peer,
     down_max: usize,
-    /// The server has finished its side.
-    pub shut: bool,
-    /// A reset is on the server's socket.
-    pub reset: bool,
-    reset_told: bool,
     /// A reset is on the client's socket.
     pub cut: bool,
     /// The client has closed its socket.
     pub deserted: bool,
     /// When the server dropped its socket.
     pub dropped: Option<Duration>,
-    /// A write found no room: making room is an edge.
-    pub refused: bool,
-    /// Edges that have not been told.
-    pub edges: u8,
     pub again_at: Option<Duration>,
     again_edges: u8,
     /// Something happened that the client can see.
@@ -52,12 +31,18 @@ pub enum Seen {
 }
 
 impl Link {
-    pub fn new(up_max: usize, down_max: usize) -> Self {
-        Self { up_max, down_max, news: true, ..Self::default() }
-    }
-
-    pub fn down_room(&self) -> usize {
-        self.down_max - self.down.len()
+    pub fn new(peer: Peer, down_max: usize) -> Self {
+        Self {
+            peer,
+            down_max,
+            cut: false,
+            deserted: false,
+            dropped: None,
+            again_at: None,
+            again_edges: 0,
+            news: true,
+            spoiled: false,
+        }
     }
 
     /// The network fails under it before it is accepted.
@@ -68,22 +53,13 @@ impl Link {
 
     /// The network fails under it.
     pub fn fail(&mut self) {
-        self.reset = true;
         self.cut = true;
         self.spoiled = true;
-        self.down.clear();
-        self.edges |= READ | WRITE;
         self.news = true;
-    }
-
-    /// An error of the socket, told once; after it the stream is at its end.
-    pub fn failure(&mut self) -> Option<io::Result<usize>> {
-        if !self.reset {
-            return None;
-        }
-        self.up.clear();
-        let told = std::mem::replace(&mut self.reset_told, true);
-        Some(if told { Ok(0) } else { Err(ErrorKind::ConnectionReset.into()) })
+        let mut wire = self.peer.wire();
+        wire.reset = true;
+        wire.down.clear();
+        wire.edges |= READ | WRITE;
     }
 
     /// Lets edges come at a later time.
@@ -95,24 +71,8 @@ impl Link {
     pub fn rearm(&mut self, now: Duration) {
         if self.again_at.is_some_and(|at| at <= now) {
             self.again_at = None;
-            self.edges |= std::mem::take(&mut self.again_edges);
+            self.peer.wire().edges |= std::mem::take(&mut self.again_edges);
         }
-    }
-
-    /// The peer has finished, or the connection failed.
-    pub fn hangs_up(&self) -> bool {
-        self.finished || self.reset
-    }
-
-    /// What a poll reports if there was an edge since the last one: with `narrow` what the edges
-    /// were about, else all that is true now.
-    pub fn take_event(&mut self, narrow: bool) -> Option<u8> {
-        let edges = std::mem::take(&mut self.edges);
-        let readable = !self.up.is_empty() || self.hangs_up();
-        let writable = self.down_room() > 0 || self.reset;
-        let state = if readable { READ } else { 0 } | if writable { WRITE } else { 0 };
-        let told = if narrow { state & edges } else { state };
-        (edges != 0 && told != 0).then_some(told)
     }
 
     /// The client sends; returns how much the window let through, `None` when nobody listens.
@@ -121,44 +81,46 @@ impl Link {
             self.cut = true;
             return None;
         }
-        let count = bytes.len().min(self.up_max - self.up.len());
-        self.up.extend(&bytes[..count]);
-        if count > 0 {
-            self.edges |= READ;
-        }
-        Some(count)
+        Some(self.peer.send(bytes))
     }
 
     /// The client reads at most `most` bytes.
     pub fn receive(&mut self, most: usize) -> Seen {
-        if !self.down.is_empty() {
-            let count = most.min(self.down.len());
-            let bytes = self.down.drain(..count).collect();
-            if std::mem::take(&mut self.refused) {
-                self.edges |= WRITE;
-            }
+        let mut wire = self.peer.wire();
+        if !wire.down.bytes.is_empty() {
+            let bytes = wire.down.draw(most);
+            let room = self.down_max - wire.down.bytes.len();
+            drop(wire);
+            self.peer.set_room(room);
             return Seen::Bytes(bytes);
         }
-        match (self.cut, self.shut) {
+        match (self.cut, wire.shut || wire.dropped) {
             (true, _) => Seen::Reset,
             (_, true) => Seen::End,
             _ => Seen::Nothing,
         }
     }
 
+    /// True when nothing waits to be read.
+    pub fn is_dry(&self) -> bool {
+        self.peer.wire().down.bytes.is_empty()
+    }
+
     /// The client finishes its side.
     pub fn finish(&mut self) {
-        self.finished = true;
-        self.edges |= READ;
+        self.peer.finish();
     }
 
     /// The client closes its socket: with a reset if it says so or has not read everything.
     pub fn desert(&mut self, reset: bool) {
         self.finish();
         self.deserted = true;
-        if reset || !self.down.is_empty() {
-            self.reset = true;
-            self.edges |= WRITE;
-        }
+        let reset = reset || !self.is_dry();
+        let mut wire = self.peer.wire();
+        // Nobody reads it: the kernel throws it away.
+        wire.down.clear();
+        wire.room = usize::MAX;
+        wire.reset |= reset;
+        wire.edges |= if reset { WRITE } else { 0 };
     }
 }

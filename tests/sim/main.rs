@@ -7,6 +7,8 @@ mod client;
 mod compress;
 mod dice;
 mod link;
+#[path = "../support/net.rs"]
+mod memory;
 #[path = "../support/naive.rs"]
 mod naive;
 mod net;

@@ -1,21 +1,18 @@
-//! A network in memory with the rules of epoll's edge-triggered mode.
+//! The weather: faults of every kind, drawn from one seed, on the network of all tests.
 //!
-//! An event is told once for each *edge*: bytes or the end of the stream arriving, a failure,
-//! room after a write that was refused, and whatever is ready at registration. Between two edges
-//! nothing is repeated, whatever was left unread. Faults never break these rules: a read that is
-//! cut short or refused is followed by an edge, as if the bytes had come a moment later.
+//! Faults never break the rules of edges: a read that is cut short or refused is followed by one,
+//! as if the bytes had come a moment later.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use wsecho::net::{Event, Net, Source, Stream};
+use wsecho::net::{Event, Source};
 
 use crate::dice::Dice;
-use crate::link::{Link, READ, WRITE};
+use crate::link::Link;
+pub use crate::memory::*;
 use crate::profile::Profile;
 
 const INTERRUPTED: ErrorKind = ErrorKind::Interrupted;
@@ -24,7 +21,7 @@ const EMFILE: i32 = 24;
 const ENOBUFS: i32 = 105;
 const ENOMEM: i32 = 12;
 
-/// All connections of a run, both ends of each, and the clock.
+/// All connections of a run and the clock.
 pub struct Network {
     pub now: Duration,
     pub links: Vec<Link>,
@@ -42,8 +39,6 @@ pub struct Network {
     /// What has happened so far, as a number.
     pub hash: u64,
     pub accepted: u64,
-    pub listening: bool,
-    backlog: VecDeque<usize>,
     acceptable: bool,
     accept_again: Option<Duration>,
     ghosts: Vec<usize>,
@@ -63,8 +58,6 @@ impl Network {
             spins: 0,
             hash: 0xCBF2_9CE4_8422_2325,
             accepted: 0,
-            listening: true,
-            backlog: VecDeque::new(),
             acceptable: false,
             accept_again: None,
             ghosts: Vec::new(),
@@ -73,14 +66,14 @@ impl Network {
     }
 
     /// A client connects.
-    pub fn connect(&mut self) -> usize {
+    pub fn connect(&mut self, net: &MemoryNet) -> usize {
         let id = self.links.len();
         let (up, down) = (self.dice.pick(self.profile.pipes), self.dice.pick(self.profile.pipes));
-        self.links.push(Link::new(up, down));
-        if self.listening {
-            self.backlog.push_back(id);
-            self.acceptable = true;
-        } else {
+        let peer = net.connect_wire(0, up, down, up.max(down));
+        let refused = peer.wire().dropped;
+        self.links.push(Link::new(peer, down));
+        self.acceptable = true;
+        if refused {
             self.links[id].spoil(self.now);
         }
         id
@@ -96,12 +89,13 @@ impl Network {
         self.now + Duration::from_micros(self.dice.below(3000) as u64)
     }
 
-    fn collect(&mut self, events: &mut Vec<Event>) {
+    fn collect(&mut self, core: &mut Core, events: &mut Vec<Event>) {
         if self.accept_again.is_some_and(|at| at <= self.now) {
             self.accept_again = None;
             self.acceptable = true;
         }
-        if std::mem::take(&mut self.acceptable) && self.listening {
+        core.others.clear();
+        if std::mem::take(&mut self.acceptable) && !core.closed {
             events.push(event(Source::Listener(0), READ, false));
         }
         if std::mem::take(&mut self.signal) {
@@ -111,7 +105,7 @@ impl Network {
             if self.links[at].dropped.is_some() {
                 continue;
             }
-            let Some(token) = self.links[at].token else { continue };
+            let Some(token) = self.links[at].peer.wire().token else { continue };
             let again = self.soon();
             let late = self.dice.chance(self.profile.late);
             if self.dice.chance(self.profile.reset) {
@@ -119,16 +113,18 @@ impl Network {
             }
             let link = &mut self.links[at];
             link.rearm(self.now);
-            if link.edges != 0 && late {
-                link.again(link.edges, again);
-                link.edges = 0;
+            if late {
+                let edges = std::mem::take(&mut link.peer.wire().edges);
+                if edges != 0 {
+                    link.again(edges, again);
+                }
             }
-            if let Some(bits) = link.take_event(self.profile.narrow) {
-                let hangup = link.hangs_up();
-                events.push(event(Source::Connection(token), bits, hangup));
-            } else if self.dice.chance(self.profile.spurious) {
+            let told = link.peer.wire().take_event(self.profile.narrow);
+            let spurious = told.is_none() && self.dice.chance(self.profile.spurious);
+            events.extend(told);
+            if spurious {
                 let bits = self.dice.pick(&[READ, WRITE, READ | WRITE]);
-                let hangup = self.links[at].hangs_up();
+                let hangup = self.links[at].peer.wire().hangs_up();
                 events.push(event(Source::Connection(token), bits, hangup));
             }
         }
@@ -160,8 +156,23 @@ impl Network {
             self.leapt += leap;
         }
     }
+}
 
-    fn accept(&mut self) -> io::Result<usize> {
+impl Weather for Network {
+    fn wait(&mut self, core: &mut Core, timeout: Option<Duration>, events: &mut Vec<Event>) {
+        self.now += Duration::from_micros(10);
+        if !self.dice.chance(self.profile.interrupted) {
+            self.collect(core, events);
+            if events.is_empty() {
+                self.sleep(timeout);
+                self.collect(core, events);
+            }
+            self.note(&[1, events.len() as u64, self.now.as_micros() as u64]);
+        }
+        core.now = self.now;
+    }
+
+    fn accept(&mut self, core: &mut Core) -> io::Result<()> {
         if self.dice.chance(self.profile.interrupted) {
             return Err(INTERRUPTED.into());
         }
@@ -169,198 +180,118 @@ impl Network {
             self.accept_again = Some(self.soon());
             return Err(WOULD_BLOCK.into());
         }
-        let Some(id) = self.backlog.front().copied() else { return Err(WOULD_BLOCK.into()) };
+        let Some(backlog) = core.backlogs.first_mut() else { return Err(WOULD_BLOCK.into()) };
+        let Some(first) = backlog.front() else { return Err(WOULD_BLOCK.into()) };
+        let id = first.borrow().number;
         if self.dice.chance(self.profile.out_of_descriptors) {
             return Err(io::Error::from_raw_os_error(EMFILE));
         }
         if self.dice.chance(self.profile.accept_trouble) {
             return Err(io::Error::from_raw_os_error(ENOBUFS));
         }
-        self.backlog.pop_front();
         if self.dice.chance(self.profile.aborted) {
+            backlog.pop_front();
             self.links[id].spoil(self.now);
             return Err(ErrorKind::ConnectionAborted.into());
         }
         self.accepted += 1;
-        Ok(id)
+        Ok(())
     }
 
-    fn read(&mut self, id: usize, into: &mut [u8]) -> io::Result<usize> {
+    fn register(&mut self, wire: &mut Wire) -> io::Result<()> {
+        if self.dice.chance(self.profile.aborted) {
+            self.links[wire.number].spoiled = true;
+            return Err(io::Error::from_raw_os_error(ENOMEM));
+        }
+        Ok(())
+    }
+
+    fn shed(&mut self) -> io::Result<()> {
+        if self.dice.chance(self.profile.accept_trouble) {
+            return Err(io::Error::from_raw_os_error(ENOBUFS));
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, wire: &mut Wire, most: usize) -> Option<io::Result<usize>> {
         let again = self.soon();
         if self.dice.chance(self.profile.interrupted) {
-            return Err(INTERRUPTED.into());
+            return Some(Err(INTERRUPTED.into()));
         }
         let refused = self.dice.chance(self.profile.would_block);
         let short = self.dice.chance(self.profile.short_read);
-        let link = &mut self.links[id];
-        if let Some(failure) = link.failure() {
-            return failure;
+        if wire.reset {
+            return None;
         }
         if refused {
-            link.again(READ, again);
-            return Err(WOULD_BLOCK.into());
+            self.links[wire.number].again(READ, again);
+            return Some(Err(WOULD_BLOCK.into()));
         }
-        let most = into.len().min(link.up.len());
-        if most == 0 {
-            return if link.finished { Ok(0) } else { Err(WOULD_BLOCK.into()) };
+        let most = most.min(wire.up.unread().len());
+        if !short || most == 0 {
+            return None;
         }
-        let count =
-            if short { self.dice.pick(&[1, 2, 3, 5, 14, 100, 5000]).min(most) } else { most };
-        for (byte, from) in into.iter_mut().zip(link.up.drain(..count)) {
-            *byte = from;
-        }
-        if count < most {
-            link.edges |= READ;
-        }
-        link.news = true;
-        Ok(count)
+        let count = self.dice.pick(&[1, 2, 3, 5, 14, 100, 5000]).min(most);
+        wire.edges |= if count < most { READ } else { 0 };
+        Some(Ok(count))
     }
 
-    fn write(&mut self, id: usize, bytes: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, wire: &mut Wire, most: usize) -> Option<io::Result<usize>> {
         let again = self.soon();
         if self.dice.chance(self.profile.interrupted) {
-            return Err(INTERRUPTED.into());
+            return Some(Err(INTERRUPTED.into()));
         }
         let refused = self.dice.chance(self.profile.would_block);
         let short = self.dice.chance(self.profile.short_write);
-        let link = &mut self.links[id];
-        assert!(!link.shut, "a write after the end of the stream");
-        assert!(!bytes.is_empty(), "a write of nothing");
-        if link.reset {
-            return Err(ErrorKind::BrokenPipe.into());
+        if wire.reset || self.links[wire.number].deserted || wire.room == 0 {
+            return None;
         }
-        if link.deserted {
-            // Nobody is there: the answer to these bytes is a reset.
-            link.reset = true;
-            link.edges |= READ | WRITE;
-            return Ok(bytes.len());
+        if refused {
+            wire.refused = true;
+            self.links[wire.number].again(WRITE, again);
+            return Some(Err(WOULD_BLOCK.into()));
         }
-        let most = bytes.len().min(link.down_room());
-        if refused || most == 0 {
-            link.refused = true;
-            if most > 0 {
-                link.again(WRITE, again);
-            }
-            return Err(WOULD_BLOCK.into());
-        }
-        let count = if short { self.dice.pick(&[1, 2, 3, 5, 100, 5000]).min(most) } else { most };
-        link.down.extend(&bytes[..count]);
-        link.news = true;
-        Ok(count)
+        short.then(|| Ok(self.dice.pick(&[1, 2, 3, 5, 100, 5000]).min(most)))
     }
 
-    fn drop_stream(&mut self, id: usize) {
-        let kept = self.dice.below(self.links[id].down.len() + 1);
-        let link = &mut self.links[id];
-        if link.reset || !link.up.is_empty() {
+    fn note(&mut self, wire: &mut Wire, call: Call, outcome: &io::Result<usize>) {
+        let number = wire.number;
+        let count = outcome.as_ref().map_or(u64::MAX, |count| *count as u64);
+        Network::note(self, &[2 + call as u64, number as u64, count]);
+        self.links[number].news |= outcome.is_ok();
+        if self.links[number].deserted && call == Call::Write && outcome.is_ok() {
+            // Nobody is there: the answer to these bytes is a reset.
+            wire.down.clear();
+            wire.reset = true;
+            wire.edges |= READ | WRITE;
+        }
+    }
+
+    fn turned_away(&mut self, wire: &mut Wire) {
+        wire.reset = true;
+        wire.down.clear();
+        let link = &mut self.links[wire.number];
+        (link.cut, link.spoiled, link.news) = (true, true, true);
+        link.dropped = Some(self.now);
+    }
+
+    fn dropped(&mut self, wire: &mut Wire) {
+        let kept = self.dice.below(wire.down.bytes.len() + 1);
+        let link = &mut self.links[wire.number];
+        if wire.reset || wire.reset_by_server || !wire.up.unread().is_empty() {
             // Closing with unread input is a reset, which overtakes what was on its way.
-            link.down.truncate(kept);
+            wire.down.bytes.truncate(kept);
             link.cut = true;
         }
-        link.shut = true;
         link.dropped = Some(self.now);
         link.news = true;
-        self.ghosts.extend(link.token);
+        self.ghosts.extend(wire.token);
     }
 }
 
-/// The server's view of the network.
-pub struct SimNet(pub Rc<RefCell<Network>>);
-
-/// One accepted connection.
-pub struct SimStream(Rc<RefCell<Network>>, usize);
-
-impl Net for SimNet {
-    type Stream = SimStream;
-
-    fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
-        events.clear();
-        let net = &mut *self.0.borrow_mut();
-        net.now += Duration::from_micros(10);
-        if net.dice.chance(net.profile.interrupted) {
-            return Ok(());
-        }
-        net.collect(events);
-        if events.is_empty() {
-            net.sleep(timeout);
-            net.collect(events);
-        }
-        net.note(&[1, events.len() as u64, net.now.as_micros() as u64]);
-        Ok(())
-    }
-
-    fn now(&self) -> Duration {
-        self.0.borrow().now
-    }
-
-    fn accept(&mut self, _: usize) -> io::Result<(SimStream, SocketAddr)> {
-        let outcome = self.0.borrow_mut().accept();
-        let id = outcome?;
-        Ok((SimStream(Rc::clone(&self.0), id), SocketAddr::from(([127, 0, 0, 1], id as u16))))
-    }
-
-    fn register(&mut self, stream: &mut SimStream, token: usize) -> io::Result<()> {
-        let net = &mut *self.0.borrow_mut();
-        let fails = net.dice.chance(net.profile.aborted);
-        let link = &mut net.links[stream.1];
-        if fails {
-            link.spoiled = true;
-            return Err(io::Error::from_raw_os_error(ENOMEM));
-        }
-        link.token = Some(token);
-        link.edges = READ | WRITE;
-        Ok(())
-    }
-
-    fn shed(&mut self, _: usize, answer: &[u8]) -> io::Result<()> {
-        let net = &mut *self.0.borrow_mut();
-        if net.dice.chance(net.profile.accept_trouble) {
-            return Err(io::Error::from_raw_os_error(ENOBUFS));
-        }
-        let id = net.backlog.pop_front().ok_or(WOULD_BLOCK)?;
-        let link = &mut net.links[id];
-        link.down.extend(answer);
-        link.shut = true;
-        link.dropped = Some(net.now);
-        link.news = true;
-        Ok(())
-    }
-
-    fn close_listeners(&mut self) {
-        let net = &mut *self.0.borrow_mut();
-        net.listening = false;
-        for id in std::mem::take(&mut net.backlog) {
-            net.links[id].spoil(net.now);
-        }
-    }
-}
-
-impl Stream for SimStream {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let net = &mut *self.0.borrow_mut();
-        let outcome = net.read(self.1, into);
-        net.note(&[2, self.1 as u64, outcome.as_ref().map_or(u64::MAX, |count| *count as u64)]);
-        outcome
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let net = &mut *self.0.borrow_mut();
-        let outcome = net.write(self.1, bytes);
-        net.note(&[3, self.1 as u64, outcome.as_ref().map_or(u64::MAX, |count| *count as u64)]);
-        outcome
-    }
-
-    fn shut(&mut self) -> io::Result<()> {
-        let link = &mut self.0.borrow_mut().links[self.1];
-        link.shut = true;
-        link.news = true;
-        Ok(())
-    }
-}
-
-impl Drop for SimStream {
-    fn drop(&mut self) {
-        self.0.borrow_mut().drop_stream(self.1);
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a network of {} links", self.links.len())
     }
 }
 

@@ -9,7 +9,7 @@ use wsecho::server::Server;
 
 use crate::client::Client;
 use crate::dice::Dice;
-use crate::net::{Network, SimNet};
+use crate::net::{MemoryNet, Network};
 use crate::packed;
 use crate::profile::Profile;
 use crate::rooms;
@@ -33,7 +33,8 @@ pub struct Outcome {
 }
 
 pub struct World {
-    server: Server<SimNet>,
+    server: Server<MemoryNet>,
+    wires: MemoryNet,
     net: Rc<RefCell<Network>>,
     arrivals: Vec<(Duration, Script)>,
     clients: Vec<Client>,
@@ -86,9 +87,13 @@ impl World {
         let drain_at = profile.drain.then_some(last);
         let config = profile.config();
         let net = Network::new(profile, seed);
-        let server = Server::new(SimNet(Rc::clone(&net)), 1, config);
+        let weather = Rc::clone(&net);
+        let wires = MemoryNet::with_weather(weather);
+        wires.core().now = net.borrow().now;
+        let server = Server::new(wires.clone(), 1, config);
         Self {
             server,
+            wires,
             net,
             arrivals,
             clients: Vec::new(),
@@ -126,7 +131,7 @@ impl World {
         let net = &mut *self.net.borrow_mut();
         while self.arrivals.last().is_some_and(|(at, _)| *at <= net.now) {
             let Some((_, script)) = self.arrivals.pop() else { break };
-            let link = net.connect();
+            let link = net.connect(&self.wires);
             self.clients.push(Client::new(script, link, net.now));
         }
         let mut alarm = self.arrivals.last().map(|(at, _)| *at);
@@ -161,7 +166,7 @@ impl World {
             for client in self.clients.iter_mut().filter(|client| !client.done) {
                 let link = &mut net.links[client.link];
                 client.act(link, net.now);
-                client.done |= link.down.is_empty() || client.script.takes == 0;
+                client.done |= link.is_dry() || client.script.takes == 0;
                 all_done &= client.done;
             }
             if all_done {

@@ -6,15 +6,15 @@
 
 #[path = "fuzz_deflate.rs"]
 pub mod deflate;
-#[path = "memory_net.rs"]
-pub mod memory_net;
+#[path = "net.rs"]
+pub mod net;
 #[path = "reference.rs"]
 pub mod reference;
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use memory_net::{MemoryNet, Peer};
+use net::{MemoryNet, Peer};
 use reference::{Frame, frames};
 use wsecho::conn::read_buffer::{READ_AT, ReadBuffer};
 use wsecho::conn::{Cause, Connection, Context, Next, Reply};
@@ -388,8 +388,10 @@ pub fn server(input: &[u8]) {
     if tight {
         config.buffer_budget = 16 * 1024;
     }
+    let net = MemoryNet::default();
     let mut world = World {
-        server: Server::new(MemoryNet::default(), 1, config),
+        server: Server::new(net.clone(), 1, config),
+        net,
         peers: Vec::new(),
         script,
         calm: !tight,
@@ -402,6 +404,7 @@ pub fn server(input: &[u8]) {
 
 struct World<'a> {
     server: Server<MemoryNet>,
+    net: MemoryNet,
     peers: Vec<Peer>,
     script: &'a [u8],
     /// Nothing happened that may keep an answer from a peer.
@@ -440,35 +443,28 @@ impl World<'_> {
                 self.send(&peer, &masked(first, &plain));
             }
             (7, Some(peer)) => {
-                let room = peer.borrow().room;
-                peer.borrow_mut().room = room.saturating_add(usize::from(detail));
-                self.server.net().tell(&peer, false, true);
+                let room = peer.wire().room;
+                peer.set_room(room.saturating_add(usize::from(detail)));
             }
-            (8, Some(peer)) => {
-                peer.borrow_mut().finished = true;
-                self.server.net().tell(&peer, true, false);
-            }
-            (9, Some(peer)) => {
-                peer.borrow_mut().reset = true;
-                self.server.net().tell(&peer, true, true);
-            }
+            (8, Some(peer)) => peer.finish(),
+            (9, Some(peer)) => peer.reset(),
             (10, _) => {
                 self.calm = false;
-                self.server.net().advance(TICK * u32::from(detail));
+                self.net.advance(TICK * u32::from(detail));
             }
             (11, _) if detail >= 0xE0 => {
                 self.calm = false;
-                self.server.net().signal();
+                self.net.signal();
             }
             (12, _) => {
                 let kinds = [ErrorKind::Interrupted, ErrorKind::ConnectionAborted];
-                self.server.net().accept_errors.push(kinds[usize::from(detail & 1)]);
+                self.fail_accept(kinds[usize::from(detail & 1)]);
             }
             (13, _) => {
                 self.calm = false;
-                self.server.net().accept_errors.push(ErrorKind::OutOfMemory);
+                self.fail_accept(ErrorKind::OutOfMemory);
             }
-            (_, Some(peer)) => self.server.net().tell(&peer, detail & 1 != 0, detail & 2 != 0),
+            (_, Some(peer)) => peer.nudge(),
             _ => {}
         }
         true
@@ -477,7 +473,8 @@ impl World<'_> {
     /// A peer with much room or little, which may ask for an upgrade at once.
     fn connect(&mut self, how: u8, detail: u8) {
         let room = if detail < 0x80 { usize::MAX } else { usize::from(detail - 0x80) };
-        let peer = self.server.net().connect(room);
+        let peer = self.net.connect();
+        peer.set_room(room);
         if how > 0 {
             self.send(&peer, UPGRADE);
         }
@@ -485,10 +482,15 @@ impl World<'_> {
     }
 
     fn send(&mut self, peer: &Peer, bytes: &[u8]) {
-        if !peer.borrow().finished {
-            peer.borrow_mut().input.extend(bytes);
-            self.server.net().tell(peer, true, false);
+        if !peer.wire().finished {
+            // All of it stays there, to be judged by at the end.
+            peer.wire().up.bytes.extend(bytes);
+            peer.nudge();
         }
+    }
+
+    fn fail_accept(&self, kind: ErrorKind) {
+        self.net.core().accept_errors.push_back(kind.into());
     }
 
     fn turn(&mut self) -> bool {
@@ -499,33 +501,32 @@ impl World<'_> {
 
     /// Everybody takes what there is and leaves; then the clock runs until nobody is there.
     fn end(mut self) {
-        self.server.net().accept_errors.clear();
+        self.net.core().accept_errors.clear();
         for peer in &self.peers {
-            peer.borrow_mut().room = usize::MAX;
-            peer.borrow_mut().finished = true;
-            self.server.net().tell(peer, true, true);
+            peer.set_room(usize::MAX);
+            peer.finish();
         }
         for _ in 0..4 {
             self.turn();
         }
         if self.calm {
             let busy = Context::new(config()).busy;
-            for peer in self.peers.iter().map(|peer| peer.borrow()) {
-                assert!(peer.closed || peer.reset, "all has been said");
-                if !peer.reset && !busy.starts_with(&peer.output) {
-                    check_output(&peer.input, &peer.output, None);
+            for wire in self.peers.iter().map(Peer::wire) {
+                assert!(wire.dropped || wire.reset, "all has been said");
+                if !wire.reset && !busy.starts_with(&wire.down.bytes) {
+                    check_output(&wire.up.bytes, &wire.down.bytes, None);
                 }
             }
         }
         for _ in 0..64 {
-            self.server.net().advance(TICK * 64);
+            self.net.advance(TICK * 64);
             self.turn();
         }
         assert_eq!(self.server.metrics().connections_open, 0, "no deadline is for ever");
         assert_eq!(self.server.metrics().buffered_bytes, 0, "nothing is held");
-        self.server.net().signal();
+        self.net.signal();
         assert!(!self.turn(), "an empty server drains at once");
-        assert!(self.peers.iter().all(|peer| peer.borrow().closed));
+        assert!(self.peers.iter().all(|peer| peer.wire().dropped));
     }
 }
 

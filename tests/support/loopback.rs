@@ -1,100 +1,60 @@
-//! A [`Net`] in memory that obeys: nothing is lost, nothing fails unless a test says so, and the
-//! clock stands still until it is moved. Edges are told once, as epoll would.
-//!
-//! It counts the calls that the server makes, and allocates nothing once its buffers have grown.
+//! A server on a network that obeys, driven by hand: the clock stands still until it is moved.
 
 #![allow(dead_code, reason = "each test target uses its own part")]
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
+#[path = "net.rs"]
+pub mod net;
+
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::rc::Rc;
 use std::time::Duration;
 
+use net::{MemoryNet, Peer};
 use wsecho::limits::Config;
-use wsecho::net::{Event, Net, Source, Stream};
+use wsecho::net::Source;
 use wsecho::server::Server;
 
 /// More turns than any test needs for the server to come to rest.
 const TURNS_MAX: u32 = 100_000;
 
-/// What one connection's two ends share.
-#[derive(Debug, Default)]
-struct Wire {
-    token: Option<usize>,
-    to_server: VecDeque<u8>,
-    to_client: Vec<u8>,
-    /// Bytes that the client's window still has room for; `None` for any number.
-    room: Option<usize>,
-    finished: bool,
-    reset: bool,
-    shut: bool,
-    dropped: bool,
-    reset_by_server: bool,
-    reads: u32,
-    writes: u32,
-    /// The next so many reads and writes are interrupted by a signal.
-    interruptions: u32,
-}
-
-/// The queue of edges and the backlog, which clients and the server's end share.
-#[derive(Debug, Default)]
-struct Shared {
-    events: Vec<Event>,
-    backlog: VecDeque<Rc<RefCell<Wire>>>,
-    now: Duration,
-    patience: Option<Duration>,
-    slept: bool,
-    /// What the next accepts fail with, before any succeeds.
-    accept_errors: VecDeque<i32>,
-}
-
-/// The server's side of everything.
-#[derive(Debug)]
-pub struct Loopback(Rc<RefCell<Shared>>);
-
-/// The server's end of one connection.
-#[derive(Debug)]
-pub struct ServerEnd(Rc<RefCell<Wire>>);
-
 /// The client's end of one connection.
 #[derive(Debug)]
-pub struct Client {
-    wire: Rc<RefCell<Wire>>,
-    shared: Rc<RefCell<Shared>>,
-}
+pub struct Client(pub Peer);
 
-/// A server on a [`Loopback`] with one listener.
+/// A server and its network.
 #[derive(Debug)]
 pub struct World {
     /// The server itself.
-    pub server: Server<Loopback>,
-    shared: Rc<RefCell<Shared>>,
+    pub server: Server<MemoryNet>,
+    net: MemoryNet,
 }
 
 impl World {
     /// A server that nobody has connected to.
     pub fn new(config: Config) -> Self {
-        let shared = Rc::new(RefCell::new(Shared::default()));
-        shared.borrow_mut().events.reserve(16);
-        let server = Server::new(Loopback(Rc::clone(&shared)), 1, config);
-        Self { server, shared }
+        Self::with_listeners(1, config)
+    }
+
+    /// A server with so many listeners.
+    pub fn with_listeners(listeners: usize, config: Config) -> Self {
+        let net = MemoryNet::default();
+        net.core().others.reserve(16);
+        Self { server: Server::new(net.clone(), listeners, config), net }
     }
 
     /// A client that waits to be accepted. `capacity` is how many bytes each of its directions
     /// takes before the wire itself has to allocate.
     pub fn connect(&self, capacity: usize) -> Client {
-        let wire = Wire {
-            to_server: VecDeque::with_capacity(capacity),
-            to_client: Vec::with_capacity(capacity),
-            ..Wire::default()
-        };
-        let wire = Rc::new(RefCell::new(wire));
-        let mut shared = self.shared.borrow_mut();
-        shared.backlog.push_back(Rc::clone(&wire));
-        shared.raise(Source::Listener(0), false, false);
-        Client { wire, shared: Rc::clone(&self.shared) }
+        Client(self.net.connect_wire(0, usize::MAX, usize::MAX, capacity))
+    }
+
+    /// A client of another listener.
+    pub fn connect_to(&self, listener: usize) -> Client {
+        Client(self.net.connect_to(listener))
+    }
+
+    /// A client whose directions take no more than `window` bytes each.
+    pub fn connect_narrow(&self, window: usize) -> Client {
+        Client(self.net.connect_wire(0, window, window, window))
     }
 
     /// Runs until the server would sleep. False when it has drained and is done.
@@ -107,7 +67,7 @@ impl World {
             if !self.server.turn().expect("this poll never fails") {
                 return false;
             }
-            quiet = if self.shared.borrow().slept { quiet + 1 } else { 0 };
+            quiet = if self.net.core().slept { quiet + 1 } else { 0 };
             if quiet == 2 {
                 return true;
             }
@@ -117,14 +77,14 @@ impl World {
 
     /// Lets time pass, waking the server when it asked to be woken and not before.
     pub fn pass(&mut self, time: Duration) -> bool {
-        let until = self.shared.borrow().now + time;
+        let until = self.net.core().now + time;
         loop {
-            let mut shared = self.shared.borrow_mut();
-            let left = until - shared.now;
-            let step = shared.patience.map_or(left, |patience| patience.min(left));
-            shared.now += step;
-            let done = shared.now == until;
-            drop(shared);
+            let mut core = self.net.core();
+            let left = until - core.now;
+            let step = core.patience.map_or(left, |patience| patience.min(left));
+            core.now += step;
+            let done = core.now == until;
+            drop(core);
             if !self.settle() {
                 return false;
             }
@@ -134,208 +94,86 @@ impl World {
         }
     }
 
+    /// The machine sleeps: time passes, and nobody is woken before its end.
+    pub fn leap(&mut self, time: Duration) -> bool {
+        self.net.advance(time);
+        self.settle()
+    }
+
     /// Has the next accepts fail with these errors of the system, one after the other.
     pub fn fail_accepts(&self, errors: &[i32]) {
-        let mut shared = self.shared.borrow_mut();
-        shared.accept_errors.extend(errors);
-        shared.raise(Source::Listener(0), false, false);
+        let mut core = self.net.core();
+        core.accept_errors.extend(errors.iter().map(|error| io::Error::from_raw_os_error(*error)));
+        core.raise(Source::Listener(0));
     }
 
     /// The process is asked to end.
     pub fn signal(&self) {
-        self.shared.borrow_mut().raise(Source::Signal, false, false);
+        self.net.signal();
     }
 }
 
 impl Client {
     /// Sends bytes in one segment.
     pub fn send(&self, bytes: &[u8]) {
-        self.wire.borrow_mut().to_server.extend(bytes);
-        self.edge(true, false, false);
+        assert_eq!(self.0.send(bytes), bytes.len(), "the window is full");
     }
 
     /// Ends the client's sending side.
     pub fn finish(&self) {
-        self.wire.borrow_mut().finished = true;
-        self.edge(true, false, true);
+        self.0.finish();
     }
 
     /// Drops the connection with a reset.
     pub fn reset(&self) {
-        self.wire.borrow_mut().reset = true;
-        self.edge(true, true, true);
+        self.0.reset();
     }
 
     /// From now on at most so many bytes are taken; `None` for any number.
     pub fn set_room(&self, room: Option<usize>) {
-        self.wire.borrow_mut().room = room;
-        self.edge(false, room != Some(0), false);
+        self.0.set_room(room.unwrap_or(usize::MAX));
     }
 
     /// Has a signal interrupt the server's next so many reads and writes.
     pub fn interrupt(&self, times: u32) {
-        self.wire.borrow_mut().interruptions = times;
+        self.0.wire().interruptions = times;
     }
 
     /// Hands what has arrived to `look`, and forgets it.
     pub fn take<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
-        let mut wire = self.wire.borrow_mut();
-        let seen = look(&wire.to_client);
-        wire.to_client.clear();
+        let mut wire = self.0.wire();
+        let seen = look(&wire.down.bytes);
+        wire.down.clear();
         seen
+    }
+
+    /// Takes what has arrived, which makes as much room again.
+    pub fn read(&self) -> Vec<u8> {
+        let bytes = self.take(<[u8]>::to_vec);
+        let room = self.0.wire().room;
+        self.0.set_room(room.saturating_add(bytes.len()));
+        bytes
     }
 
     /// The server has ended its sending side.
     pub fn saw_fin(&self) -> bool {
-        self.wire.borrow().shut
+        self.0.wire().shut
     }
 
     /// The server has reset the connection.
     pub fn saw_reset(&self) -> bool {
-        self.wire.borrow().reset_by_server && self.saw_end()
+        self.0.wire().reset_by_server && self.saw_end()
     }
 
     /// The server has closed its socket.
     pub fn saw_end(&self) -> bool {
-        self.wire.borrow().dropped
+        self.0.wire().dropped
     }
 
     /// Reads and writes that the server has made on this connection since the last call.
     pub fn calls(&self) -> (u32, u32) {
-        let mut wire = self.wire.borrow_mut();
+        let mut wire = self.0.wire();
         (std::mem::take(&mut wire.reads), std::mem::take(&mut wire.writes))
-    }
-
-    fn edge(&self, readable: bool, writable: bool, hangup: bool) {
-        if let Some(token) = self.wire.borrow().token {
-            let source = Source::Connection(token);
-            let mut shared = self.shared.borrow_mut();
-            shared.events.push(Event { source, readable, writable, hangup });
-        }
-    }
-}
-
-impl Wire {
-    fn interrupted(&mut self) -> io::Result<()> {
-        if self.interruptions == 0 {
-            return Ok(());
-        }
-        self.interruptions -= 1;
-        Err(io::ErrorKind::Interrupted.into())
-    }
-}
-
-impl Shared {
-    fn raise(&mut self, source: Source, readable: bool, writable: bool) {
-        self.events.push(Event { source, readable, writable, hangup: false });
-    }
-}
-
-impl Net for Loopback {
-    type Stream = ServerEnd;
-
-    fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
-        let mut shared = self.0.borrow_mut();
-        events.clear();
-        events.append(&mut shared.events);
-        shared.slept = events.is_empty() && timeout != Some(Duration::ZERO);
-        shared.patience = timeout;
-        Ok(())
-    }
-
-    fn now(&self) -> Duration {
-        self.0.borrow().now
-    }
-
-    fn accept(&mut self, _listener: usize) -> io::Result<(ServerEnd, SocketAddr)> {
-        let error = self.0.borrow_mut().accept_errors.pop_front();
-        if let Some(error) = error {
-            return Err(io::Error::from_raw_os_error(error));
-        }
-        let wire = self.0.borrow_mut().backlog.pop_front();
-        let wire = wire.ok_or(io::ErrorKind::WouldBlock)?;
-        Ok((ServerEnd(wire), SocketAddr::from((Ipv4Addr::LOCALHOST, 9))))
-    }
-
-    fn register(&mut self, stream: &mut ServerEnd, token: usize) -> io::Result<()> {
-        let mut wire = stream.0.borrow_mut();
-        wire.token = Some(token);
-        let event = Event {
-            source: Source::Connection(token),
-            readable: !wire.to_server.is_empty() || wire.finished || wire.reset,
-            writable: true,
-            hangup: wire.finished || wire.reset,
-        };
-        self.0.borrow_mut().events.push(event);
-        Ok(())
-    }
-
-    fn shed(&mut self, _listener: usize, _answer: &[u8]) -> io::Result<()> {
-        Err(io::ErrorKind::WouldBlock.into())
-    }
-
-    fn close_listeners(&mut self) {
-        self.0.borrow_mut().backlog.clear();
-    }
-}
-
-impl Stream for ServerEnd {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut wire = self.0.borrow_mut();
-        wire.reads += 1;
-        wire.interrupted()?;
-        if wire.reset {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        if wire.to_server.is_empty() && !wire.finished {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        io::Read::read(&mut ReadWhole(&mut wire.to_server), into)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut wire = self.0.borrow_mut();
-        wire.writes += 1;
-        wire.interrupted()?;
-        if wire.reset {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        assert!(!wire.shut, "nothing may follow our FIN");
-        let taken = wire.room.map_or(bytes.len(), |room| room.min(bytes.len()));
-        if taken == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        wire.room = wire.room.map(|room| room - taken);
-        wire.to_client.extend_from_slice(&bytes[..taken]);
-        Ok(taken)
-    }
-
-    fn shut(&mut self) -> io::Result<()> {
-        self.0.borrow_mut().shut = true;
-        Ok(())
-    }
-
-    fn reset(&mut self) {
-        self.0.borrow_mut().reset_by_server = true;
-    }
-}
-
-impl Drop for ServerEnd {
-    fn drop(&mut self) {
-        self.0.borrow_mut().dropped = true;
-    }
-}
-
-/// A ring is read as a socket is: across its seam, in one call.
-struct ReadWhole<'a>(&'a mut VecDeque<u8>);
-
-impl io::Read for ReadWhole<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut count = 0;
-        while count < into.len() && !self.0.is_empty() {
-            count += self.0.read(&mut into[count..])?;
-        }
-        Ok(count)
     }
 }
 
