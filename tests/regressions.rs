@@ -1,88 +1,564 @@
 //! One test for each fault that was found in the server, named for it.
+//!
+//! Those of one session and one budget come first, numbered as in the list that they come from.
 
+#[path = "support/compress.rs"]
+mod compress;
+#[path = "support/loopback.rs"]
+mod loopback;
+#[path = "support/process.rs"]
+#[allow(dead_code, reason = "one test takes a process")]
+mod process;
+
+use std::process::Command;
 use std::time::Duration;
 
-use wsecho::conn::read_buffer::{READ_AT, ReadBuffer};
-use wsecho::conn::{Connection, Context, Next};
-use wsecho::id::ConnId;
-use wsecho::limits::Config;
+use allocation_counter::measure;
+use compress::Compressor;
+use loopback::{Client, World, frame};
+use wsecho::ending::Ending;
+use wsecho::limits::{Config, Deflate};
 
-const HELLO: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+/// What a server may take beside its budget and what it had at its start.
+const SLACK_BYTES: u64 = 16 << 20;
+/// RSV1 on a first byte (RFC 7692 §6).
+const PACKED: u8 = 0x40;
+const DEFLATE: &str = "permessage-deflate; client_max_window_bits";
+/// Its answers would have to be packed anew, or not be packed at all.
+const NARROW: &str = "permessage-deflate; server_max_window_bits=10";
+const MINUTE: Duration = Duration::from_secs(60);
 
-fn receive(connection: &mut Connection, bytes: &[u8], cx: &mut Context) -> Vec<u8> {
-    let mut area = ReadBuffer::new();
-    area.window(bytes.len()).copy_from_slice(bytes);
-    let received = connection.receive(&mut area, READ_AT..READ_AT + bytes.len(), cx);
-    match received.reply {
-        wsecho::conn::Reply::Buffer(range) => area.part_of(range).to_vec(),
-        wsecho::conn::Reply::Scratch => cx.scratch.clone(),
+fn request(target: &str, extensions: &str) -> Vec<u8> {
+    let extensions = match extensions {
+        "" => String::new(),
+        offer => format!("Sec-WebSocket-Extensions: {offer}\r\n"),
+    };
+    let hello =
+        String::from_utf8_lossy(loopback::REQUEST).replace("GET / ", &format!("GET {target} "));
+    format!("{}{extensions}\r\n", hello.strip_suffix("\r\n").expect("a whole head")).into()
+}
+
+fn open_offering(world: &mut World, target: &str, extensions: &str) -> Client {
+    let client = world.connect(64 * 1024);
+    client.send(&request(target, extensions));
+    world.settle();
+    client.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 101 ")));
+    client
+}
+
+fn open(world: &mut World, target: &str) -> Client {
+    open_offering(world, target, "")
+}
+
+fn budget(bytes: usize) -> Config {
+    Config { buffer_budget: bytes, max_connections: 10_000, ..Config::default() }
+}
+
+/// A message packed into one frame.
+fn packed(first: u8, message: &[u8]) -> Vec<u8> {
+    frame(PACKED | first, &Compressor::new(6, 15, false).message(message))
+}
+
+/// Zeros, so many that a few bytes become a MiB each.
+fn bomb(mebibytes: usize) -> Vec<u8> {
+    packed(0x82, &vec![0; mebibytes << 20])
+}
+
+/// Peers that read nothing, as many as it takes until somebody is not read for want of room. The
+/// last of them is the one that waits.
+fn gluttons(world: &mut World) -> Vec<Client> {
+    let mut gluttons: Vec<Client> = (0..100).map(|_| open(world, "/")).collect();
+    let fed = gluttons.iter().position(|client| {
+        client.set_room(Some(0));
+        client.send(&frame(0x82, &[7; 8000]));
+        world.settle();
+        world.server.metrics().budget_waits > 0
+    });
+    gluttons.truncate(fed.expect("one finds nothing left") + 1);
+    gluttons
+}
+
+/// Lets time pass in small steps, in which everybody answers what may be a ping.
+fn pass_ponging(world: &mut World, time: Duration, clients: &[Client]) {
+    for _ in 0..time.as_secs() / 5 {
+        for client in clients.iter().filter(|client| !client.saw_fin()) {
+            client.send(&frame(0x8A, b""));
+        }
+        world.pass(Duration::from_secs(5));
     }
 }
 
-/// Found by simulation, seed 287: a fault after our own Close was answered with another Close.
+/// 1: what a message at fault inflated to was kept, and stood in front of the next client's echo.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn no_text_of_a_client_reaches_another() {
+    for offer in [NARROW, DEFLATE] {
+        for end in [&b"\xFF"[..], &[b'.'; 3000]] {
+            let mut world = World::new(Config { max_message_size: 2000, ..Config::default() });
+            let [alice, bob] = [(); 2].map(|()| open_offering(&mut world, "/", offer));
+            alice.send(&packed(0x81, &[b"Alice's secret", end].concat()));
+            world.settle();
+            bob.send(&packed(0x81, b"Bob's own words"));
+            world.settle();
+            let heard = bob.take(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            assert!(!heard.contains("secret"), "{offer}: {heard}");
+        }
+    }
+}
+
+/// 2: frames that cost nothing let one compressed frame become 60 MiB in one turn.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn a_bomb_behind_empty_pongs_does_not_grow_in_memory() {
+    let attack = [frame(0x8A, b"").repeat(12), bomb(30)].concat();
+    let mut world = World::new(budget(4 << 20));
+    let client = open_offering(&mut world, "/", NARROW);
+    client.set_room(Some(0));
+    let taken = measure(|| {
+        client.send(&attack);
+        world.settle();
+    });
+    assert!(taken.bytes_max < (4 << 20) + SLACK_BYTES, "{taken:?}");
+}
+
+/// 2: whoever holds an inflater was not asked for room.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn many_bombs_stay_within_the_budget() {
+    let bomb = Compressor::new(6, 15, false).message(&[0; 2 << 20]);
+    let begun = frame(0x42, &bomb[..4]);
+    let rest = [frame(0x8A, b"").repeat(12), frame(0x80, &bomb[4..])].concat();
+    let mut world = World::new(budget(4 << 20));
+    let clients: Vec<Client> = (0..30).map(|_| open_offering(&mut world, "/", NARROW)).collect();
+    let taken = measure(|| {
+        for bytes in [begun, rest] {
+            for client in &clients {
+                client.set_room(Some(0));
+                client.send(&bytes);
+                world.settle();
+            }
+        }
+    });
+    assert!(taken.bytes_max < (4 << 20) + SLACK_BYTES, "{taken:?}");
+}
+
+/// 2: with the budget used up, nobody could shake hands or ask how the server does any more.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn a_full_budget_leaves_handshakes_and_health() {
+    let mut world = World::new(budget(400_000));
+    let gluttons = gluttons(&mut world);
+    for (target, status) in [("/healthz", "200"), ("/metrics", "200"), ("/", "101")] {
+        let late = world.connect(0);
+        match status {
+            "101" => late.send(&request(target, "")),
+            _ => late.send(format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()),
+        }
+        world.settle();
+        late.take(|answer| assert!(answer.starts_with(format!("HTTP/1.1 {status}").as_bytes())));
+    }
+    drop(gluttons);
+}
+
+/// 2: one byte read now and then kept the room that others waited for.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn who_sips_is_ended_as_slow_while_others_wait() {
+    let mut world = World::new(budget(400_000));
+    let mut gluttons = gluttons(&mut world);
+    let waiting = gluttons.pop().expect("the one that waits");
+    waiting.set_room(None);
+    for _ in 0..12 {
+        gluttons.iter().for_each(|client| client.set_room(Some(1)));
+        world.pass(MINUTE / 6);
+    }
+    waiting.take(|echo| assert!(echo.ends_with(&[7; 8000]), "{} bytes", echo.len()));
+    assert!(world.server.metrics().endings[Ending::Slow as usize] > 0);
+}
+
+/// 3: the Close of the stall timeout stood in the middle of a reply.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn no_close_stands_inside_a_payload() {
+    for target in ["/?welcome=x", "/?no-pong", "/?delay=1", "/info", "/"] {
+        let mut world = World::new(Config::default());
+        let client = open(&mut world, target);
+        world.pass(Duration::from_secs(1));
+        client.take(|_| ());
+        client.send(&frame(0x82, &[7; 30_000])[..15_000]);
+        world.pass(2 * MINUTE);
+        assert!(client.saw_end(), "{target}");
+        let head = [0x82, 126, 0x75, 0x30];
+        client.take(|reply| {
+            let payload = reply.strip_prefix(&head).unwrap_or_default();
+            assert!(payload.iter().all(|byte| *byte == 7), "{target}: a frame in the payload");
+        });
+    }
+}
+
+/// 3: so did the ping of the keep-alive.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn no_ping_stands_inside_a_payload() {
+    let config = Config { ping_interval: Duration::from_millis(250), ..Config::default() };
+    let mut world = World::new(config);
+    let client = open(&mut world, "/?rate=1");
+    client.send(&frame(0x81, b"hello"));
+    let mut heard = Vec::new();
+    for _ in 0..80 {
+        world.pass(Duration::from_millis(100));
+        heard.extend(client.take(<[u8]>::to_vec));
+    }
+    let without_pings = heard.iter().copied().filter(|byte| ![0x89, 0].contains(byte));
+    let echo = heard.windows(7).any(|part| part == b"\x81\x05hello");
+    assert!(echo, "{:02x?}", without_pings.collect::<Vec<u8>>());
+}
+
+/// 4: those who began a fragmented compressed message kept all inflaters, and everybody else who
+/// had agreed on compression was not read, not even what was not compressed.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn held_inflaters_do_not_hold_up_plain_messages() {
+    let (mut world, holders) = inflaters_held();
+    let other = open_offering(&mut world, "/", DEFLATE);
+    other.send(&frame(0x81, b"plain"));
+    world.settle();
+    other.take(|echo| assert_eq!(echo, b"\x81\x05plain"));
+    drop(holders);
+}
+
+/// 4: and they kept them for ever, as long as they answered pings.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn held_inflaters_come_back_while_others_wait() {
+    let (mut world, holders) = inflaters_held();
+    let other = open_offering(&mut world, "/", DEFLATE);
+    let message = packed(0x81, b"at last");
+    other.send(&message);
+    pass_ponging(&mut world, 3 * MINUTE, &holders);
+    let payload = &Compressor::new(6, 15, false).message(b"at last");
+    other.take(|echo| {
+        let echoed = [&[0xC1, payload.len() as u8][..], payload].concat();
+        assert!(echo.windows(echoed.len()).any(|part| part == echoed), "{echo:02x?}");
+    });
+}
+
+/// A server whose inflaters are all held by messages that were begun and left.
+fn inflaters_held() -> (World, Vec<Client>) {
+    let mut world = World::new(Config { inflaters: 4, ..Config::default() });
+    let holders: Vec<Client> = (0..4)
+        .map(|_| {
+            let holder = open_offering(&mut world, "/", DEFLATE);
+            holder.send(&frame(0x41, &Compressor::new(6, 15, false).message(b"begun")));
+            world.settle();
+            holder
+        })
+        .collect();
+    (world, holders)
+}
+
+/// 5: frames that cost nothing doubled what was inflated in one turn, again and again.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn empty_pongs_do_not_buy_time() {
+    let mut world = World::new(Config { max_message_size: 1 << 30, ..Config::default() });
+    let client = open_offering(&mut world, "/", DEFLATE);
+    client.send(&[frame(0x8A, b"").repeat(12), bomb(30)].concat());
+    assert!(most_in_a_turn(&mut world, |world| world.server.metrics().inflated_bytes) < 1 << 19);
+}
+
+/// 5: each read of a turn began with a share of its own.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn a_turn_has_one_share_of_inflating() {
+    let mut world = World::new(Config::default());
+    let client = open_offering(&mut world, "/", DEFLATE);
+    let round = [packed(0x82, &[0; 110_000]), frame(0x82, &[7; 32_500])].concat();
+    client.send(&round.repeat(16));
+    assert!(most_in_a_turn(&mut world, |world| world.server.metrics().inflated_bytes) < 1 << 19);
+}
+
+/// 5: the ends of messages, each with a reset of the inflater, were not counted.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn ends_of_messages_are_work_too() {
+    let mut world = World::new(Config::default());
+    let client = open_offering(&mut world, "/", DEFLATE);
+    client.send(&frame(0xC2, &[0]).repeat(50_000));
+    let most = most_in_a_turn(&mut world, |world| world.server.metrics().compressed_messages);
+    assert!(most <= 8192, "{most} messages in one turn");
+}
+
+/// By how much `count` grew in the turn in which it grew most, until the server has done all.
+fn most_in_a_turn(world: &mut World, count: impl Fn(&World) -> u64) -> u64 {
+    let mut most = 0;
+    for _ in 0..2000 {
+        let before = count(world);
+        world.server.turn().expect("this poll never fails");
+        most = most.max(count(world) - before);
+    }
+    assert!(count(world) > 0, "nothing was done");
+    most
+}
+
+/// 6: heads that are not whole were not in the budget.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn partial_heads_stay_within_the_budget() {
+    let begun = [&b"GET / HTTP/1.1\r\nHost: h\r\nX: "[..], &[b'x'; 8000]].concat();
+    assert_within(1 << 20, 4000, |_, client| client.send(&begun));
+}
+
+/// 6: nor were requests that are shown to those who do not read them.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn mirrored_requests_stay_within_the_budget() {
+    let long = format!("Host: h\r\nX: {}\r\n", "x".repeat(7500));
+    let request = String::from_utf8_lossy(&request("/info", "")).replace("Host: h\r\n", &long);
+    assert_within(1 << 20, 4000, |_, client| {
+        client.set_room(Some(0));
+        client.send(request.as_bytes());
+    });
+}
+
+/// 6: nor were windows that a takeover connection keeps between its messages.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn windows_of_takeover_stay_within_the_budget() {
+    let both = [request("/", DEFLATE), packed(0x81, b"hello")].concat();
+    assert_within(1 << 20, 1000, |_, client| client.send(&both));
+}
+
+/// `count` clients do something to a server with this budget, one after the other.
+fn assert_within(budget_bytes: usize, count: usize, act: impl Fn(usize, &Client)) {
+    let mut world = World::new(Config { deflate: Deflate::Takeover, ..budget(budget_bytes) });
+    let clients: Vec<Client> = (0..count).map(|_| world.connect(9000)).collect();
+    let taken = measure(|| {
+        for (at, client) in clients.iter().enumerate() {
+            act(at, client);
+            world.settle();
+        }
+    });
+    assert!(taken.bytes_max < budget_bytes as u64 + SLACK_BYTES, "{taken:?}");
+}
+
+/// 6: a shared frame of two bytes counted as few more, and took eighty.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn shared_frames_count_as_what_they_take() {
+    const BUDGET: usize = 8 << 20;
+    let mut world = World::new(budget(BUDGET));
+    let rooms = (0..16).map(|at| format!("/broadcast/{at}"));
+    let rooms: Vec<(Client, Client)> =
+        rooms.map(|room| (open(&mut world, &room), open(&mut world, &room))).collect();
+    let words = frame(0x81, b"hi").repeat(2000);
+    let taken = measure(|| {
+        for (deaf, loud) in rooms.iter().cycle().take(16 * 25) {
+            deaf.set_room(Some(0));
+            loud.send(&words);
+            world.settle();
+        }
+    });
+    assert!(taken.bytes_max < BUDGET as u64 + SLACK_BYTES, "{taken:?}");
+}
+
+/// 6: reads were granted as if talks kept nothing.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn what_talks_keep_leaves_less_for_others() {
+    const BUDGET: usize = 1 << 20;
+    let mut world = World::new(budget(BUDGET));
+    let mut clients = Vec::new();
+    for target in ["/broadcast/a", "/"] {
+        for _ in 0..80 {
+            let client = open(&mut world, target);
+            client.set_room(Some(0));
+            // Of a message that is not whole, or of a reply that is not taken.
+            client.send(&frame(0x02, &[7; 13_000]));
+            world.settle();
+            clients.push(client);
+            let buffered = world.server.metrics().buffered_bytes;
+            assert!(buffered < BUDGET as u64 + (64 << 10), "{buffered} bytes");
+        }
+    }
+}
+
+/// 7: members who ended together each told all who were left.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn members_who_end_together_are_told_of_once() {
+    let mut world = World::new(budget(64 << 20));
+    let members: Vec<Client> = (0..1500).map(|_| open(&mut world, "/chat")).collect();
+    members.iter().for_each(|member| member.take(|_| ()));
+    // None of them answers a ping: all are ended in one sweep.
+    world.pass(MINUTE + Duration::from_secs(1));
+    members.iter().for_each(|member| member.take(|_| ()));
+    let taken = measure(|| assert!(world.pass(MINUTE)));
+    assert_eq!(world.server.metrics().connections_open, 0);
+    assert!(taken.bytes_max < SLACK_BYTES, "{taken:?}");
+}
+
+/// 8: idle members who got something to send in the turn of their timeout were ended as slow.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn who_was_idle_is_not_slow() {
+    let mut world = World::new(Config::default());
+    let mut members: Vec<Client> = (0..70).map(|_| open(&mut world, "/broadcast")).collect();
+    let loud = members.pop().expect("one of seventy");
+    loud.send(&frame(0x81, b"hi").repeat(64));
+    world.pass(MINUTE + Duration::from_secs(1));
+    for member in &members {
+        member.take(|heard| assert!(heard.starts_with(&b"\x81\x02hi".repeat(64))));
+        assert!(!member.saw_end());
+    }
+}
+
+/// 9: who waited for room was overtaken by everybody who asked for less.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn nobody_overtakes_who_waits_for_room() {
+    let mut world = World::new(budget(400_000));
+    let newcomer = open(&mut world, "/");
+    let mut gluttons = gluttons(&mut world);
+    let waiting = gluttons.pop().expect("the one that waits");
+    waiting.set_room(None);
+    gluttons[0].set_room(None);
+    world.settle();
+    newcomer.send(&frame(0x82, b"me first"));
+    world.settle();
+    let [waited, came] = [waiting, newcomer].map(|client| client.take(<[u8]>::len));
+    assert!(waited > 0 || came == 0, "the newcomer was served");
+}
+
+/// 10: above 2 h 17 min, twice the stall timeout did not fit into its column.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn a_long_stall_timeout_ends_the_wait_for_room() {
+    let stall_timeout = 180 * MINUTE;
+    let mut world = World::new(Config { stall_timeout, ..budget(400_000) });
+    let mut gluttons = gluttons(&mut world);
+    let waiting = gluttons.pop().expect("the one that waits");
+    waiting.set_room(None);
+    for _ in 0..10 {
+        gluttons.iter().for_each(|client| client.set_room(Some(1)));
+        world.leap(60 * MINUTE);
+    }
+    waiting.take(|heard| assert!(!heard.is_empty(), "neither served nor told"));
+}
+
+/// 10: a crowd at the first listener kept everybody at the second from being accepted.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn listeners_take_turns() {
+    let mut world = World::with_listeners(2, budget(1 << 20));
+    let crowd: Vec<Client> = (0..1000).map(|_| world.connect_to(0)).collect();
+    let other = world.connect_to(1);
+    other.send(&request("/", ""));
+    for _ in 0..4 {
+        world.server.turn().expect("this poll never fails");
+    }
+    other.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 101 ")));
+    drop(crowd);
+}
+
+/// 10: pongs went out faster than the rate that was asked for.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn pongs_keep_to_the_rate() {
+    let mut world = World::new(Config::default());
+    let client = open(&mut world, "/?rate=100");
+    client.send(&frame(0x89, &[b'p'; 125]).repeat(50));
+    world.pass(Duration::from_secs(2));
+    let heard = client.take(<[u8]>::len);
+    assert!(heard <= 200 + 127, "{heard} bytes in two seconds");
+}
+
+/// 10: with few descriptors the reserve left one connection, and nobody was told.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn few_descriptors_leave_some_connections() {
+    let mut command = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_wsecho");
+    command.args(["-c", &format!("ulimit -n 64; exec {program} --listen 127.0.0.1:0")]);
+    let server = process::Server::spawn(command);
+    let open: Vec<process::Peer> = (0..16).map(|_| server.open()).collect();
+    drop(open);
+}
+
+/// 16: clients that send all of a message before they read waited for ever.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn who_sends_all_before_it_reads_is_served() {
+    let mut world = World::new(Config::default());
+    let client = world.connect_narrow(256 << 10);
+    client.send(loopback::REQUEST);
+    world.settle();
+    client.read();
+    let message = frame(0x82, &[7; 12 << 20]);
+    let mut sent = 0;
+    while sent < message.len() {
+        let count = client.offer(&message[sent..]);
+        assert!(count > 0, "nothing is read after {sent} bytes");
+        sent += count;
+        world.settle();
+    }
+    let mut echoed = 0;
+    while echoed < message.len() - 4 {
+        let count = client.read().len();
+        assert!(count > 0, "nothing comes after {echoed} bytes");
+        echoed += count;
+        world.settle();
+    }
+}
+
+/// Found by simulation: a fault after our own Close was answered with another Close.
 #[test]
 fn a_fault_while_draining_brings_no_second_close() {
-    let mut cx = Context::new(Config::default());
-    let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
-    assert!(receive(&mut connection, HELLO, &mut cx).starts_with(b"HTTP/1.1 101 "));
-    connection.shut_down(&mut cx);
-    assert_eq!(connection.unsent(), [0x88, 2, 0x03, 0xE9]);
-    assert_eq!(receive(&mut connection, &[0xFF, 0x00], &mut cx), [0; 0]);
+    let mut world = World::new(Config::default());
+    let client = open(&mut world, "/");
+    world.signal();
+    world.settle();
+    client.take(|close| assert_eq!(close, [0x88, 2, 0x03, 0xE9]));
+    client.send(&[0xFF, 0x00]);
+    world.settle();
+    client.take(|bytes| assert_eq!(bytes, b""));
 }
 
-/// Found by simulation, seed 11: replies that waited for room kept the loop busy for ever once the
-/// server had said its Close in their place.
+/// Found by simulation: replies that waited for room kept the loop busy for ever once the server
+/// had said its Close in their place.
 #[test]
 fn nothing_is_due_after_our_close() {
-    let hello = String::from_utf8_lossy(HELLO).replace("GET / ", "GET /?delay=10 ");
-    let mut cx = Context::new(Config::default());
-    let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
-    receive(&mut connection, hello.as_bytes(), &mut cx);
-    connection.speak(&mut cx);
-    for _ in 0..3 {
-        let message = [&b"\x82\xFE\xEA\x60\0\0\0\0"[..], &[7; 60_000]].concat();
-        receive(&mut connection, &message, &mut cx);
-    }
-    cx.now += Duration::from_secs(1);
-    connection.speak(&mut cx);
-    assert_eq!(connection.next(), Next::Write);
-    connection.shut_down(&mut cx);
-    while !connection.unsent().is_empty() {
-        connection.sent(connection.unsent().len(), &mut cx);
-    }
-    assert_eq!(connection.next(), Next::Read, "for the peer's Close");
+    let mut world = World::new(Config::default());
+    let client = open(&mut world, "/?delay=10");
+    client.set_room(Some(0));
+    client.send(&frame(0x82, &[7; 60_000]).repeat(3));
+    world.pass(Duration::from_secs(1));
+    world.signal();
+    world.settle();
+    client.set_room(None);
+    world.settle();
+    client.take(|bytes| assert!(bytes.ends_with(&[0x88, 2, 0x03, 0xE9])));
+    assert!(!client.saw_end(), "the peer's Close is waited for");
 }
 
 /// Found by fuzzing: with each frame of a read the next slice doubled, until its length was none.
 #[test]
 fn many_compressed_frames_fit_into_a_read() {
-    let extensions = "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    let hello = String::from_utf8_lossy(HELLO).replace("\r\n\r\n", extensions);
-    let mut cx = Context::new(Config::default());
-    let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
-    receive(&mut connection, hello.as_bytes(), &mut cx);
-    let mut echo = receive(&mut connection, &b"\xC2\x81\0\0\0\0\0".repeat(1000), &mut cx);
-    while connection.next() == Next::Resume {
-        cx.inflaters.begin_turn(false);
-        let mut buffer = ReadBuffer::new();
-        let span = connection.resume(&mut buffer, &mut cx);
-        let rest = buffer.part_of(span).to_vec();
-        echo.extend(receive(&mut connection, &rest, &mut cx));
-    }
-    assert_eq!(echo, b"\xC2\x01\0".repeat(1000));
+    let mut world = World::new(Config::default());
+    let client = open_offering(&mut world, "/", DEFLATE);
+    client.send(&b"\xC2\x81\0\0\0\0\0".repeat(1000));
+    world.settle();
+    client.take(|echo| assert_eq!(echo, b"\xC2\x01\0".repeat(1000)));
 }
 
 /// Found by comparing the metrics with a known exchange: the peer's Close was not counted.
 #[test]
 fn a_close_is_a_frame_like_any_other() {
     for target in ["/", "/chat"] {
-        let hello = String::from_utf8_lossy(HELLO).replace("GET / ", &format!("GET {target} "));
-        let mut cx = Context::new(Config::default());
-        let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
-        receive(&mut connection, hello.as_bytes(), &mut cx);
-        connection.speak(&mut cx);
-        receive(&mut connection, b"\x88\x82\0\0\0\0\x03\xE8", &mut cx);
-        assert_eq!(cx.metrics.frames, 1, "{target}");
+        let mut world = World::new(Config::default());
+        let client = open(&mut world, target);
+        client.send(&frame(0x88, &[0x03, 0xE8]));
+        world.settle();
+        assert_eq!(world.server.metrics().frames, 1, "{target}");
     }
 }

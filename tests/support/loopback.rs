@@ -119,6 +119,11 @@ impl Client {
         assert_eq!(self.0.send(bytes), bytes.len(), "the window is full");
     }
 
+    /// Sends as much as the window takes; returns how much that is.
+    pub fn offer(&self, bytes: &[u8]) -> usize {
+        self.0.send(bytes)
+    }
+
     /// Ends the client's sending side.
     pub fn finish(&self) {
         self.0.finish();
