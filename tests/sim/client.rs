@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use wsecho::limits::TICK;
+
 use crate::compress::Decompressor;
+use crate::dice::Dice;
 use crate::link::{Link, Seen};
 use crate::naive::Frame;
 use crate::rooms;
@@ -35,6 +38,10 @@ pub struct Client {
     pause_end: Option<Duration>,
     /// Pauses that are over.
     paused: usize,
+    /// Messages that came back expanded, and what there is of the next.
+    expanded: usize,
+    part: Option<Vec<u8>>,
+    born: Duration,
     /// What was said in its room: who, and their how-manieth.
     pub heard: Vec<(usize, usize)>,
 }
@@ -59,6 +66,9 @@ impl Client {
             pongs: 0,
             pause_end: None,
             paused: 0,
+            expanded: 0,
+            part: None,
+            born: now,
             heard: Vec::new(),
         }
     }
@@ -66,6 +76,12 @@ impl Client {
     /// Reads and writes once.
     pub fn act(&mut self, link: &mut Link, now: Duration) {
         link.news = false;
+        let death = self.script.life.map(|life| self.born + life);
+        if death.is_some_and(|death| death <= now) {
+            link.desert(true);
+            (self.done, self.wake) = (true, None);
+            return;
+        }
         let reads = self.read(link);
         let mut more = reads;
         if self.ended {
@@ -79,6 +95,7 @@ impl Client {
         if let Some(end) = self.pause_end.filter(|end| now < *end) {
             self.wake = Some(if reads { end.min(now + self.script.every) } else { end });
         }
+        self.wake = self.wake.into_iter().chain(death).min();
     }
 
     /// True if it acts now.
@@ -89,7 +106,8 @@ impl Client {
 
     /// True if there may be more to read by itself.
     fn read(&mut self, link: &mut Link) -> bool {
-        if self.script.takes == 0 {
+        let begun = self.opened && self.sent < self.script.frames.len();
+        if self.script.takes == 0 || self.script.reads_last && begun {
             return false;
         }
         match link.receive(self.script.takes) {
@@ -165,7 +183,11 @@ impl Client {
         let end = self.script.frames.len();
         let Some(&(at, length)) = self.script.pauses.get(self.paused) else { return end };
         if self.sent == at && self.pause_end.is_none() {
-            self.pause_end = Some(now + length);
+            let end = now + length;
+            // A little before, because calls take their time.
+            let tick = TICK * (end.as_nanos() / TICK.as_nanos() + 1) as u32;
+            self.pause_end =
+                Some(if self.script.aims { tick - Duration::from_micros(5) } else { end });
         }
         let is_over = self.pause_end.is_some_and(|end| end <= now);
         if !is_over {
@@ -202,6 +224,7 @@ impl Client {
             assert!(contains(&self.raw[..end], ACCEPTED), "the wrong key was accepted");
             self.opened = true;
             self.seen = end + 4;
+            self.script.agree(&self.raw[..end]);
         }
         while let Some((frame, length)) = Frame::decode(&self.raw[self.seen..]) {
             let bytes = &self.raw[self.seen..self.seen + length];
@@ -218,17 +241,61 @@ impl Client {
                 self.heard.extend(rooms::parse(&frame.payload));
                 continue;
             }
+            if self.script.expanded.is_some() && frame.opcode < 3 {
+                self.expand(&frame);
+                continue;
+            }
             let rest = &self.script.expect[self.echoes..];
             if rest.starts_with(bytes) {
                 self.echoes += length;
             } else {
-                assert_eq!(frame.opcode, 8, "{}: not what was sent", self.script.kind);
+                assert_eq!(frame.opcode, 8, "{}", self.wrong(&frame.payload));
             }
             if frame.opcode == 8 {
                 let code = frame.payload.get(..2).map_or([0, 0], |code| [code[0], code[1]]);
                 self.closed = Some(u16::from_be_bytes(code));
             }
         }
+        self.digest_tail();
+    }
+
+    /// A frame that is not whole is the start of what comes next, of a ping or of a Close.
+    fn digest_tail(&self) {
+        let tail = &self.raw[self.seen..];
+        let is_ours = self.script.seat.is_some() || self.script.expanded.is_some();
+        let control = matches!(tail, [] | [0x89] | [0x88, ..]);
+        let next = self.script.expect.get(self.echoes..).unwrap_or_default();
+        let part = self.partial();
+        let echo = next.starts_with(tail) || part.starts_with(tail) && next.is_empty();
+        assert!(is_ours || control || echo, "{}", self.wrong(tail));
+    }
+
+    /// What may have been echoed in part of a frame that does not become whole.
+    fn partial(&self) -> &[u8] {
+        if let Owed::CodeOrCut(_, partial) = &self.script.owed { partial } else { &[] }
+    }
+
+    /// A part of a message that comes back uncompressed.
+    fn expand(&mut self, frame: &Frame) {
+        let Some((messages, _)) = &self.script.expanded else { return };
+        let wrong = self.wrong(&frame.payload);
+        let (opcode, message) = messages.get(self.expanded).expect("one message too many");
+        let begun = self.part.is_some();
+        assert_eq!(frame.opcode, if begun { 0 } else { *opcode }, "{wrong}");
+        let part = self.part.get_or_insert_default();
+        part.extend(&frame.payload);
+        assert!(message.starts_with(part), "{wrong}");
+        if frame.fin {
+            assert_eq!(part.len(), message.len(), "{wrong}");
+            self.expanded += 1;
+            self.part = None;
+        }
+    }
+
+    fn wrong(&self, bytes: &[u8]) -> String {
+        let (kind, text) = (self.script.kind, String::from_utf8_lossy(bytes));
+        let speakers = Dice::speakers(bytes);
+        format!("{kind}: not what was sent, but of {speakers:?}: {text:.100}")
     }
 
     /// Judges everything. `excused`: the connection may have been broken at any moment.
@@ -236,12 +303,17 @@ impl Client {
         self.inflate();
         let Script { kind, owed, expect, .. } = &self.script;
         let rest = &self.raw[self.seen.min(self.raw.len())..];
-        let whole = self.echoes == expect.len();
+        let expanded = self.script.expanded.as_ref().map_or(0, |(messages, _)| messages.len());
+        let whole =
+            self.echoes == expect.len() && (*owed != Owed::Exact || self.expanded == expanded);
         if self.raw.starts_with(b"HTTP/1.1 503") {
             assert!(shed || drained, "{kind}: turned away for no reason");
             return;
         }
         let code = self.closed.unwrap_or(0);
+        if *owed == Owed::Mercy {
+            return;
+        }
         if excused || drained || *owed == Owed::Prefix {
             let natural = match owed {
                 Owed::Code(code) | Owed::CodeOrCut(code, _) => *code,
@@ -267,7 +339,7 @@ impl Client {
             Owed::Status(status) => self.judge_answer(status),
             Owed::StatusOrNothing(_) if self.raw.is_empty() => {}
             Owed::StatusOrNothing(status) => self.judge_answer(status),
-            Owed::Prefix => {}
+            Owed::Prefix | Owed::Mercy => {}
         }
     }
 

@@ -6,6 +6,7 @@ mod client;
 #[path = "../support/compress.rs"]
 mod compress;
 mod dice;
+mod hostile;
 mod link;
 #[path = "../support/net.rs"]
 mod memory;
@@ -26,6 +27,7 @@ use script::{Owed, Script};
 use world::World;
 
 const SEEDS: u64 = 500;
+const HOSTILE_SEEDS: u64 = 60;
 const SPLITS: u64 = 6;
 
 fn number(name: &str) -> Option<u64> {
@@ -33,10 +35,10 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Runs a seed twice: the second run must be the first again.
-fn play(seed: u64) {
+fn play(seed: u64, make: fn(u64) -> World) {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let first = World::of_seed(seed).run();
-        assert!(first == World::of_seed(seed).run(), "a seed has two outcomes");
+        let first = make(seed).run();
+        assert!(first == make(seed).run(), "a seed has two outcomes");
     }));
     if let Err(panic) = outcome {
         eprintln!("SIM_SEED={seed} cargo test --test sim");
@@ -44,12 +46,31 @@ fn play(seed: u64) {
     }
 }
 
+/// All seeds from 0 on, or the one that was asked for.
+fn play_all(seeds: u64, make: fn(u64) -> World) {
+    if let Some(seed) = number("SIM_SEED") {
+        return play(seed, make);
+    }
+    (0..number("SIM_SEEDS").unwrap_or(seeds)).for_each(|seed| play(seed, make));
+}
+
 #[test]
 fn swarm() {
-    if let Some(seed) = number("SIM_SEED") {
-        return play(seed);
-    }
-    (0..number("SIM_SEEDS").unwrap_or(SEEDS)).for_each(play);
+    play_all(SEEDS, |seed| World::of_seed(seed, false));
+}
+
+/// With all kinds of clients, those that wear a server out among them.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn swarm_of_all_kinds() {
+    play_all(SEEDS, |seed| World::of_seed(seed, true));
+}
+
+/// Populations that are nothing but hostile: memory stays, and others are served.
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn hostile_populations() {
+    play_all(HOSTILE_SEEDS, World::hostile);
 }
 
 /// Seeds that have found something once.
@@ -58,7 +79,7 @@ fn known_seeds() {
     let lines = include_str!("seeds.txt").lines();
     for line in lines.filter(|line| !line.starts_with('#')) {
         let seed = line.split_whitespace().next().expect("a seed");
-        play(seed.parse().expect("a number"));
+        play(seed.parse().expect("a number"), |seed| World::of_seed(seed, false));
     }
 }
 

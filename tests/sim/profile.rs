@@ -25,6 +25,10 @@ pub struct Profile {
     pub drain: bool,
     /// The buffer budget is small enough to run out.
     pub tight: bool,
+    /// The buffer budget, if it is neither that nor the default.
+    pub budget: Option<usize>,
+    /// Messages may be as long as they may be by default.
+    pub long: bool,
     /// More clients come than are let in.
     pub crowded: bool,
     /// Reading and writing are told apart, as kqueue does it; epoll tells the whole state.
@@ -69,6 +73,8 @@ impl Profile {
             leap,
             drain: dice.chance(200),
             tight: dice.chance(200),
+            budget: None,
+            long: false,
             crowded: dice.chance(100),
             narrow: dice.chance(400),
             shuffle: dice.chance(500),
@@ -95,10 +101,10 @@ impl Profile {
 
     pub fn config(&self) -> Config {
         Config {
-            max_message_size: MESSAGE_BYTES_MAX,
+            max_message_size: if self.long { 64 << 20 } else { MESSAGE_BYTES_MAX },
             max_fragments: FRAGMENTS_MAX,
             max_connections: if self.crowded { 4 } else { 1000 },
-            buffer_budget: if self.tight { 40_000 } else { 64 << 20 },
+            buffer_budget: self.budget.unwrap_or(if self.tight { 40_000 } else { 64 << 20 }),
             deflate: if self.takeover { Deflate::Takeover } else { Deflate::On },
             inflaters: if self.scarce { 1 } else { 256 },
             ..Config::default()

@@ -47,6 +47,8 @@ pub enum Owed {
     StatusOrNothing(&'static str),
     /// Any part of `expect`.
     Prefix,
+    /// Any part of `expect`, and a Close with any code: it is the server's right to end it.
+    Mercy,
 }
 
 /// One client's part.
@@ -76,6 +78,19 @@ pub struct Script {
     pub every: Duration,
     /// What the echo inflates to, message by message, and whether contexts are taken over.
     pub inflated: Option<(bool, Vec<Vec<u8>>)>,
+    /// What it says instead if the server declines to compress.
+    pub declined: Option<Box<Script>>,
+    /// What it packed and has to come back uncompressed, in frames of any length, if its own
+    /// window is not limited: opcode and message. Only the rest is in `expect` then.
+    pub expanded: Option<(Vec<(u8, Vec<u8>)>, Vec<u8>)>,
+    /// It sends all before it reads anything but the 101.
+    pub reads_last: bool,
+    /// It speaks after its pauses just when a tick ends.
+    pub aims: bool,
+    /// It resets the connection so long after its start.
+    pub life: Option<Duration>,
+    /// It may send compressed messages.
+    pub packs: bool,
     /// Its seat in a room: data frames are what is said there.
     pub seat: Option<Seat>,
 }
@@ -99,12 +114,43 @@ impl Script {
             takes: usize::MAX,
             every: Duration::from_micros(100),
             inflated: None,
+            declined: None,
+            expanded: None,
+            reads_last: false,
+            aims: false,
+            life: None,
+            packs: false,
             seat: None,
+        }
+    }
+
+    /// Takes what the server has agreed to from the head of its 101.
+    pub fn agree(&mut self, head: &[u8]) {
+        let head = String::from_utf8_lossy(head);
+        let name = "Sec-WebSocket-Extensions: ";
+        let answer = head.lines().find_map(|line| line.strip_prefix(name));
+        match answer {
+            None => {
+                if let Some(declined) = self.declined.take() {
+                    *self = *declined;
+                }
+            }
+            // Its window is as small as it asked for, but may its own be limited to that?
+            Some(answer) if answer.contains("server_max") && !answer.contains("client_max") => {
+                if let Some((_, expect)) = &self.expanded {
+                    self.expect = expect.clone();
+                    self.inflated = None;
+                }
+            }
+            Some(_) => self.expanded = None,
         }
     }
 
     /// There is room to hold short replies back: a fault in one is always answered with a Close.
     pub fn expect_holding(&mut self) {
+        if let Some(declined) = &mut self.declined {
+            declined.expect_holding();
+        }
         let Owed::CodeOrCut(1007, partial) = &self.owed else { return };
         let (frame, _) = Frame::decode(partial).expect("a whole frame");
         if frame.payload.len() <= wsecho::limits::COMMIT_BYTES_MAX {
@@ -171,7 +217,7 @@ impl Script {
     }
 
     /// Adds a message of `length` bytes in some fragments, with controls between them.
-    fn message(&mut self, length: usize, dice: &mut Dice) {
+    pub fn message(&mut self, length: usize, dice: &mut Dice) {
         let text = dice.chance(500);
         let payload = if text { words(length, dice) } else { dice.bytes(length) };
         self.fragments(2 - u8::from(text), &payload, dice);
@@ -441,10 +487,7 @@ fn lie_in_text(script: &mut Script, dice: &mut Dice) -> u16 {
     1007
 }
 
-/// Text of exactly `length` bytes, with characters of all lengths.
+/// Text of exactly `length` bytes.
 pub fn words(length: usize, dice: &mut Dice) -> Vec<u8> {
-    let wide = dice.pick(&["a", "é", "€", "😀", "aé€😀"]);
-    let mut text: String = wide.repeat(length / wide.len());
-    text.extend(std::iter::repeat_n('z', length - text.len()));
-    text.into_bytes()
+    dice.words(length)
 }

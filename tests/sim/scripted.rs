@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::dice::Dice;
 use crate::naive::Frame;
-use crate::script::{HELLO, Script, words};
+use crate::script::{HELLO, Owed, Script, words};
 
 /// Everything has come by then; a Close would cut short what still waits for its time.
 const ALL_HEARD: Duration = Duration::from_secs(20);
@@ -51,6 +51,26 @@ pub fn draw(dice: &mut Dice) -> Script {
     }
     script.pauses.push((script.frames.len(), ALL_HEARD));
     script.close(dice);
+    script
+}
+
+/// One that stops in the middle of a frame, whatever else its echo does.
+pub fn draw_staller(dice: &mut Dice) -> Script {
+    let mut script = Script::new("scripted staller").paced(dice);
+    let query = dice.pick(&["welcome=Welcome!", "no-pong", "delay=5", "rate=10000000"]);
+    script.hello = HELLO.replacen("GET / ", &format!("GET /?{query} "), 1).into();
+    if query.starts_with("welcome") {
+        script.expect = Frame::plain(true, 1, b"Welcome!").encode();
+    }
+    let length = dice.pick(&[100, 4000, 30_000]);
+    let opcode = dice.pick(&[1, 2]);
+    let payload = dice.words(length);
+    script.say(true, opcode, &payload, dice);
+    script.seams.pop();
+    script.frames.truncate(8 + dice.below(length));
+    let partial = Frame::plain(true, opcode, &payload).encode();
+    script.owed = Owed::CodeOrCut(1008, partial);
+    script.limit = Duration::from_secs(60);
     script
 }
 

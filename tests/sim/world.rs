@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use allocation_counter::measure;
 use wsecho::ending::Ending;
 use wsecho::server::Server;
 
 use crate::client::Client;
 use crate::dice::Dice;
+use crate::hostile;
 use crate::net::{MemoryNet, Network};
 use crate::packed;
 use crate::profile::Profile;
@@ -22,6 +24,10 @@ const TURNS_MAX: u64 = 1_000_000;
 const SPINS_MAX: u32 = 500;
 /// What deadlines may be late by: two ticks, trouble with accept, and a slow network.
 const SLACK: Duration = Duration::from_secs(4);
+/// Bytes that a server may take beside its budget and what it had at its start.
+const BESIDE_BUDGET: usize = 16 << 20;
+/// Bytes that may be inflated in one turn for each client that compresses: four times the share.
+const INFLATED_MAX: u64 = 512 * 1024;
 
 /// What a run leaves behind.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,22 +47,46 @@ pub struct World {
     drain_at: Option<Duration>,
     signalled: bool,
     drained_early: bool,
+    memory: Memory,
+}
+
+/// What the server has allocated since its start, in bytes.
+#[derive(Default)]
+struct Memory {
+    level: i64,
+    budget: usize,
+}
+
+impl Memory {
+    /// Runs `step` and holds it to the promise: the budget and a little more, whatever peers do.
+    fn watch<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        let mut outcome = None;
+        let taken = measure(|| outcome = Some(step()));
+        let peak = self.level + i64::try_from(taken.bytes_max).expect("below 2^63");
+        self.level += taken.bytes_current;
+        let promise = self.budget + BESIDE_BUDGET;
+        assert!(peak <= promise as i64, "{peak} bytes, and {promise} are promised");
+        outcome.expect("measured code is run")
+    }
 }
 
 impl World {
-    /// Everything follows from the seed.
-    pub fn of_seed(seed: u64) -> Self {
+    /// Everything follows from the seed. `all`: also the kinds that wear a server out.
+    pub fn of_seed(seed: u64, all: bool) -> Self {
         let mut dice = Dice::new(seed);
         let mut profile = Profile::draw(&mut dice);
         let mut arrivals = Vec::new();
         for _ in 0..2 + dice.below(9) {
+            dice.speaker += 1;
             let at = Duration::from_millis(1000 + dice.pick(&[0, 0, 5, 40, 700, 20_000]));
             arrivals.push((at, Script::draw(&mut dice)));
         }
         // What came later has dice of its own: the others' scripts stay as they were.
         let mut more = Dice::new(!seed);
+        more.speaker = 100;
         profile.takeover = more.chance(500);
         for _ in 0..more.below(3) {
+            more.speaker += 1;
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
             arrivals.push((at, packed::draw(profile.takeover, &mut more)));
         }
@@ -64,10 +94,16 @@ impl World {
             arrivals.extend(rooms::draw(&mut more));
         }
         for _ in 0..more.below(3) {
+            more.speaker += 1;
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
             arrivals.push((at, scripted::draw(&mut more)));
         }
         profile.scarce = more.chance(300);
+        for _ in 0..if all { more.below(5) } else { 0 } {
+            more.speaker += 1;
+            let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
+            arrivals.push((at, hostile::draw_one(&mut more)));
+        }
         Self::new(profile, arrivals, dice.word())
     }
 
@@ -78,6 +114,13 @@ impl World {
         Self::new(profile, vec![(Duration::ZERO, script)], dice.word())
     }
 
+    /// A population of one hostile kind or two, and some who want to be served among them.
+    pub fn hostile(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let (profile, arrivals) = hostile::draw(&mut dice);
+        Self::new(profile, arrivals, dice.word())
+    }
+
     fn new(profile: Profile, mut arrivals: Vec<(Duration, Script)>, seed: u64) -> Self {
         if !profile.tight {
             arrivals.iter_mut().for_each(|(_, script)| script.expect_holding());
@@ -86,6 +129,7 @@ impl World {
         let last = Duration::from_millis(1000 + seed % 3000);
         let drain_at = profile.drain.then_some(last);
         let config = profile.config();
+        let memory = Memory { level: 0, budget: config.buffer_budget };
         let net = Network::new(profile, seed);
         let weather = Rc::clone(&net);
         let wires = MemoryNet::with_weather(weather);
@@ -100,6 +144,7 @@ impl World {
             drain_at,
             signalled: false,
             drained_early: false,
+            memory,
         }
     }
 
@@ -108,8 +153,7 @@ impl World {
         let mut turns = 0;
         loop {
             self.let_clients_act();
-            let goes_on = self.server.turn().expect("the fake poll does not fail");
-            self.server.check();
+            let goes_on = self.turn();
             turns += 1;
             assert!(turns < TURNS_MAX, "the run does not end");
             assert!(self.net.borrow().spins < SPINS_MAX, "the loop spins");
@@ -125,6 +169,18 @@ impl World {
         let net = self.net.borrow();
         let received = self.clients.into_iter().map(|client| client.raw).collect();
         Outcome { hash: net.hash, turns, received }
+    }
+
+    /// One turn, and what must hold of each.
+    fn turn(&mut self) -> bool {
+        let before = self.server.metrics().inflated_bytes;
+        let server = &mut self.server;
+        let goes_on = self.memory.watch(|| server.turn().expect("the fake poll does not fail"));
+        self.server.check();
+        let inflated = self.server.metrics().inflated_bytes - before;
+        let packing = self.clients.iter().filter(|client| client.script.packs).count() as u64;
+        assert!(inflated <= INFLATED_MAX * packing, "{inflated} bytes inflated in one turn");
+        goes_on
     }
 
     fn let_clients_act(&mut self) {
@@ -190,7 +246,7 @@ impl World {
         for client in &self.clients {
             let link = &net.links[client.link];
             // Too slow for its room, or no room to keep what it waits for.
-            let talks = client.script.seat.is_some() || client.script.kind == "scripted";
+            let talks = client.script.seat.is_some() || client.script.kind.starts_with("scripted");
             let refused = profile.tight && talks;
             let excused = link.spoiled || starving || refused || net.leapt > Duration::ZERO;
             client.judge(excused, self.drained_early, shed);
