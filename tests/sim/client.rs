@@ -245,6 +245,9 @@ impl Client {
                 self.expand(&frame);
                 continue;
             }
+            if frame.opcode == 10 && contains(&self.script.passed, bytes) {
+                continue;
+            }
             let rest = &self.script.expect[self.echoes..];
             if rest.starts_with(bytes) {
                 self.echoes += length;

@@ -61,10 +61,13 @@ impl Dice {
     /// Text of the speaker of exactly `count` bytes, with characters of all lengths.
     pub fn words(&mut self, count: usize) -> Vec<u8> {
         let wide = self.pick(&["a", "é", "€", "😀", "aé€😀"]);
+        let start = format!("{wide}{}{}:", Self::MARK, self.speaker);
         let mut text = String::with_capacity(count + 64);
         while text.len() < count {
-            let (own, speaker) = (self.own(), self.speaker);
-            text.push_str(&format!("{wide}{}{speaker}:{own:x} ", Self::MARK));
+            text.push_str(&start);
+            let own = self.own();
+            text.extend((0..8).map(|at| char::from(b'a' + (own >> (4 * at) & 15) as u8)));
+            text.push(' ');
         }
         let mut end = count;
         while !text.is_char_boundary(end) {

@@ -21,8 +21,8 @@ pub fn draw_one(dice: &mut Dice) -> Script {
         0..=2 => packed::draw_narrow(dice),
         3 => packed::draw_holder(dice),
         4..=5 => scripted::draw_staller(dice),
-        6 => bomber(DEFLATE, dice),
-        7 => bomber(NARROW, dice),
+        6 => bomber(DEFLATE, 1, dice),
+        7 => bomber(NARROW, 1, dice),
         _ => reads_last(150_000, dice),
     }
 }
@@ -30,18 +30,23 @@ pub fn draw_one(dice: &mut Dice) -> Script {
 /// A whole population: its profile, and who comes when.
 pub fn draw(dice: &mut Dice) -> (Profile, Vec<(Duration, Script)>) {
     let pipes: &[usize] = dice.pick(&[&[300][..], &[4096], &[65_536]]);
-    let mut profile = Profile { pipes, long: true, ..Profile::draw_gentle(dice) };
-    profile.budget = Some(dice.pick(&[400_000, 1 << 20, 4 << 20]));
+    // Among so many, one in every wait would have an event for nothing, and time would stand.
+    let gentle = Profile { spurious: 0, long: true, ..Profile::draw_gentle(dice) };
+    let mut profile = Profile { pipes, up_pipes: &[65_536], ..gentle };
+    if dice.chance(700) {
+        profile = Profile { short_read: 0, would_block: 0, interrupted: 0, late: 0, ..profile };
+    }
+    profile.budget = Some(dice.pick(&[100_000, 400_000, 1 << 20]));
     profile.takeover = dice.chance(300);
     profile.scarce = dice.chance(200);
     let mut arrivals = Vec::new();
     for _ in 0..1 + dice.below(2) {
         let kind = dice.below(9);
-        let count = dice.pick(&[1, 12, 60, 200]);
+        let count = dice.pick(if (3..6).contains(&kind) { &[200] } else { &[1, 8, 40] });
         for _ in 0..count {
             dice.speaker += 1;
             let at = Duration::from_millis(1000 + dice.below(2000) as u64);
-            arrivals.push((at, draw_kind(kind, dice)));
+            arrivals.push((at, draw_kind(kind, if count == 1 { 30 } else { 2 }, dice)));
         }
     }
     if dice.chance(200) {
@@ -55,10 +60,11 @@ pub fn draw(dice: &mut Dice) -> (Profile, Vec<(Duration, Script)>) {
     (profile, arrivals)
 }
 
-fn draw_kind(kind: usize, dice: &mut Dice) -> Script {
+/// `mebibytes` is what a bomb becomes.
+fn draw_kind(kind: usize, mebibytes: usize, dice: &mut Dice) -> Script {
     match kind {
-        0 => bomber(DEFLATE, dice),
-        1 => bomber(NARROW, dice),
+        0 => bomber(DEFLATE, mebibytes, dice),
+        1 => bomber(NARROW, mebibytes, dice),
         2 => packed::draw_holder(dice),
         3 => half_head(dice),
         4 => vain(dice),
@@ -70,20 +76,18 @@ fn draw_kind(kind: usize, dice: &mut Dice) -> Script {
 }
 
 /// D11: what costs nothing, then few bytes that become many, and nothing is read or little.
-fn bomber(offer: &str, dice: &mut Dice) -> Script {
+fn bomber(offer: &str, mebibytes: usize, dice: &mut Dice) -> Script {
     let mut script = hostile("bomber", dice);
     script.hello = with_offer(offer);
     for _ in 0..dice.pick(&[0, 12]) {
         script.say(true, 10, b"", dice);
     }
-    let mebibytes = dice.pick(&[1, 4, 30]);
-    let bomb = Compressor::new(9, 15, false).message(&vec![0; mebibytes << 20]);
+    let message = vec![0; mebibytes << 20];
+    let bomb = Compressor::new(9, 15, false).message(&message);
     script.say(true, PACKED | 2, &bomb, dice);
     script.expect = Frame::plain(true, PACKED | 2, &bomb).encode();
-    let message = vec![0; mebibytes << 20];
-    script.expanded = Some((vec![(2, message)], Vec::new()));
-    if offer == DEFLATE {
-        script.expanded = None;
+    if offer == NARROW {
+        script.expanded = Some((vec![(2, message)], Vec::new()));
     }
     script.packs = true;
     script
@@ -194,7 +198,8 @@ fn hostile(kind: &'static str, dice: &mut Dice) -> Script {
     let mut script = Script { owed: Owed::Mercy, ..Script::new(kind) };
     script.takes = dice.pick(&[0, 1]);
     script.every = Duration::from_secs(5);
-    script.sends = usize::MAX;
+    // Who does not read does not see the 101 either.
+    script.eager = true;
     script.farewell = Farewell::Linger { noisy: false };
     (script.life, script.limit) = (Some(LIFE), 2 * LIFE);
     script

@@ -87,9 +87,9 @@ impl Link {
     /// The client reads at most `most` bytes.
     pub fn receive(&mut self, most: usize) -> Seen {
         let mut wire = self.peer.wire();
-        if !wire.down.bytes.is_empty() {
+        if !wire.down.unread().is_empty() {
             let bytes = wire.down.draw(most);
-            let room = self.down_max - wire.down.bytes.len();
+            let room = self.down_max - wire.down.unread().len();
             drop(wire);
             self.peer.set_room(room);
             return Seen::Bytes(bytes);
@@ -103,7 +103,7 @@ impl Link {
 
     /// True when nothing waits to be read.
     pub fn is_dry(&self) -> bool {
-        self.peer.wire().down.bytes.is_empty()
+        self.peer.wire().down.unread().is_empty()
     }
 
     /// The client finishes its side.

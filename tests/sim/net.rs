@@ -68,8 +68,9 @@ impl Network {
     /// A client connects.
     pub fn connect(&mut self, net: &MemoryNet) -> usize {
         let id = self.links.len();
-        let (up, down) = (self.dice.pick(self.profile.pipes), self.dice.pick(self.profile.pipes));
-        let peer = net.connect_wire(0, up, down, up.max(down));
+        let up = self.dice.pick(self.profile.up_pipes);
+        let down = self.dice.pick(self.profile.pipes);
+        let peer = net.connect_wire(0, up, down, up.max(down) + COMPACT_BYTES);
         let refused = peer.wire().dropped;
         self.links.push(Link::new(peer, down));
         self.acceptable = true;
@@ -276,7 +277,7 @@ impl Weather for Network {
     }
 
     fn dropped(&mut self, wire: &mut Wire) {
-        let kept = self.dice.below(wire.down.bytes.len() + 1);
+        let kept = wire.down.taken + self.dice.below(wire.down.unread().len() + 1);
         let link = &mut self.links[wire.number];
         if wire.reset || wire.reset_by_server || !wire.up.unread().is_empty() {
             // Closing with unread input is a reset, which overtakes what was on its way.

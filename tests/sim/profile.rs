@@ -38,8 +38,9 @@ pub struct Profile {
     pub takeover: bool,
     /// There is one inflater for all.
     pub scarce: bool,
-    /// Sizes of the buffers in the kernel.
+    /// Sizes of the buffers in the kernel, to clients and to the server.
     pub pipes: &'static [usize],
+    pub up_pipes: &'static [usize],
 }
 
 impl Profile {
@@ -81,6 +82,7 @@ impl Profile {
             takeover: false,
             scarce: false,
             pipes,
+            up_pipes: pipes,
         }
     }
 

@@ -83,6 +83,8 @@ pub struct Script {
     /// What it packed and has to come back uncompressed, in frames of any length, if its own
     /// window is not limited: opcode and message. Only the rest is in `expect` then.
     pub expanded: Option<(Vec<(u8, Vec<u8>)>, Vec<u8>)>,
+    /// What would have come back, if that comes back.
+    pub passed: Vec<u8>,
     /// It sends all before it reads anything but the 101.
     pub reads_last: bool,
     /// It speaks after its pauses just when a tick ends.
@@ -116,6 +118,7 @@ impl Script {
             inflated: None,
             declined: None,
             expanded: None,
+            passed: Vec::new(),
             reads_last: false,
             aims: false,
             life: None,
@@ -138,8 +141,8 @@ impl Script {
             // Its window is as small as it asked for, but may its own be limited to that?
             Some(answer) if answer.contains("server_max") && !answer.contains("client_max") => {
                 if let Some((_, expect)) = &self.expanded {
-                    self.expect = expect.clone();
-                    self.inflated = None;
+                    let passed = std::mem::replace(&mut self.expect, expect.clone());
+                    (self.passed, self.inflated) = (passed, None);
                 }
             }
             Some(_) => self.expanded = None,

@@ -25,7 +25,7 @@ pub const READ: u8 = 1;
 pub const WRITE: u8 = 2;
 
 /// Bytes that have been read are forgotten when there are more of them than this.
-const COMPACT_BYTES: usize = 64 * 1024;
+pub const COMPACT_BYTES: usize = 64 * 1024;
 
 /// Bytes on their way in one direction: `bytes[taken..]` have not been read.
 #[derive(Debug, Default)]
@@ -277,10 +277,15 @@ impl Pipe {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Takes at most so many of the first bytes out.
+    /// Reads at most so many bytes.
     pub fn draw(&mut self, most: usize) -> Vec<u8> {
-        self.bytes.drain(..std::mem::take(&mut self.taken));
-        self.bytes.drain(..most.min(self.bytes.len())).collect()
+        let unread = self.unread();
+        let bytes = unread[..most.min(unread.len())].to_vec();
+        self.taken += bytes.len();
+        if self.taken > COMPACT_BYTES {
+            self.bytes.drain(..std::mem::take(&mut self.taken));
+        }
+        bytes
     }
 
     /// Forgets everything.
