@@ -403,7 +403,7 @@ fn members_who_end_together_are_told_of_once() {
 #[ignore = "red until the session is rebuilt"]
 fn who_was_idle_is_not_slow() {
     let mut world = World::new(Config::default());
-    let mut members: Vec<Client> = (0..70).map(|_| open(&mut world, "/broadcast")).collect();
+    let mut members: Vec<Client> = (0..70).map(|_| open(&mut world, "/broadcast/den")).collect();
     let loud = members.pop().expect("one of seventy");
     loud.send(&frame(0x81, b"hi").repeat(64));
     world.pass(MINUTE + Duration::from_secs(1));
@@ -497,7 +497,12 @@ fn who_sends_all_before_it_reads_is_served() {
     let message = frame(0x82, &[7; 12 << 20]);
     let mut sent = 0;
     while sent < message.len() {
-        let count = client.offer(&message[sent..]);
+        let mut count = client.offer(&message[sent..]);
+        if count == 0 {
+            // It is clear only after a moment that the client reads nothing of the echo for now.
+            world.pass(Duration::from_millis(500));
+            count = client.offer(&message[sent..]);
+        }
         assert!(count > 0, "nothing is read after {sent} bytes");
         sent += count;
         world.settle();

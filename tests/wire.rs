@@ -5,7 +5,7 @@ mod process;
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 

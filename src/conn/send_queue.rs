@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::budget::Charge;
-use crate::limits::{PEER_BYTES_PER_SECOND_MIN, SEND_QUEUE_COMPACT_BYTES_MIN};
+use crate::limits::{PEER_BYTES_PER_SECOND_MIN, READ_BYTES_MAX, SEND_QUEUE_COMPACT_BYTES_MIN};
 use crate::service::SharedFrame;
 pub use pool::SendQueues;
 
@@ -153,9 +153,12 @@ impl SendQueue {
     }
 
     /// Bytes of memory that the queue keeps, with what its held reply will still need. Shared
-    /// frames have a charge of their own; the references to them are counted here.
+    /// frames have a charge of their own; the references to them are counted here. Of the buffer
+    /// with room for a whole read, which the pool has in any case, what is used counts.
     fn footprint(&self) -> usize {
-        let own = self.bytes.capacity().max(self.committed + self.claimed);
+        let roomy = self.bytes.capacity() >= READ_BYTES_MAX;
+        let own = if roomy { self.bytes.len() } else { self.bytes.capacity() };
+        let own = own.max(self.committed + self.claimed);
         let references = self.frames.capacity() * size_of::<Rc<SharedFrame>>();
         size_of::<Self>() + own + self.unprocessed.capacity() + references
     }

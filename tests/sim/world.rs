@@ -85,7 +85,7 @@ impl World {
         // What came later has dice of its own: the others' scripts stay as they were.
         let mut more = Dice::new(!seed);
         more.speaker = 100;
-        profile.takeover = more.chance(500);
+        profile.takeover = more.chance(500) && !profile.tight;
         for _ in 0..more.below(3) {
             more.speaker += 1;
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
@@ -175,6 +175,17 @@ impl World {
     /// One turn, and what must hold of each.
     fn turn(&mut self) -> bool {
         let before = self.server.metrics().inflated_bytes;
+        if std::env::var("DBG").is_ok() {
+            eprintln!(
+                "{:?} open {} used {} waits {} lent {} yields {}",
+                self.wires.core().now,
+                self.server.metrics().connections_open,
+                self.server.metrics().buffered_bytes,
+                self.server.metrics().budget_waits,
+                self.server.metrics().inflaters_in_use,
+                self.server.metrics().yields
+            );
+        }
         let server = &mut self.server;
         let goes_on = self.memory.watch(|| server.turn().expect("the fake poll does not fail"));
         self.server.check();
