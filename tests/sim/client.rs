@@ -107,7 +107,8 @@ impl Client {
     /// True if there may be more to read by itself.
     fn read(&mut self, link: &mut Link) -> bool {
         let begun = self.opened && self.sent < self.script.frames.len();
-        if self.script.takes == 0 || self.script.reads_last && begun {
+        let waits = self.script.reads_last && begun && link.dropped.is_none();
+        if self.script.takes == 0 || waits {
             return false;
         }
         match link.receive(self.script.takes) {

@@ -67,7 +67,7 @@ pub fn draw_staller(dice: &mut Dice) -> Script {
     let payload = dice.words(length);
     script.say(true, opcode, &payload, dice);
     script.seams.pop();
-    script.frames.truncate(8 + dice.below(length));
+    script.frames.truncate(1 + dice.below(script.frames.len() - 1));
     let partial = Frame::plain(true, opcode, &payload).encode();
     script.owed = Owed::CodeOrCut(1008, partial);
     script.limit = Duration::from_secs(60);
