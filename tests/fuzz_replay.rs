@@ -107,3 +107,9 @@ fn inflate() {
 fn server() {
     replay("server", fuzz::server, 1500);
 }
+
+#[test]
+#[ignore = "red until the session is rebuilt"]
+fn behaviour() {
+    replay("behaviour", fuzz::behaviour::behaviour, 3000);
+}

@@ -27,7 +27,7 @@ use script::{Owed, Script};
 use world::World;
 
 const SEEDS: u64 = 500;
-const HOSTILE_SEEDS: u64 = 60;
+const HOSTILE_SEEDS: u64 = 40;
 const SPLITS: u64 = 6;
 
 fn number(name: &str) -> Option<u64> {

@@ -4,6 +4,8 @@
 //! The oracles: nothing panics; how the bytes were cut does not show; a plain reading of the RFC
 //! ([`reference`]) says the same; and at the end nothing is held.
 
+#[path = "fuzz_behaviour.rs"]
+pub mod behaviour;
 #[path = "fuzz_deflate.rs"]
 pub mod deflate;
 #[path = "net.rs"]
