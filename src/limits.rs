@@ -68,8 +68,8 @@ pub const PEER_BYTES_PER_SECOND_MIN: u64 = 1024;
 /// While somebody waits for room or an inflater, those who have it are looked at this often.
 pub const POLICE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest time over which that is measured.
-pub const PACE_WINDOW_MAX: Duration = Duration::from_secs(60);
+/// The longest time over which that is measured: whoever waits for room waits at least as long.
+pub const PACE_WINDOW_MAX: Duration = Duration::from_secs(20);
 
 /// A send queue gives memory back when this much at its front, and half of all, has been sent.
 pub const SEND_QUEUE_COMPACT_BYTES_MIN: usize = 64 * 1024;

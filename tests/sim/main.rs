@@ -61,21 +61,18 @@ fn swarm() {
 
 /// With all kinds of clients, those that wear a server out among them.
 #[test]
-#[ignore = "red until the session is rebuilt"]
 fn swarm_of_all_kinds() {
     play_all(SEEDS, |seed| World::of_seed(seed, true));
 }
 
 /// Populations that are nothing but hostile: memory stays, and others are served.
 #[test]
-#[ignore = "red until the session is rebuilt"]
 fn hostile_populations() {
     play_all(HOSTILE_SEEDS, World::hostile);
 }
 
 /// Seeds that have found something once.
 #[test]
-#[ignore = "red until the session is rebuilt"]
 fn known_seeds() {
     let lines = include_str!("seeds.txt").lines();
     for line in lines.filter(|line| !line.starts_with('#')) {

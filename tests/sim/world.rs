@@ -13,9 +13,9 @@ use crate::dice::Dice;
 use crate::hostile;
 use crate::net::{MemoryNet, Network};
 use crate::packed;
-use crate::profile::Profile;
+use crate::profile::{MESSAGE_BYTES_MAX, Profile};
 use crate::rooms;
-use crate::script::Script;
+use crate::script::{Owed, Script};
 use crate::scripted;
 
 /// More turns than any run needs: above it something spins.
@@ -26,7 +26,7 @@ const SPINS_MAX: u32 = 500;
 const SLACK: Duration = Duration::from_secs(4);
 /// Bytes that a server may take beside its budget and what it had at its start. It promises 16 MiB
 /// to thousands of clients; these are dozens.
-const BESIDE_BUDGET: usize = 2 << 20;
+const BESIDE_BUDGET: usize = wsecho::limits::RESERVE_BYTES + (2 << 20);
 /// Bytes that may be inflated in one turn for each client that compresses: four times the share.
 const INFLATED_MAX: u64 = 512 * 1024;
 
@@ -133,6 +133,12 @@ impl World {
         if !profile.tight {
             arrivals.iter_mut().for_each(|(_, script)| script.expect_holding());
         }
+        for (_, script) in arrivals.iter_mut().filter(|(_, script)| script.reads_last) {
+            // Its message is kept as far as there is room: in a small budget there is not.
+            if profile.config().buffer_budget < 4 * MESSAGE_BYTES_MAX as usize {
+                script.owed = Owed::Mercy;
+            }
+        }
         arrivals.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         let last = Duration::from_millis(1000 + seed % 3000);
         let drain_at = profile.drain.then_some(last);
@@ -182,17 +188,6 @@ impl World {
     /// One turn, and what must hold of each.
     fn turn(&mut self) -> bool {
         let before = self.server.metrics().inflated_bytes;
-        if std::env::var("DBG").is_ok() {
-            eprintln!(
-                "{:?} open {} used {} waits {} lent {} yields {}",
-                self.wires.core().now,
-                self.server.metrics().connections_open,
-                self.server.metrics().buffered_bytes,
-                self.server.metrics().budget_waits,
-                self.server.metrics().inflaters_in_use,
-                self.server.metrics().yields
-            );
-        }
         let server = &mut self.server;
         let goes_on = self.memory.watch(|| server.turn().expect("the fake poll does not fail"));
         // It looks at all pairs of connections.
