@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from wire import Gone, Peer
 
-READY_SECONDS = 20
+CROWD_SECONDS = 15
+LEAVE_SECONDS = 5
 SLACK_KIB = 16 * 1024
 DEFAULT_BUDGET_KIB = 64 * 1024
 ATTACKS = {}
@@ -35,7 +37,7 @@ class Attack:
 
     @property
     def about(self):
-        return self.run.__doc__.split(".")[0].replace("\n    ", " ")
+        return re.split(r"\.\s|\.$", self.run.__doc__.replace("\n    ", " "))[0]
 
 
 def attack(*serve, budget=None, echo_ms=2000, p99_ms=250, probe_ms=3000, descriptors=0):
@@ -63,7 +65,7 @@ class Server:
         if "ws://" not in line:
             sys.exit(f"abuse: no ready line from {' '.join(command)}")
         self.port = int(line.split("ws://")[1].split()[0].rstrip("/").rsplit(":", 1)[1])
-        self.start_kib = self.status("VmRSS")
+        self.start_kib, self.start_descriptors = self.status("VmRSS"), self.descriptors()
 
     def status(self, key):
         """A figure of /proc/PID/status, in KiB."""
@@ -74,6 +76,13 @@ class Server:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def descriptors_beyond(self, count, seconds):
+        """How many more than `count` are open when `seconds` have passed; 0 as soon as none is."""
+        end = time.monotonic() + seconds
+        while (more := self.descriptors() - count) > 0 and time.monotonic() < end:
+            time.sleep(0.02)
+        return max(0, more)
 
     def stop(self):
         """Ends it; the exit status."""
@@ -127,6 +136,19 @@ class Arena:
         peer.open(path, offer, padding)
         return peer
 
+    def crowd(self, count, *how, said=b"", **more):
+        """`count` connections that have shaken hands as `open` does and `said` something. Whoever
+        is turned away is left out, which is a good answer to a crowd."""
+        crowd, end = [], time.monotonic() + CROWD_SECONDS
+        while count and time.monotonic() < end:
+            count -= 1
+            try:
+                crowd.append(self.open(*how, **more))
+                crowd[-1].send(said)
+            except Gone:
+                continue
+        return crowd
+
     def expect(self, true, wrong):
         if not true:
             self.faults.append(wrong)
@@ -174,14 +196,19 @@ def stage(attack, program, log):
     arena, bystander, report = Arena(server), None, None
     try:
         bystander = Bystander(server.port)
-        attack.run(arena)
+        try:
+            attack.run(arena)
+        except Gone as gone:
+            arena.faults.append(f"the attack was interrupted: {gone}")
         report = bystander.report()
+        arena.leave()
+        left = server.descriptors_beyond(server.start_descriptors, LEAVE_SECONDS)
+        arena.expect(not left, f"{left} descriptors are left")
         peak = server.status("VmHWM")
     except (Gone, OSError, subprocess.TimeoutExpired) as gone:
         arena.faults.append(f"{type(gone).__name__}: {gone}")
         peak = 0
     finally:
-        arena.leave()
         if bystander:
             bystander.stop()
         status = server.stop()

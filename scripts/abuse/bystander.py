@@ -65,9 +65,9 @@ class Echo:
         waits = []
         for second in self.seconds[1:]:
             waits.extend(second - late * INTERVAL for late in range(int(second / INTERVAL) + 1))
-        waits.sort()
-        at = lambda part: 1000 * waits[min(len(waits) - 1, int(part * len(waits)))] if waits else 0
-        return {"echoes": self.count, "p50": at(0.5), "p99": at(0.99), "max": at(1),
+        waits = sorted(waits) or [0]
+        p99 = waits[len(waits) * 99 // 100]
+        return {"echoes": self.count, "p99": 1000 * p99, "max": 1000 * waits[-1],
                 "fault": self.fault}
 
 

@@ -55,61 +55,48 @@ def partial_heads(arena):
 @attack(budget=4)
 def mirrored_requests(arena):
     """2000 peers have a head of 8 KiB mirrored a minute later."""
-    for _ in range(2000):
-        try:
-            arena.open("/?mirror&delay=60000", padding=7000)
-        except Gone:
-            continue
+    arena.crowd(2000, "/?mirror&delay=60000", padding=7000)
     arena.hold(1)
 
 
 @attack(budget=4)
 def delayed_replies(arena):
     """1000 peers have replies of 60 KiB delayed by a minute."""
-    said = frame(BINARY, bytes(60 * 1024))
-    peers = []
-    for _ in range(1000):
-        try:
-            peers.append(arena.open("/?delay=60000"))
-        except Gone:
-            continue
-    pour(peers, said, 3)
+    pour(arena.crowd(1000, "/?delay=60000"), frame(BINARY, bytes(60 * 1024)), 3)
 
 
 @attack("--stall-timeout", "3s", budget=4, **STARVING)
 def held_texts(arena):
     """2000 peers send all but the end of a text of 16 KB, which is held until it is whole."""
-    text = frame(TEXT, b"a" * 16_000)[:-100]
-    for _ in range(2000):
-        arena.open().send(text)
+    arena.crowd(2000, said=frame(TEXT, b"a" * 16_000)[:-100])
     arena.hold(4)
 
 
 @attack("--stall-timeout", "3s", budget=4, **STARVING)
 def deaf_floods(arena):
     """200 peers send without end and never read."""
-    peers = [arena.open(window=4096) for _ in range(200)]
+    peers = arena.crowd(200, window=4096)
     pour(peers, frame(BINARY, bytes(64 * 1024)), 5)
 
 
 @attack("--stall-timeout", "3s", budget=4, **STARVING)
 def slow_readers(arena):
     """The same, but each takes 200 bytes now and then, so that it never stalls."""
-    peers = [arena.open(window=4096) for _ in range(200)]
+    peers = arena.crowd(200, window=4096)
     pour(peers, frame(BINARY, bytes(64 * 1024)), 8, sip=200)
 
 
 @attack("--stall-timeout", "3s", budget=4, **STARVING)
 def ping_floods(arena):
     """200 peers send pings without end and never read."""
-    peers = [arena.open(window=4096) for _ in range(200)]
+    peers = arena.crowd(200, window=4096)
     pour(peers, frame(PING, b"?" * 125) * 500, 5)
 
 
 @attack("--stall-timeout", "3s", budget=4, **STARVING)
 def single_byte_replies(arena):
     """50 peers have their messages taken apart into frames of one byte, and do not read."""
-    peers = [arena.open("/?fragment=1", window=4096) for _ in range(50)]
+    peers = arena.crowd(50, "/?fragment=1", window=4096)
     pour(peers, frame(BINARY, bytes(30_000)), 5)
 
 
@@ -118,9 +105,7 @@ def empty_fragments(arena):
     """10 peers send nothing but empty fragments, and come again when they are ended."""
     end = time.monotonic() + 4
     while (left := end - time.monotonic()) > 0:
-        peers = [arena.open() for _ in range(10)]
-        for peer in peers:
-            peer.send(frame(TEXT, fin=False))
+        peers = arena.crowd(10, said=frame(TEXT, fin=False))
         pour(peers, frame(CONTINUATION, fin=False) * 5000, min(1, left), sip=MIB, every=0.01)
         for peer in peers:
             peer.reset()
@@ -145,7 +130,5 @@ def finish_before_reading(arena):
 @attack()
 def closing_floods(arena):
     """100 peers send a Close and go on sending behind it, unread."""
-    peers = [arena.open(window=4096) for _ in range(100)]
-    for peer in peers:
-        peer.send(frame(CLOSE, b"\x03\xe8"))
+    peers = arena.crowd(100, window=4096, said=frame(CLOSE, b"\x03\xe8"))
     pour(peers, frame(BINARY, bytes(64 * 1024)), 3)
