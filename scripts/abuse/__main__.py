@@ -4,6 +4,7 @@ import argparse
 import csv
 import datetime
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def main():
         for attack in ATTACKS.values():
             print(f"{attack.name:22} {attack.about}")
         return
+    # As an exception, so that what was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     print(f"{'attack':22} {'p99 ms':>8} {'max ms':>8} {'new ms':>8} {'new':>6} {'MiB':>7} "
