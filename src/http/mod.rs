@@ -17,6 +17,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)
 )]
 
+mod class;
 mod head;
 mod refusal;
 mod response;

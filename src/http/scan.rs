@@ -1,11 +1,16 @@
-//! The request head, byte by byte (RFC 9112 §2–5): is it valid, and where does it end?
+//! The request head (RFC 9112 §2–5): is it valid, where does it end, and where are its lines?
 //!
 //! Theory of operation. A head arrives in any number of pieces. [`Scan`] is a byte automaton with a
 //! few bytes of state that validates each byte once, in order, and remembers where it stopped; so
 //! the outcome depends on the bytes alone, never on how they were cut, and a fault is found at the
-//! byte that makes it one. Behind the last byte, one more walk over the head, now known to be
-//! valid, notes where its fields are ([`Head`]). No byte is looked at more than twice and nothing
-//! is allocated.
+//! byte that makes it one.
+//!
+//! Nearly every head comes in one piece and is valid. So wherever a line begins, the automaton
+//! first looks whether that line is there as a whole ([`request_line`], [`field_line`]); if so it
+//! is taken in one go, and if not, the automaton says what is wrong or missing. The lines are noted
+//! on the way, and the last one completes the [`Head`]. Of a head that came in pieces no notes are
+//! kept: once it is complete, it is read again from its first byte. No byte is looked at more than
+//! three times, and nothing is allocated.
 //!
 //! ```text
 //! Start -CR-> StartLf -LF-> MethodFirst      one empty line before the request is ignored (§2.2)
@@ -15,6 +20,8 @@
 //! LineFirst -CR-> EndLf -LF-> Done
 //! ```
 
+use super::class::{TCHAR, VALUE, VCHAR, class, run, tokens, values};
+use super::head::{Line, Lines};
 use super::{Head, HeadFault};
 use crate::limits::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, HEAD_METHOD_BYTES_MAX};
 
@@ -45,47 +52,91 @@ impl Scan {
     /// # Errors
     /// The first rule of RFC 9112 or limit that the bytes break.
     pub fn advance<'a>(&mut self, bytes: &'a [u8]) -> Result<Progress<'a>, HeadFault> {
-        while self.state != State::Done {
-            let limit = self.state.limit();
-            let room = limit.saturating_sub(usize::from(self.at));
-            let rest = bytes.get(usize::from(self.at)..).unwrap_or_default();
-            let mask = self.state.run();
-            let run = rest[..rest.len().min(room)]
-                .iter()
-                .take_while(|&&byte| CLASS[usize::from(byte)] & mask != 0)
-                .count();
-            // The run ends within the limit, and that fits (asserted in limits.rs).
-            self.at += u16::try_from(run).unwrap_or_default();
-            if run == room {
-                return Err(self.state.overflow());
-            }
-            match rest.get(run) {
-                Some(&byte) => self.step(byte)?,
-                None => return Ok(Progress::Partial),
-            }
+        let from_first_byte = self.at == 0;
+        let mut lines = Lines::default();
+        self.read(bytes, &mut lines)?;
+        if self.state != State::Done {
+            return Ok(Progress::Partial);
         }
-        let length = bytes.len().min(usize::from(self.at));
-        Ok(Progress::Complete(Head::index(&bytes[..length])))
+        let head = &bytes[..bytes.len().min(usize::from(self.at))];
+        if !from_first_byte {
+            lines = Lines::default();
+            Self::default().read(head, &mut lines)?;
+        }
+        Ok(Progress::Complete(Head::new(head, lines)))
     }
 
-    /// Takes one byte; after a fault nothing has changed.
-    fn step(&mut self, byte: u8) -> Result<(), HeadFault> {
-        let next = self.state.next(byte)?;
-        if self.state == State::LineFirst && next == State::Name {
-            if usize::from(self.fields) == HEAD_FIELDS_MAX {
-                return Err(HeadFault::FieldsTooMany);
+    /// Reads on to the end of the head or of `bytes`, and notes the lines that it reads from their
+    /// first byte. After a fault nothing has changed.
+    fn read(&mut self, bytes: &[u8], lines: &mut Lines) -> Result<(), HeadFault> {
+        let bytes = &bytes[..bytes.len().min(HEAD_BYTES_MAX)];
+        let Self { at, mut fields, mut state } = *self;
+        let mut at = usize::from(at);
+        let (mut start, mut split) = (at, at);
+        while state != State::Done {
+            let whole = match state {
+                State::Start => request_line(bytes),
+                State::LineFirst if usize::from(fields) < HEAD_FIELDS_MAX => field_line(bytes, at),
+                _ => None,
+            };
+            if let Some(line) = whole {
+                fields += u8::from(state == State::LineFirst);
+                at = line.next();
+                lines.push(line);
+                state = State::LineFirst;
+                continue;
             }
-            self.fields += 1;
+            at += state.run(bytes.get(at..).unwrap_or_default());
+            if at >= state.limit() {
+                return Err(state.overflow());
+            }
+            let Some(&byte) = bytes.get(at) else { break };
+            let next = state.next(byte)?;
+            match next {
+                State::Method => start = at,
+                State::Name if usize::from(fields) == HEAD_FIELDS_MAX => {
+                    return Err(HeadFault::FieldsTooMany);
+                }
+                State::Name => {
+                    start = at;
+                    fields += 1;
+                }
+                State::TargetFirst | State::Value => split = at,
+                State::LineLf => lines.push(Line::new(bytes, start, split, at)),
+                _ => {}
+            }
+            state = next;
+            at += 1;
         }
-        self.state = next;
-        self.at += 1;
+        // The end is within the limit, and that fits (asserted in limits.rs).
+        let at = u16::try_from(at).unwrap_or_default();
+        *self = Self { at, fields, state };
         Ok(())
     }
 }
 
-/// `tchar` (RFC 9110 §5.6.2).
-pub(super) fn is_token_byte(byte: u8) -> bool {
-    CLASS[usize::from(byte)] & TCHAR != 0
+/// The request line that `bytes` begin with, if it is there as a whole and as usual: what this does
+/// not know, HTTP/1.0 for one, the automaton may.
+fn request_line(bytes: &[u8]) -> Option<Line> {
+    const REST: &[u8] = b" HTTP/1.1\r\n";
+    let space = tokens(bytes);
+    if !(1..HEAD_METHOD_BYTES_MAX).contains(&space) || bytes.get(space) != Some(&b' ') {
+        return None;
+    }
+    let target = run(VCHAR, &bytes[space + 1..]);
+    let end = space + 1 + target;
+    let valid = target > 0 && bytes[end..].starts_with(REST);
+    valid.then(|| Line::new(bytes, 0, space, end + REST.len() - 2))
+}
+
+/// The field line that begins at `start`, if it is there as a whole and valid.
+fn field_line(bytes: &[u8], start: usize) -> Option<Line> {
+    let colon = start + tokens(bytes.get(start..)?);
+    if colon == start || bytes.get(colon) != Some(&b':') {
+        return None;
+    }
+    let end = colon + 1 + values(&bytes[colon + 1..]);
+    bytes[end..].starts_with(b"\r\n").then(|| Line::new(bytes, start, colon, end))
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,7 +169,7 @@ enum State {
 impl State {
     /// The state after `byte`.
     fn next(self, byte: u8) -> Result<Self, HeadFault> {
-        let class = CLASS[usize::from(byte)];
+        let class = class(byte);
         match (self, byte) {
             (Self::Start, b'\r') => Ok(Self::StartLf),
             (Self::Start, b'\n') => Err(HeadFault::BareLf),
@@ -161,12 +212,12 @@ impl State {
         }
     }
 
-    /// The class of bytes that leave this state as it is.
-    fn run(self) -> u8 {
+    /// How many bytes from the first on leave this state as it is.
+    fn run(self, bytes: &[u8]) -> usize {
         match self {
-            Self::Method | Self::Name => TCHAR,
-            Self::Target => VCHAR,
-            Self::Value => VALUE,
+            Self::Method | Self::Name => tokens(bytes),
+            Self::Target => run(VCHAR, bytes),
+            Self::Value => values(bytes),
             _ => 0,
         }
     }
@@ -193,34 +244,6 @@ impl State {
 
 /// The first byte of a TLS record that carries a ClientHello (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
-
-/// `tchar` (RFC 9110 §5.6.2).
-const TCHAR: u8 = 1;
-/// Visible ASCII.
-const VCHAR: u8 = 2;
-/// What a field value may hold: visible ASCII, obs-text, SP, HTAB (RFC 9110 §5.5).
-const VALUE: u8 = 4;
-
-/// The classes each byte belongs to.
-static CLASS: [u8; 256] = {
-    let mut class = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "at is below 256")]
-        let byte = at as u8;
-        class[at] = match byte {
-            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~' => {
-                TCHAR | VCHAR | VALUE
-            }
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => TCHAR | VCHAR | VALUE,
-            0x21..=0x7e => VCHAR | VALUE,
-            b' ' | b'\t' | 0x80..=0xff => VALUE,
-            _ => 0,
-        };
-        at += 1;
-    }
-    class
-};
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -294,6 +317,54 @@ pub(super) mod tests {
             (b"GET / HTTP/1.1\r\n\r\n\x81\x80rest", Ok(Some(18))),
             (b"GET / HTTP/1.1\r\na:\r\n\r\n\r\n", Ok(Some(22))),
             (b"GET / HTTP/1.1\r\na: b:c\t\xff \r\n!#$%&'*+-.^_`|~09AZaz:\r\n\r\n", Ok(Some(53))),
+        ]);
+    }
+
+    /// Whole lines are taken at once, and byte by byte none is whole: both have to see the same in
+    /// whatever a good request can be turned into by one byte.
+    #[test]
+    fn h36_a_changed_byte_is_seen_alike_in_one_piece_and_in_many() {
+        const REQUEST: &[u8] = b"GET /a?b HTTP/1.1\r\nHost: localhost\r\nA-long_name:value\t\r\n\
+            \r\nbehind";
+        const BYTES: &[u8] = b"\0\t\n\r !\"%/:;?HT019AZ[_az~\x7f\x80\xff";
+        let lines = |head: &Head<'_>| format!("{:?} {head:?}", head.fields().collect::<Vec<_>>());
+        for at in 0..REQUEST.len() {
+            for &byte in BYTES {
+                let mut bytes = REQUEST.to_vec();
+                bytes[at] = byte;
+                let mut scan = Scan::default();
+                let in_pieces =
+                    (0..bytes.len()).find_map(|end| match scan.advance(&bytes[..end]) {
+                        Ok(Progress::Partial) => None,
+                        Ok(Progress::Complete(head)) => Some(Ok(lines(&head))),
+                        Err(fault) => Some(Err(fault)),
+                    });
+                let whole = match Scan::default().advance(&bytes) {
+                    Ok(Progress::Partial) => None,
+                    Ok(Progress::Complete(head)) => Some(Ok(lines(&head))),
+                    Err(fault) => Some(Err(fault)),
+                };
+                assert_eq!(in_pieces, whole, "{}", bytes.escape_ascii());
+            }
+        }
+    }
+
+    /// The rules that a line taken in one go could slip past.
+    #[test]
+    fn whole_lines_are_held_to_the_rules_of_bytes() {
+        let request = |method: &str| format!("{method} / HTTP/1.1\r\n\r\n");
+        let method = "M".repeat(HEAD_METHOD_BYTES_MAX - 1);
+        let longest = request(&method);
+        let fields = |count| format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(count));
+        let most = fields(HEAD_FIELDS_MAX);
+        check(&[
+            (longest.as_bytes(), Ok(Some(longest.len()))),
+            (request(&(method + "M")).as_bytes(), Err(HeadFault::MethodTooLong)),
+            (request("").as_bytes(), Err(HeadFault::Method)),
+            (b"GET  HTTP/1.1\r\n\r\n", Err(HeadFault::Target)),
+            (b"GET / HTTP/1.1\r\n: b\r\n\r\n", Err(HeadFault::FieldName)),
+            (most.as_bytes(), Ok(Some(most.len()))),
+            (fields(HEAD_FIELDS_MAX + 1).as_bytes(), Err(HeadFault::FieldsTooMany)),
         ]);
     }
 

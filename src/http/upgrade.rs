@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1_smol::Sha1;
 
-use super::head::is_token;
+use super::class::is_token;
 use super::{Head, Place, Refusal, Version};
 use crate::limits::SUBPROTOCOLS_MAX;
 

@@ -1,0 +1,111 @@
+//! The classes of bytes that a request head is made of, and how far a run of one class reaches.
+//!
+//! Names and values are nearly all of a head, so their runs decide what it costs to read one. A
+//! name is looked up four bytes at a time in a table. A value is judged eight at a time, by
+//! arithmetic on one word, since all that may not stand in it is a control character.
+
+/// `tchar` (RFC 9110 §5.6.2).
+pub(super) const TCHAR: u8 = 1;
+/// Visible ASCII.
+pub(super) const VCHAR: u8 = 2;
+/// What a field value may hold: visible ASCII, obs-text, SP, HTAB (RFC 9110 §5.5).
+pub(super) const VALUE: u8 = 4;
+
+/// The classes that a byte belongs to.
+pub(super) fn class(byte: u8) -> u8 {
+    CLASS[usize::from(byte)]
+}
+
+/// A `token` (RFC 9110 §5.6.2): one or more `tchar`.
+pub(super) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && tokens(bytes) == bytes.len()
+}
+
+/// How many bytes from the first on are `tchar`.
+pub(super) fn tokens(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((&[a, b, c, d], behind)) = rest.split_first_chunk() {
+        if class(a) & class(b) & class(c) & class(d) & TCHAR == 0 {
+            break;
+        }
+        rest = behind;
+    }
+    bytes.len() - rest.len() + run(TCHAR, rest)
+}
+
+/// How many bytes from the first on may stand in a field value.
+pub(super) fn values(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let mut rest = bytes;
+    while let Some((&word, behind)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(word);
+        // A byte that is smaller than what is subtracted from it borrows, and so sets its top bit.
+        // The borrow may spoil the bytes behind it, so only the first one found is certain.
+        let from_del = word ^ (ONES * 0x7f);
+        let below_space = word.wrapping_sub(ONES * 0x20) & !word;
+        let is_del = from_del.wrapping_sub(ONES) & !from_del;
+        let controls = (below_space | is_del) & TOPS;
+        if controls == 0 {
+            rest = behind;
+            continue;
+        }
+        // HTAB is the one control character that may stand there.
+        let (_, from_control) = rest.split_at(controls.trailing_zeros() as usize / 8);
+        match from_control {
+            [b'\t', behind @ ..] => rest = behind,
+            _ => return bytes.len() - from_control.len(),
+        }
+    }
+    bytes.len() - rest.len() + run(VALUE, rest)
+}
+
+/// How many bytes from the first on are of a class.
+pub(super) fn run(mask: u8, bytes: &[u8]) -> usize {
+    bytes.iter().position(|&byte| class(byte) & mask == 0).unwrap_or(bytes.len())
+}
+
+static CLASS: [u8; 256] = {
+    let mut class = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "at is below 256")]
+        let byte = at as u8;
+        class[at] = match byte {
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~' => {
+                TCHAR | VCHAR | VALUE
+            }
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => TCHAR | VCHAR | VALUE,
+            0x21..=0x7e => VCHAR | VALUE,
+            b' ' | b'\t' | 0x80..=0xff => VALUE,
+            _ => 0,
+        };
+        at += 1;
+    }
+    class
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_empty() {
+        assert!(is_token(b"a.b-1") && !is_token(b"") && !is_token(b"a b") && !is_token(b"a;b"));
+    }
+
+    /// Each byte at each place of up to three words, before bytes of all kinds.
+    #[test]
+    fn runs_end_at_the_first_byte_of_another_class() {
+        for byte in 0..=u8::MAX {
+            for at in 0..24 {
+                for behind in [&b"xyz"[..], b"\0\t\x7f\x1f\xff \x80\x01 longer than a word"] {
+                    let bytes = [&b"abcdefghijklmnopqrstuvwxyz"[..at], &[byte], behind].concat();
+                    let text = bytes.escape_ascii();
+                    assert_eq!(tokens(&bytes), run(TCHAR, &bytes), "{text}");
+                    assert_eq!(values(&bytes), run(VALUE, &bytes), "{text}");
+                }
+            }
+        }
+    }
+}
