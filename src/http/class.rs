@@ -10,6 +10,12 @@ pub(super) const TCHAR: u8 = 1;
 pub(super) const VCHAR: u8 = 2;
 /// What a field value may hold: visible ASCII, obs-text, SP, HTAB (RFC 9110 §5.5).
 pub(super) const VALUE: u8 = 4;
+/// `unreserved / sub-delims` (RFC 3986 §2.2, §2.3), what a host's name is made of.
+pub(super) const NAME: u8 = 8;
+/// What a path may hold unescaped: `pchar` and `/` (RFC 3986 §3.3).
+pub(super) const PATH: u8 = 16;
+/// What a query may hold unescaped here: visible ASCII but `#` (and `%`, which begins an escape).
+pub(super) const QUERY: u8 = 32;
 
 /// The classes that a byte belongs to.
 pub(super) fn class(byte: u8) -> u8 {
@@ -23,14 +29,14 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
 
 /// How many bytes from the first on are `tchar`.
 pub(super) fn tokens(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    while let Some((&[a, b, c, d], behind)) = rest.split_first_chunk() {
+    let mut at = 0;
+    while let Some(&[a, b, c, d]) = bytes[at..].first_chunk() {
         if class(a) & class(b) & class(c) & class(d) & TCHAR == 0 {
             break;
         }
-        rest = behind;
+        at += 4;
     }
-    bytes.len() - rest.len() + run(TCHAR, rest)
+    at + run(TCHAR, &bytes[at..])
 }
 
 /// How many bytes from the first on may stand in a field value.
@@ -72,11 +78,15 @@ static CLASS: [u8; 256] = {
         #[expect(clippy::cast_possible_truncation, reason = "at is below 256")]
         let byte = at as u8;
         class[at] = match byte {
-            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~' => {
-                TCHAR | VCHAR | VALUE
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => TCHAR | VCHAR | VALUE | NAME | PATH | QUERY,
+            b'!' | b'$' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'_' | b'~' => {
+                TCHAR | VCHAR | VALUE | NAME | PATH | QUERY
             }
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => TCHAR | VCHAR | VALUE,
-            0x21..=0x7e => VCHAR | VALUE,
+            b'(' | b')' | b',' | b';' | b'=' => VCHAR | VALUE | NAME | PATH | QUERY,
+            b'/' | b':' | b'@' => VCHAR | VALUE | PATH | QUERY,
+            b'^' | b'`' | b'|' => TCHAR | VCHAR | VALUE | QUERY,
+            b'#' | b'%' => TCHAR | VCHAR | VALUE,
+            0x21..=0x7e => VCHAR | VALUE | QUERY,
             b' ' | b'\t' | 0x80..=0xff => VALUE,
             _ => 0,
         };
@@ -92,6 +102,26 @@ mod tests {
     #[test]
     fn a_token_is_not_empty() {
         assert!(is_token(b"a.b-1") && !is_token(b"") && !is_token(b"a b") && !is_token(b"a;b"));
+    }
+
+    #[test]
+    fn classes_are_those_of_the_grammars() {
+        for byte in 0..=u8::MAX {
+            let alphanumeric = byte.is_ascii_alphanumeric();
+            let tchar = alphanumeric || b"!#$%&'*+-.^_`|~".contains(&byte);
+            let name = alphanumeric || b"-._~!$&'()*+,;=".contains(&byte);
+            let classes = [
+                (TCHAR, tchar),
+                (VCHAR, byte.is_ascii_graphic()),
+                (VALUE, matches!(byte, b'\t' | b' '..=b'~' | 0x80..)),
+                (NAME, name),
+                (PATH, name || b":@/".contains(&byte)),
+                (QUERY, byte.is_ascii_graphic() && !b"#%".contains(&byte)),
+            ];
+            for (mask, expected) in classes {
+                assert_eq!(class(byte) & mask != 0, expected, "{byte:#04x} and class {mask}");
+            }
+        }
     }
 
     /// Each byte at each place of up to three words, before bytes of all kinds.

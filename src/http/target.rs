@@ -6,6 +6,8 @@
 
 use std::net::Ipv6Addr;
 
+use super::class::{NAME, PATH, QUERY, run};
+
 /// A target's path and query, as they were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target<'a> {
@@ -18,7 +20,10 @@ pub(super) struct Target<'a> {
 /// Parses an origin-form or absolute-form target; `None` if it is neither.
 pub(super) fn parse(target: &str) -> Option<Target<'_>> {
     let local = if target.starts_with('/') { target } else { strip_origin(target)? };
-    let (path, query) = local.split_once('?').unwrap_or((local, ""));
+    let (path, query) = match local.bytes().position(|byte| byte == b'?') {
+        Some(at) => (&local[..at], &local[at + 1..]),
+        None => (local, ""),
+    };
     // RFC 9110 §4.2.3: "an empty path component is equivalent to an absolute path of "/""
     let path = if path.is_empty() { "/" } else { path };
     let valid = path.starts_with('/') && is_path(path) && is_query(query);
@@ -29,22 +34,21 @@ pub(super) fn parse(target: &str) -> Option<Target<'_>> {
 ///
 /// `IPvFuture` is refused: no such address exists.
 pub(super) fn is_host(value: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(value) else {
-        return false;
-    };
-    let (host_valid, port) = match text.strip_prefix('[') {
-        Some(literal) => match literal.split_once(']') {
-            Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
-            None => return false,
-        },
-        None => {
-            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-            (!name.is_empty() && escapes_valid(name, is_unreserved_or_sub_delim), port)
+    let place = |bytes: &[u8], wanted| bytes.iter().position(|&byte| byte == wanted);
+    let (host_valid, port) = match value {
+        [b'[', literal @ ..] => {
+            let Some(end) = place(literal, b']') else { return false };
+            let address = std::str::from_utf8(&literal[..end]);
+            (address.is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()), &literal[end + 1..])
+        }
+        _ => {
+            let (name, port) = value.split_at(place(value, b':').unwrap_or(value.len()));
+            (!name.is_empty() && is_escaped(name, NAME), port)
         }
     };
-    let port_valid = match port.strip_prefix(':') {
-        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_digit()),
-        None => port.is_empty(),
+    let port_valid = match port {
+        [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
+        _ => port.is_empty(),
     };
     host_valid && port_valid
 }
@@ -63,7 +67,7 @@ fn strip_origin(target: &str) -> Option<&str> {
 
 /// `absolute-path` (RFC 3986 §3.3), without `%00`.
 fn is_path(path: &str) -> bool {
-    escapes_valid(path, |byte| is_unreserved_or_sub_delim(byte) || b":@/".contains(&byte))
+    is_escaped(path.as_bytes(), PATH)
 }
 
 /// `query` (RFC 3986 §3.4), without `%00`.
@@ -71,32 +75,23 @@ fn is_path(path: &str) -> bool {
 /// DEVIATION: any visible character but `#` may stand in it, since browsers leave ``[]{}|\^` ``
 /// there as they are (URL Standard, query percent-encode set), and it is only ever data.
 fn is_query(query: &str) -> bool {
-    escapes_valid(query, |byte| byte.is_ascii_graphic() && byte != b'#')
+    is_escaped(query.as_bytes(), QUERY)
 }
 
-/// Is each byte allowed, or part of a well-formed escape that is not `%00`?
-fn escapes_valid(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let valid = if byte == b'%' {
-            match (bytes.next(), bytes.next()) {
-                (Some(b'0'), Some(b'0')) => false,
-                (Some(high), Some(low)) => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
-                _ => false,
+/// Is each byte of the class, or part of a well-formed escape that is not `%00`?
+fn is_escaped(mut bytes: &[u8], class: u8) -> bool {
+    loop {
+        match &bytes[run(class, bytes)..] {
+            [] => return true,
+            [b'%', b'0', b'0', ..] => return false,
+            [b'%', high, low, behind @ ..]
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                bytes = behind;
             }
-        } else {
-            allowed(byte)
-        };
-        if !valid {
-            return false;
+            _ => return false,
         }
     }
-    true
-}
-
-/// `unreserved / sub-delims` (RFC 3986 §2.2, §2.3).
-fn is_unreserved_or_sub_delim(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
 #[cfg(test)]
