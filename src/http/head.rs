@@ -1,5 +1,6 @@
 //! A complete request head: its parts, borrowed from the bytes it came in.
 
+use super::Name;
 use crate::limits::HEAD_FIELDS_MAX;
 
 /// HTTP's version; both are written `HTTP/1.x`.
@@ -46,18 +47,10 @@ impl<'a> Head<'a> {
         self.bytes.len()
     }
 
-    /// The values of all lines of the field `name` (any case), in order, without blanks around
-    /// them.
-    pub fn field(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    /// The values of all lines of a field, in order, without blanks around them.
+    pub fn field(&self, name: Name) -> impl Iterator<Item = &'a [u8]> {
         let bytes = self.bytes;
-        let tag = tag(name.as_bytes());
-        self.lines
-            .fields()
-            .iter()
-            .filter(move |line| {
-                line.tag == tag && line.word(bytes).eq_ignore_ascii_case(name.as_bytes())
-            })
-            .map(move |line| trim(line.rest(bytes)))
+        self.lines.named(bytes, name).map(move |line| trim(line.rest(bytes)))
     }
 
     /// All field lines in order: name as it was written, value without blanks around it.
@@ -66,9 +59,9 @@ impl<'a> Head<'a> {
         self.lines.fields().iter().map(move |line| (line.word(bytes), trim(line.rest(bytes))))
     }
 
-    /// The members of the comma-separated list that all lines of the field `name` make together,
-    /// without blanks and without empty members (RFC 9110 §5.3, §5.6.1.2).
-    pub fn list(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    /// The members of the comma-separated list that all lines of a field make together, without
+    /// blanks and without empty members (RFC 9110 §5.3, §5.6.1.2).
+    pub fn list(&self, name: Name) -> impl Iterator<Item = &'a [u8]> {
         self.field(name)
             .flat_map(|value| value.split(|&byte| byte == b','))
             .map(trim)
@@ -89,27 +82,46 @@ impl<'a> Head<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Lines {
     all: [Line; 1 + HEAD_FIELDS_MAX],
-    /// How many of `all` are set.
-    count: usize,
+    /// How many of `all` are set; <= `1 + HEAD_FIELDS_MAX`.
+    count: u8,
+    /// For each name the first line that has it, and the one behind the last; 0 and 0 if none has.
+    named: [(u8, u8); Name::COUNT],
 }
 
 impl Default for Lines {
     fn default() -> Self {
-        Self { all: [Line::default(); 1 + HEAD_FIELDS_MAX], count: 0 }
+        let all = [Line::default(); 1 + HEAD_FIELDS_MAX];
+        Self { all, count: 0, named: [(0, 0); Name::COUNT] }
     }
 }
 
 impl Lines {
-    /// Notes the next line.
-    pub(super) fn push(&mut self, line: Line) {
-        if let Some(slot) = self.all.get_mut(self.count) {
-            *slot = line;
-            self.count += 1;
+    /// Notes the next line of `head`.
+    pub(super) fn push(&mut self, head: &[u8], line: Line) {
+        let at = self.count;
+        let Some(slot) = self.all.get_mut(usize::from(at)) else { return };
+        *slot = line;
+        self.count += 1;
+        let is_field = at > 0;
+        if is_field {
+            let (first, behind) = &mut self.named[Name::of(line.word(head)) as usize];
+            if *behind == 0 {
+                *first = at;
+            }
+            *behind = at + 1;
         }
     }
 
     fn fields(&self) -> &[Line] {
-        self.all.get(1..self.count).unwrap_or_default()
+        self.all.get(1..usize::from(self.count)).unwrap_or_default()
+    }
+
+    /// The lines with this name, which are not compared again where there is only one.
+    fn named<'a>(&'a self, head: &'a [u8], name: Name) -> impl Iterator<Item = &'a Line> {
+        let (first, behind) = self.named[name as usize];
+        let lines = self.all.get(usize::from(first)..usize::from(behind)).unwrap_or_default();
+        let alone = lines.len() == 1;
+        lines.iter().filter(move |line| alone || Name::of(line.word(head)) == name)
     }
 }
 
@@ -125,18 +137,15 @@ pub(super) struct Line {
     start: u16,
     split: u16,
     end: u16,
-    /// That of the word.
-    tag: [u8; 2],
 }
 
 impl Line {
-    /// A line of `head` with its word at `start..split` and its CR at `end`.
-    pub(super) fn new(head: &[u8], start: usize, split: usize, end: usize) -> Self {
-        let tag = tag(head.get(start..split).unwrap_or_default());
+    /// A line with its word at `start..split` and its CR at `end`.
+    pub(super) fn new(start: usize, split: usize, end: usize) -> Self {
         // No offset is beyond `HEAD_BYTES_MAX`, and that fits (asserted in limits.rs).
         let [start, split, end] =
             [start, split, end].map(|offset| u16::try_from(offset).unwrap_or(u16::MAX));
-        Self { start, split, end, tag }
+        Self { start, split, end }
     }
 
     /// Where the line behind this one begins.
@@ -151,13 +160,6 @@ impl Line {
     fn rest(self, head: &[u8]) -> &[u8] {
         &head[usize::from(self.split) + 1..usize::from(self.end)]
     }
-}
-
-/// A word's length and last letter, the same in any case. Words with two tags are two words, so
-/// that a search by name compares few names: no two fields that this server looks for share one.
-fn tag(word: &[u8]) -> [u8; 2] {
-    let [length, ..] = word.len().to_le_bytes();
-    [length, word.last().map_or(0, |byte| byte | 0x20)]
 }
 
 /// The bytes without SP and HTAB at both ends.
@@ -178,8 +180,8 @@ mod tests {
     use super::super::scan::tests::read;
     use super::*;
 
-    const REQUEST: &[u8] = b"\r\nGET /chat?a=b HTTP/1.1\r\nHost: h\r\nA:1\r\na: \t 2 , ,3\t \r\n\
-        B:\r\nC: x: y\r\nA:\xff\r\n\r\n\x81\x05";
+    const REQUEST: &[u8] = b"\r\nGET /chat?a=b HTTP/1.1\r\nHost: h\r\nExpect:1\r\n\
+        eXPECT: \t 2 , ,3\t \r\nOrigin:\r\nUpgrade: x: y\r\nOther:4\r\nEXPECT:\xff\r\n\r\n\x81\x05";
 
     fn head(bytes: &[u8]) -> Head<'_> {
         read(bytes).unwrap().unwrap()
@@ -197,23 +199,22 @@ mod tests {
     fn fields_are_found_in_any_case_and_order() {
         let head = head(REQUEST);
         let field = |name| head.field(name).collect::<Vec<_>>();
-        assert_eq!(field("HOST"), [b"h"]);
-        assert_eq!(field("a"), [b"1".as_slice(), b"2 , ,3", b"\xff"]);
-        assert_eq!(field("b"), [b""]);
-        assert_eq!(field("c"), [b"x: y"]);
-        assert!(field("").is_empty() && field("ho").is_empty() && field("hosts").is_empty());
+        assert_eq!(field(Name::Host), [b"h"]);
+        assert_eq!(field(Name::Expect), [b"1".as_slice(), b"2 , ,3", b"\xff"]);
+        assert_eq!(field(Name::Origin), [b""]);
+        assert_eq!(field(Name::Upgrade), [b"x: y"]);
+        assert!(field(Name::Connection).is_empty());
+        let names = head.fields().map(|(name, _)| name.escape_ascii().to_string());
+        let expected = ["Host", "Expect", "eXPECT", "Origin", "Upgrade", "Other", "EXPECT"];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn names_with_one_tag_are_told_apart() {
-        let long = "t".repeat(256 + 4);
-        let request = format!("GET / HTTP/1.1\r\nhint: 1\r\nhost: 2\r\n{long}: 3\r\n\r\n");
-        let head = head(request.as_bytes());
-        for (name, value) in [("Host", b"2"), ("HinT", b"1"), (&long, b"3")] {
-            assert_eq!(tag(name.as_bytes()), tag(b"host"));
-            assert_eq!(head.field(name).collect::<Vec<_>>(), [value], "{name}");
-        }
-        assert_eq!(head.field("test").count(), 0);
+    fn a_method_is_no_field() {
+        assert_eq!(head(b"HOST h HTTP/1.1\r\na: b\r\n\r\n").field(Name::Host).count(), 0);
+        let head = head(b"HOST h HTTP/1.1\r\nhost: b\r\na: c\r\n\r\n");
+        assert_eq!(head.field(Name::Host).collect::<Vec<_>>(), [b"b"]);
+        assert_eq!(head.field(Name::Other).collect::<Vec<_>>(), [b"c"]);
     }
 
     #[test]
@@ -222,7 +223,7 @@ mod tests {
         // empty list elements".
         let head = head(REQUEST);
         let list = |name| head.list(name).collect::<Vec<_>>();
-        assert_eq!(list("A"), [b"1".as_slice(), b"2", b"3", b"\xff"]);
-        assert!(list("b").is_empty() && list("absent").is_empty());
+        assert_eq!(list(Name::Expect), [b"1".as_slice(), b"2", b"3", b"\xff"]);
+        assert!(list(Name::Origin).is_empty() && list(Name::Connection).is_empty());
     }
 }

@@ -19,6 +19,7 @@
 
 mod class;
 mod head;
+mod name;
 mod refusal;
 mod response;
 mod routes;
@@ -27,6 +28,7 @@ mod target;
 mod upgrade;
 
 pub use head::{Head, Version};
+pub use name::Name;
 pub use refusal::{HeadFault, Refusal, Status};
 pub use response::{
     Media, write_answer, write_opening, write_options, write_refusal, write_status,

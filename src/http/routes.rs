@@ -4,7 +4,7 @@
 //! body, `Expect`, path, and then the opening handshake's own list.
 
 use super::target::{self, Target};
-use super::{Head, Opening, Refusal, Rules, Version, upgrade};
+use super::{Head, Name, Opening, Refusal, Rules, Version, upgrade};
 use crate::limits::ROOM_BYTES_MAX;
 
 /// What to do with a request.
@@ -162,7 +162,7 @@ const UPGRADE_ONLY: [&str; 2] = ["/ws", "/echo"];
 /// request message that lacks a Host header field and to any request message that contains more
 /// than one Host header field line or a Host header field with an invalid field value."
 fn check_host(head: &Head<'_>) -> Result<(), Refusal> {
-    let mut hosts = head.field("host");
+    let mut hosts = head.field(Name::Host);
     match (hosts.next(), hosts.next()) {
         (Some(host), None) if target::is_host(host) => Ok(()),
         (None, None) if head.version() == Version::Http10 => Ok(()),
@@ -184,9 +184,9 @@ fn check_method(method: &str, target: &str) -> Result<(), Refusal> {
 
 /// No request may have a body (RFC 9112 §6): it would have to be read before anything behind it.
 fn check_body(head: &Head<'_>) -> Result<(), Refusal> {
-    let mut lengths = head.field("content-length");
+    let mut lengths = head.field(Name::ContentLength);
     let length = lengths.next();
-    if head.field("transfer-encoding").next().is_some() {
+    if head.field(Name::TransferEncoding).next().is_some() {
         // §6.1: a server may reject both together; and with HTTP/1.0 "as if the framing is faulty".
         let faulty = length.is_some() || head.version() == Version::Http10;
         return Err(if faulty { Refusal::Framing } else { judge_codings(head) });
@@ -206,7 +206,7 @@ fn check_body(head: &Head<'_>) -> Result<(), Refusal> {
 fn judge_codings(head: &Head<'_>) -> Refusal {
     let mut known = true;
     let mut chunked = false;
-    for coding in head.list("transfer-encoding") {
+    for coding in head.list(Name::TransferEncoding) {
         if chunked {
             return Refusal::Framing;
         }
@@ -223,7 +223,7 @@ fn judge_codings(head: &Head<'_>) -> Refusal {
 /// No body is ever waited for, so the final status answers `100-continue` (RFC 9110 §10.1.1).
 fn check_expectation(head: &Head<'_>) -> Result<(), Refusal> {
     let known = |member: &[u8]| member.eq_ignore_ascii_case(b"100-continue");
-    if head.list("expect").all(known) { Ok(()) } else { Err(Refusal::Expectation) }
+    if head.list(Name::Expect).all(known) { Ok(()) } else { Err(Refusal::Expectation) }
 }
 
 #[cfg(test)]

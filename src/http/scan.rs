@@ -82,7 +82,7 @@ impl Scan {
             if let Some(line) = whole {
                 fields += u8::from(state == State::LineFirst);
                 at = line.next();
-                lines.push(line);
+                lines.push(bytes, line);
                 state = State::LineFirst;
                 continue;
             }
@@ -102,7 +102,7 @@ impl Scan {
                     fields += 1;
                 }
                 State::TargetFirst | State::Value => split = at,
-                State::LineLf => lines.push(Line::new(bytes, start, split, at)),
+                State::LineLf => lines.push(bytes, Line::new(start, split, at)),
                 _ => {}
             }
             state = next;
@@ -126,7 +126,7 @@ fn request_line(bytes: &[u8]) -> Option<Line> {
     let target = run(VCHAR, &bytes[space + 1..]);
     let end = space + 1 + target;
     let valid = target > 0 && bytes[end..].starts_with(REST);
-    valid.then(|| Line::new(bytes, 0, space, end + REST.len() - 2))
+    valid.then(|| Line::new(0, space, end + REST.len() - 2))
 }
 
 /// The field line that begins at `start`, if it is there as a whole and valid.
@@ -136,7 +136,7 @@ fn field_line(bytes: &[u8], start: usize) -> Option<Line> {
         return None;
     }
     let end = colon + 1 + values(&bytes[colon + 1..]);
-    bytes[end..].starts_with(b"\r\n").then(|| Line::new(bytes, start, colon, end))
+    bytes[end..].starts_with(b"\r\n").then(|| Line::new(start, colon, end))
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

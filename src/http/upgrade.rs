@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha1_smol::Sha1;
 
 use super::class::is_token;
-use super::{Head, Place, Refusal, Version};
+use super::name::is_word;
+use super::{Head, Name, Place, Refusal, Version};
 use crate::limits::SUBPROTOCOLS_MAX;
 
 /// Which handshakes the operator wants.
@@ -35,13 +36,12 @@ pub struct Opening<'a> {
 /// Does the request ask for a WebSocket connection (§4.2.1 items 1, 3 and 4)? If not, its `Upgrade`
 /// is ignored, as any server may (RFC 9110 §7.8).
 pub(super) fn requested(head: &Head<'_>) -> bool {
-    let names = |field, word: &[u8]| head.list(field).any(|has| has.eq_ignore_ascii_case(word));
     head.method() == "GET"
         // RFC 9110 §7.8: "A server MUST ignore an Upgrade header field that is received in an
         // HTTP/1.0 request."
         && head.version() == Version::Http11
-        && names("upgrade", b"websocket")
-        && names("connection", b"upgrade")
+        && head.list(Name::Upgrade).any(|member| is_word(member, b"websocket"))
+        && head.list(Name::Connection).any(|member| is_word(member, b"upgrade"))
 }
 
 /// Checks items 5 to 8 of the list.
@@ -51,9 +51,9 @@ pub(super) fn requested(head: &Head<'_>) -> bool {
 pub(super) fn check<'a>(head: &Head<'a>, rules: &Rules) -> Result<Opening<'a>, Refusal> {
     // §11.3.1: "The |Sec-WebSocket-Key| header field MUST NOT appear more than once in an HTTP
     // request."
-    let key = only(head, "sec-websocket-key").ok().flatten().ok_or(Refusal::Key)?;
+    let key = only(head, Name::WebSocketKey).ok().flatten().ok_or(Refusal::Key)?;
     let accept = AcceptKey::derive(key).ok_or(Refusal::Key)?;
-    let version = only(head, "sec-websocket-version").map_err(|_| Refusal::VersionRepeated)?;
+    let version = only(head, Name::WebSocketVersion).map_err(|_| Refusal::VersionRepeated)?;
     if version != Some(b"13") {
         return Err(Refusal::Version);
     }
@@ -66,7 +66,7 @@ pub(super) fn check<'a>(head: &Head<'a>, rules: &Rules) -> Result<Opening<'a>, R
 
 /// The values of all `Sec-WebSocket-Extensions` fields, raw and in order (§9.1).
 pub fn extensions<'a>(head: &Head<'a>) -> impl Iterator<Item = &'a [u8]> {
-    head.field("sec-websocket-extensions")
+    head.field(Name::WebSocketExtensions)
 }
 
 /// The value of `Sec-WebSocket-Accept` (§4.2.2 item 5.4): base64 of a SHA-1.
@@ -106,7 +106,7 @@ impl AcceptKey {
 struct Repeated;
 
 /// The value of a field that may appear once.
-fn only<'a>(head: &Head<'a>, name: &str) -> Result<Option<&'a [u8]>, Repeated> {
+fn only<'a>(head: &Head<'a>, name: Name) -> Result<Option<&'a [u8]>, Repeated> {
     let mut values = head.field(name);
     let first = values.next();
     if values.next().is_some() { Err(Repeated) } else { Ok(first) }
@@ -116,8 +116,10 @@ fn only<'a>(head: &Head<'a>, name: &str) -> Result<Option<&'a [u8]>, Repeated> {
 /// origin they expect". Clients that are no browsers send none, and could send what they like: they
 /// may connect.
 fn origin_allowed(head: &Head<'_>, origins: &[String]) -> bool {
-    match only(head, "origin") {
-        _ if origins.is_empty() => true,
+    if origins.is_empty() {
+        return true;
+    }
+    match only(head, Name::Origin) {
         Ok(Some(origin)) => origins.iter().any(|allowed| allowed.as_bytes() == origin),
         Ok(None) => true,
         Err(Repeated) => false,
@@ -132,12 +134,12 @@ fn origin_allowed(head: &Head<'_>, origins: &[String]) -> bool {
 /// U+007E not including separator characters [...] and MUST all be unique strings". Empty members
 /// between commas are no elements (RFC 9110 §5.6.1.2), but one element there has to be.
 fn choose_subprotocol<'a>(head: &Head<'a>, allowed: &[String]) -> Result<Option<&'a str>, Refusal> {
-    if head.field("sec-websocket-protocol").next().is_none() {
+    if head.field(Name::WebSocketProtocol).next().is_none() {
         return Ok(None);
     }
     let mut offers = [""; SUBPROTOCOLS_MAX];
     let mut count = 0;
-    for member in head.list("sec-websocket-protocol") {
+    for member in head.list(Name::WebSocketProtocol) {
         let valid = count < SUBPROTOCOLS_MAX && is_token(member);
         let offer = std::str::from_utf8(member).ok().filter(|_| valid);
         let offer = offer.ok_or(Refusal::Subprotocol)?;
