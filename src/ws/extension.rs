@@ -140,7 +140,7 @@ impl<'a> Pieces<'a> {
     }
 
     fn token(&mut self) -> Result<&'a [u8], GrammarFault> {
-        let len = self.rest.iter().take_while(|&&byte| is_token_byte(byte)).count();
+        let len = self.rest.iter().take_while(|&&byte| TOKEN[usize::from(byte)]).count();
         if len == 0 {
             return Err(GrammarFault);
         }
@@ -172,11 +172,18 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
-/// `tchar`, RFC 9110 §5.6.2.
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
-}
+/// The bytes of a token: `tchar`, RFC 9110 §5.6.2.
+static TOKEN: [bool; 256] = {
+    let mut token = [false; 256];
+    let mut byte = 0;
+    while byte < u8::MAX {
+        token[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.')
+            || matches!(byte, b'^'..=b'`' | b'|' | b'~');
+        byte += 1;
+    }
+    token
+};
 
 #[cfg(test)]
 mod tests {
