@@ -17,7 +17,7 @@ use crate::id::ConnId;
 use crate::limits::{Deflate, HEAD_BYTES_MAX};
 use crate::service::MOUNTED;
 use crate::service::mirror::mirror;
-use crate::ws::deflate::negotiate;
+use crate::ws::deflate::{Agreement, negotiate};
 
 /// The test page: one file without any outside resource.
 const CONSOLE: &[u8] = include_bytes!("../pages/console.html");
@@ -233,9 +233,9 @@ impl Opening {
             }
             Err(refused) => return refused,
         }
-        let value = agreement.map(|agreement| agreement.to_string());
         cx.metrics.deflate_opens += u64::from(agreement.is_some());
-        write_opening(&mut cx.scratch, opening, value.as_deref());
+        let extensions = agreement.into_iter().flat_map(Agreement::parts);
+        write_opening(&mut cx.scratch, opening, extensions);
         let deflate = agreement.map(|agreement| Deflating::new(agreement, &cx.budget));
         (Outcome::Opened { behind, handler: Handler::Echo(deflate) }, "101")
     }

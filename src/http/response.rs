@@ -36,21 +36,28 @@ impl Media {
     }
 }
 
-/// Appends the 101 to `out` (RFC 6455 §4.2.2 item 5). `extensions` is the value of
-/// `Sec-WebSocket-Extensions`, if any was agreed.
-pub fn write_opening(out: &mut Vec<u8>, opening: &Opening<'_>, extensions: Option<&str>) {
+/// Appends the 101 to `out` (RFC 6455 §4.2.2 item 5). `extensions` are the parts of the value of
+/// `Sec-WebSocket-Extensions`: none if nothing was agreed.
+pub fn write_opening<'a>(
+    out: &mut Vec<u8>,
+    opening: &Opening<'_>,
+    extensions: impl IntoIterator<Item = &'a str>,
+) {
     out.extend_from_slice(
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Accept: ",
     );
-    push(out, &[b"Sec-WebSocket-Accept: ", opening.accept.as_bytes(), b"\r\n"]);
+    out.extend_from_slice(opening.accept.as_bytes());
     if let Some(name) = opening.subprotocol {
-        push(out, &[b"Sec-WebSocket-Protocol: ", name.as_bytes(), b"\r\n"]);
+        push(out, &[b"\r\nSec-WebSocket-Protocol: ", name.as_bytes()]);
     }
-    if let Some(agreed) = extensions {
-        debug_assert!(!agreed.is_empty(), "an empty extension list is no list");
-        push(out, &[b"Sec-WebSocket-Extensions: ", agreed.as_bytes(), b"\r\n"]);
+    let mut extensions = extensions.into_iter();
+    if let Some(first) = extensions.next() {
+        debug_assert!(!first.is_empty(), "an empty extension list is no list");
+        push(out, &[b"\r\nSec-WebSocket-Extensions: ", first.as_bytes()]);
+        extensions.for_each(|part| out.extend_from_slice(part.as_bytes()));
     }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(b"\r\n\r\n");
 }
 
 /// Appends a plain response to `out`, with what its status asks for (`Allow`, `Upgrade`,
@@ -122,10 +129,10 @@ mod tests {
     use super::super::{AcceptKey, HeadFault};
     use super::*;
 
-    fn opening(subprotocol: Option<&str>, extensions: Option<&str>) -> String {
+    fn opening(subprotocol: Option<&str>, extensions: &[&str]) -> String {
         let accept = AcceptKey::derive(b"dGhlIHNhbXBsZSBub25jZQ==").unwrap();
         let mut out = b"before".to_vec();
-        write_opening(&mut out, &Opening { accept, subprotocol }, extensions);
+        write_opening(&mut out, &Opening { accept, subprotocol }, extensions.iter().copied());
         String::from_utf8(out).unwrap()
     }
 
@@ -140,11 +147,11 @@ mod tests {
         // RFC 6455 §1.3, with the field names as §4.2.2 writes them.
         let head = "beforeHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
             Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
-        assert_eq!(opening(None, None), format!("{head}\r\n"));
+        assert_eq!(opening(None, &[]), format!("{head}\r\n"));
         let chat = "Sec-WebSocket-Protocol: chat\r\n";
-        assert_eq!(opening(Some("chat"), None), format!("{head}{chat}\r\n"));
+        assert_eq!(opening(Some("chat"), &[]), format!("{head}{chat}\r\n"));
         let deflate = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
-        let both = opening(Some("chat"), Some("permessage-deflate"));
+        let both = opening(Some("chat"), &["permessage", "", "-deflate"]);
         assert_eq!(both, format!("{head}{chat}{deflate}\r\n"));
     }
 

@@ -41,6 +41,11 @@ impl WindowBits {
         1 << self.0
     }
 
+    fn digits(self) -> &'static str {
+        const DIGITS: [&str; 8] = ["8", "9", "10", "11", "12", "13", "14", "15"];
+        DIGITS[usize::from(self.0 - Self::MIN.0)]
+    }
+
     /// RFC 7692 §7.1.2.1: "a decimal integer value without leading zeroes between 8 to 15".
     fn parse(value: Value<'_>) -> Option<Self> {
         let mut bytes = value.bytes();
@@ -76,19 +81,24 @@ impl Agreement {
     }
 }
 
+impl Agreement {
+    /// The value of the response's `Sec-WebSocket-Extensions`, in parts: nothing has to be
+    /// formatted to write it.
+    pub fn parts(self) -> [&'static str; 6] {
+        let takeover = if self.context_takeover { "" } else { NO_CONTEXT_TAKEOVER };
+        let server = self.server_window.map_or("", |_| "; server_max_window_bits=");
+        let server_bits = self.server_window.map_or("", WindowBits::digits);
+        let (client, client_bits) = match self.client_window {
+            WindowBits::MAX => ("", ""),
+            window => ("; client_max_window_bits=", window.digits()),
+        };
+        [NAME, takeover, server, server_bits, client, client_bits]
+    }
+}
+
 impl fmt::Display for Agreement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(NAME)?;
-        if !self.context_takeover {
-            write!(out, "; {SERVER_NO_CONTEXT_TAKEOVER}; {CLIENT_NO_CONTEXT_TAKEOVER}")?;
-        }
-        if let Some(window) = self.server_window {
-            write!(out, "; {SERVER_MAX_WINDOW_BITS}={}", window.bits())?;
-        }
-        if self.client_window < WindowBits::MAX {
-            write!(out, "; {CLIENT_MAX_WINDOW_BITS}={}", self.client_window.bits())?;
-        }
-        Ok(())
+        self.parts().iter().try_for_each(|part| out.write_str(part))
     }
 }
 
@@ -129,6 +139,9 @@ const SERVER_NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
 const CLIENT_NO_CONTEXT_TAKEOVER: &str = "client_no_context_takeover";
 const SERVER_MAX_WINDOW_BITS: &str = "server_max_window_bits";
 const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
+
+/// What a response says where neither side takes its context over.
+const NO_CONTEXT_TAKEOVER: &str = "; server_no_context_takeover; client_no_context_takeover";
 
 /// One offer of permessage-deflate: `None` for each parameter that it does not have.
 #[derive(Clone, Copy, Debug, Default)]
