@@ -11,7 +11,7 @@ pub(super) const VCHAR: u8 = 2;
 /// What a field value may hold: visible ASCII, obs-text, SP, HTAB (RFC 9110 §5.5).
 pub(super) const VALUE: u8 = 4;
 /// `unreserved / sub-delims` (RFC 3986 §2.2, §2.3), what a host's name is made of.
-pub(super) const NAME: u8 = 8;
+pub(super) const HOST: u8 = 8;
 /// What a path may hold unescaped: `pchar` and `/` (RFC 3986 §3.3).
 pub(super) const PATH: u8 = 16;
 /// What a query may hold unescaped here: visible ASCII but `#` (and `%`, which begins an escape).
@@ -78,11 +78,11 @@ static CLASS: [u8; 256] = {
         #[expect(clippy::cast_possible_truncation, reason = "at is below 256")]
         let byte = at as u8;
         class[at] = match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => TCHAR | VCHAR | VALUE | NAME | PATH | QUERY,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => TCHAR | VCHAR | VALUE | HOST | PATH | QUERY,
             b'!' | b'$' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'_' | b'~' => {
-                TCHAR | VCHAR | VALUE | NAME | PATH | QUERY
+                TCHAR | VCHAR | VALUE | HOST | PATH | QUERY
             }
-            b'(' | b')' | b',' | b';' | b'=' => VCHAR | VALUE | NAME | PATH | QUERY,
+            b'(' | b')' | b',' | b';' | b'=' => VCHAR | VALUE | HOST | PATH | QUERY,
             b'/' | b':' | b'@' => VCHAR | VALUE | PATH | QUERY,
             b'^' | b'`' | b'|' => TCHAR | VCHAR | VALUE | QUERY,
             b'#' | b'%' => TCHAR | VCHAR | VALUE,
@@ -114,7 +114,7 @@ mod tests {
                 (TCHAR, tchar),
                 (VCHAR, byte.is_ascii_graphic()),
                 (VALUE, matches!(byte, b'\t' | b' '..=b'~' | 0x80..)),
-                (NAME, name),
+                (HOST, name),
                 (PATH, name || b":@/".contains(&byte)),
                 (QUERY, byte.is_ascii_graphic() && !b"#%".contains(&byte)),
             ];

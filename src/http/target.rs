@@ -6,7 +6,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::class::{NAME, PATH, QUERY, run};
+use super::class::{HOST, PATH, QUERY, run};
 
 /// A target's path and query, as they were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) fn is_host(value: &[u8]) -> bool {
         }
         _ => {
             let (name, port) = value.split_at(place(value, b':').unwrap_or(value.len()));
-            (!name.is_empty() && is_escaped(name, NAME), port)
+            (!name.is_empty() && is_escaped(name, HOST), port)
         }
     };
     let port_valid = match port {
