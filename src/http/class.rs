@@ -1,8 +1,8 @@
 //! The classes of bytes that a request head is made of, and how far a run of one class reaches.
 //!
 //! Names and values are nearly all of a head, so their runs decide what it costs to read one. A
-//! name is looked up four bytes at a time in a table. A value is judged eight at a time, by
-//! arithmetic on one word, since all that may not stand in it is a control character.
+//! name is looked up in a table, with one decision for four bytes. A value is judged eight at a
+//! time, by arithmetic on one word, since all that may not stand in it is a control character.
 
 /// `tchar` (RFC 9110 §5.6.2).
 pub(super) const TCHAR: u8 = 1;
@@ -29,14 +29,9 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
 
 /// How many bytes from the first on are `tchar`.
 pub(super) fn tokens(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(&[a, b, c, d]) = bytes[at..].first_chunk() {
-        if class(a) & class(b) & class(c) & class(d) & TCHAR == 0 {
-            break;
-        }
-        at += 4;
-    }
-    at + run(TCHAR, &bytes[at..])
+    let all = |four: &&[u8]| four.iter().fold(TCHAR, |all, &byte| all & class(byte)) != 0;
+    let whole = 4 * bytes.chunks_exact(4).take_while(all).count();
+    whole + run(TCHAR, &bytes[whole..])
 }
 
 /// How many bytes from the first on may stand in a field value.
@@ -46,21 +41,18 @@ pub(super) fn values(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some((&word, behind)) = rest.split_first_chunk() {
         let word = u64::from_le_bytes(word);
-        // A byte that is smaller than what is subtracted from it borrows, and so sets its top bit.
-        // The borrow may spoil the bytes behind it, so only the first one found is certain.
-        let from_del = word ^ (ONES * 0x7f);
-        let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-        let is_del = from_del.wrapping_sub(ONES) & !from_del;
-        let controls = (below_space | is_del) & TOPS;
-        if controls == 0 {
+        // Less than 0x20 borrows when that is subtracted, and 0x7f grows to 0x80: either sets a top
+        // bit that was not there.
+        let suspects = (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & !word & TOPS;
+        if suspects == 0 {
             rest = behind;
             continue;
         }
-        // HTAB is the one control character that may stand there.
-        let (_, from_control) = rest.split_at(controls.trailing_zeros() as usize / 8);
-        match from_control {
-            [b'\t', behind @ ..] => rest = behind,
-            _ => return bytes.len() - from_control.len(),
+        // What is found may be HTAB, or stand behind a byte that it borrowed or carried from.
+        let (_, from_suspect) = rest.split_at(suspects.trailing_zeros() as usize / 8);
+        match from_suspect {
+            [suspect, behind @ ..] if class(*suspect) & VALUE != 0 => rest = behind,
+            _ => return bytes.len() - from_suspect.len(),
         }
     }
     bytes.len() - rest.len() + run(VALUE, rest)
@@ -129,7 +121,11 @@ mod tests {
     fn runs_end_at_the_first_byte_of_another_class() {
         for byte in 0..=u8::MAX {
             for at in 0..24 {
-                for behind in [&b"xyz"[..], b"\0\t\x7f\x1f\xff \x80\x01 longer than a word"] {
+                for behind in [
+                    &b"xyz"[..],
+                    b"\0\t\x7f\x1f\xff \x80\x01 longer than a word",
+                    b"~\xff~\xff\xff\x7f}\xff\x1f",
+                ] {
                     let bytes = [&b"abcdefghijklmnopqrstuvwxyz"[..at], &[byte], behind].concat();
                     let text = bytes.escape_ascii();
                     assert_eq!(tokens(&bytes), run(TCHAR, &bytes), "{text}");

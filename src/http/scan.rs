@@ -74,17 +74,20 @@ impl Scan {
         let mut at = usize::from(at);
         let (mut start, mut split) = (at, at);
         while state != State::Done {
-            let whole = match state {
-                State::Start => request_line(bytes),
-                State::LineFirst if usize::from(fields) < HEAD_FIELDS_MAX => field_line(bytes, at),
-                _ => None,
-            };
-            if let Some(line) = whole {
-                fields += u8::from(state == State::LineFirst);
-                at = line.next();
-                lines.push(bytes, line);
-                state = State::LineFirst;
-                continue;
+            if state == State::Start {
+                if let Some(line) = request_line(bytes) {
+                    at = line.next();
+                    lines.push(bytes, line);
+                    state = State::LineFirst;
+                }
+            }
+            if state == State::LineFirst {
+                while usize::from(fields) < HEAD_FIELDS_MAX {
+                    let Some(line) = field_line(bytes, at) else { break };
+                    at = line.next();
+                    lines.push(bytes, line);
+                    fields += 1;
+                }
             }
             at += state.run(bytes.get(at..).unwrap_or_default());
             if at >= state.limit() {
