@@ -180,6 +180,7 @@ impl Opening {
     ) -> Result<Option<Handler>, (Outcome, &'static str)> {
         let (query, mirrored) = match mount {
             Mount::Echo { query, mirror } => (query, mirror),
+            Mount::Exact => return Ok(None),
             Mount::Service { place, room } => {
                 let member = Member::new(self.id, place, room, cx);
                 return Ok(Some(Handler::Member(Box::new(member))));

@@ -102,6 +102,8 @@ pub enum Refusal {
     NotFound,
     /// The resource is there for WebSocket connections only.
     UpgradeOnly,
+    /// A handshake whose `Upgrade` or `Connection` is missing, or that came as HTTP/1.0.
+    Stripped,
     /// Not exactly one `Sec-WebSocket-Key` that decodes to 16 bytes.
     Key,
     /// `Sec-WebSocket-Version` is not 13.
@@ -136,7 +138,7 @@ impl Refusal {
             Self::MethodUnknown | Self::Coding => Status::NotImplemented,
             Self::Expectation => Status::ExpectationFailed,
             Self::NotFound => Status::NotFound,
-            Self::UpgradeOnly | Self::Version => Status::UpgradeRequired,
+            Self::UpgradeOnly | Self::Stripped | Self::Version => Status::UpgradeRequired,
             Self::Origin => Status::Forbidden,
             Self::Draining | Self::Busy => Status::Unavailable,
             Self::Timeout => Status::RequestTimeout,
@@ -158,6 +160,10 @@ impl Refusal {
             Self::Expectation => "the expectation cannot be met",
             Self::NotFound => "nothing is here",
             Self::UpgradeOnly => "this is a WebSocket endpoint: connect with a WebSocket client",
+            Self::Stripped => {
+                "a WebSocket handshake without Upgrade: websocket and Connection: Upgrade over \
+                 HTTP/1.1: a proxy in between has probably removed them"
+            }
             Self::Key => "exactly one Sec-WebSocket-Key of 16 bytes in base64 is needed",
             Self::Version => "Sec-WebSocket-Version has to be 13",
             Self::VersionRepeated => "Sec-WebSocket-Version is there more than once",

@@ -3,7 +3,7 @@
 //! Checks are made in this order, and the first that fails is the answer: `Host`, method, target,
 //! body, `Expect`, path, and then the opening handshake's own list.
 
-use super::target::{self, Target};
+use super::target;
 use super::{Head, Name, Opening, Refusal, Rules, Version, upgrade};
 use crate::limits::ROOM_BYTES_MAX;
 
@@ -28,6 +28,8 @@ pub enum Mount<'a> {
         /// The first message shows the request.
         mirror: bool,
     },
+    /// The echo that no behaviour touches, for health checks.
+    Exact,
     /// The service at one of [`Rules::places`].
     Service {
         /// Which one, by its index.
@@ -59,19 +61,85 @@ pub enum Rooms {
     Named,
 }
 
-impl Place {
-    /// The room that `path` names here, if it is one of this place.
-    fn room<'a>(&self, path: &'a str) -> Option<&'a str> {
-        let below = path.strip_prefix(self.path)?;
-        match (below.strip_prefix('/'), self.rooms) {
-            (None, Rooms::One | Rooms::Optional) if below.is_empty() => Some(""),
-            (Some(room), Rooms::Optional | Rooms::Named) => {
-                let valid = (1..=ROOM_BYTES_MAX).contains(&room.len()) && !room.contains('/');
-                valid.then_some(room)
-            }
-            _ => None,
+/// A row of the table of routes.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    path: &'static str,
+    /// Which paths below are its own; `None` if it has no say in them.
+    rooms: Option<Rooms>,
+    upgraded: Upgraded,
+    plain: Result<Answer, Refusal>,
+}
+
+/// What an upgrade gets at a row.
+#[derive(Clone, Copy, Debug)]
+enum Upgraded {
+    Echo { mirror: bool },
+    Exact,
+    Service { place: usize },
+    Nothing,
+}
+
+/// The rows of the server itself; those of [`Rules::places`] follow.
+const FIXED: [Row; 6] = [
+    Row::fixed("/", Upgraded::Echo { mirror: false }, Ok(Answer::Page)),
+    Row::fixed("/ws", Upgraded::Echo { mirror: false }, Err(Refusal::UpgradeOnly)),
+    Row::fixed("/echo", Upgraded::Echo { mirror: false }, Err(Refusal::UpgradeOnly)),
+    Row::fixed("/info", Upgraded::Echo { mirror: true }, Ok(Answer::Info)),
+    Row::fixed("/healthz", Upgraded::Exact, Ok(Answer::Health)),
+    Row::fixed("/metrics", Upgraded::Nothing, Ok(Answer::Metrics)),
+];
+
+/// Any other path: whoever asks for a WebSocket gets an echo.
+const OTHER: Row = Row::fixed("", Upgraded::Echo { mirror: false }, Err(Refusal::NotFound));
+
+impl Row {
+    const fn fixed(path: &'static str, upgraded: Upgraded, plain: Result<Answer, Refusal>) -> Self {
+        Self { path, rooms: None, upgraded, plain }
+    }
+
+    fn of_place(at: usize, place: &Place) -> Self {
+        let plain = if place.page { Ok(Answer::Place(at)) } else { Err(Refusal::UpgradeOnly) };
+        let upgraded = Upgraded::Service { place: at };
+        Self { path: place.path, rooms: Some(place.rooms), upgraded, plain }
+    }
+
+    /// What an upgrade gets here.
+    fn mount<'a>(&self, room: &'a str, query: &'a str) -> Option<Mount<'a>> {
+        match self.upgraded {
+            Upgraded::Echo { mirror } => Some(Mount::Echo { query, mirror }),
+            Upgraded::Exact => Some(Mount::Exact),
+            Upgraded::Service { place } => Some(Mount::Service { place, room }),
+            Upgraded::Nothing => None,
         }
     }
+
+    /// The room that `path` names here, empty for the row itself; `None` if the path belongs to
+    /// another row.
+    ///
+    /// # Errors
+    /// The path lies here, and nothing is there.
+    fn room<'a>(&self, path: &'a str) -> Option<Result<&'a str, Refusal>> {
+        let below = path.strip_prefix(self.path)?;
+        let room = match (below.strip_prefix('/'), self.rooms) {
+            (None, _) if !below.is_empty() => return None,
+            (Some(_), None) => return None,
+            (None, Some(Rooms::Named)) | (Some(_), Some(Rooms::One)) => Err(Refusal::NotFound),
+            (None, _) => Ok(""),
+            (Some(room), Some(Rooms::Optional | Rooms::Named)) => {
+                is_room(room).then_some(room).ok_or(Refusal::NotFound)
+            }
+        };
+        Some(room)
+    }
+}
+
+/// May this segment of a path name a room? `.` and `..`, escaped or not, mean other paths to
+/// whoever resolves a URL (RFC 3986 §5.2.4, §6.2.2.2).
+fn is_room(segment: &str) -> bool {
+    let dots = segment.len() <= "%2e%2e".len()
+        && matches!(&*segment.replace("%2e", ".").replace("%2E", "."), "." | "..");
+    (1..=ROOM_BYTES_MAX).contains(&segment.len()) && !segment.contains('/') && !dots
 }
 
 /// A plain answer; its content is the caller's.
@@ -111,52 +179,37 @@ fn decide<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Result<Route<'a
         return Ok(Route::Answer(Answer::Options));
     };
 
-    let place = place_at(target.path, &rules.places);
+    let (row, room) = find(target.path, &rules.places)?;
+    let mount = row.mount(room, target.query);
     if upgrade::requested(head) {
-        let mount = mount_at(&target, place).ok_or(Refusal::NotFound)?;
+        let mount = mount.ok_or(Refusal::NotFound)?;
         let opening = upgrade::check(head, rules)?;
         return if draining { Err(Refusal::Draining) } else { Ok(Route::Upgrade(mount, opening)) };
     }
-    match (answer_at(target.path), place) {
-        (Some(Answer::Health), _) if draining => Err(Refusal::Draining),
-        (Some(answer), _) => Ok(Route::Answer(answer)),
-        (None, Some((place, _))) if rules.places[place].page => {
-            Ok(Route::Answer(Answer::Place(place)))
-        }
-        (None, Some(_)) => Err(Refusal::UpgradeOnly),
-        (None, None) if UPGRADE_ONLY.contains(&target.path) => Err(Refusal::UpgradeOnly),
-        (None, None) => Err(Refusal::NotFound),
+    if mount.is_some() && is_stripped(head) {
+        return Err(Refusal::Stripped);
+    }
+    match row.plain? {
+        Answer::Health if draining => Err(Refusal::Draining),
+        answer => Ok(Route::Answer(answer)),
     }
 }
 
-/// The place that a path belongs to, and its room there.
-fn place_at<'a>(path: &'a str, places: &[Place]) -> Option<(usize, &'a str)> {
-    let rooms = places.iter().map(|place| place.room(path));
-    rooms.enumerate().find_map(|(at, room)| Some((at, room?)))
+/// Is this a handshake but for what asks for the upgrade? Proxies that do not know of it take
+/// `Upgrade` and `Connection` away, for these are for one hop only (RFC 9110 §7.6.1), or go on in
+/// HTTP/1.0, and leave the key.
+fn is_stripped(head: &Head<'_>) -> bool {
+    head.method() == "GET" && head.field("sec-websocket-key").next().is_some()
 }
 
-/// The service at a path: whoever asks for a WebSocket gets an echo, wherever no other thing is.
-fn mount_at<'a>(target: &Target<'a>, place: Option<(usize, &'a str)>) -> Option<Mount<'a>> {
-    match (target.path, place) {
-        ("/healthz" | "/metrics", _) => None,
-        (_, Some((place, room))) => Some(Mount::Service { place, room }),
-        (path, None) => Some(Mount::Echo { query: target.query, mirror: path == "/info" }),
-    }
+/// The row that a path belongs to, and its room there.
+fn find<'a>(path: &'a str, places: &[Place]) -> Result<(Row, &'a str), Refusal> {
+    let mounted = places.iter().enumerate().map(|(at, place)| Row::of_place(at, place));
+    let mut rows = FIXED.into_iter().chain(mounted);
+    let found = rows.find_map(|row| Some((row, row.room(path)?)));
+    let (row, room) = found.unwrap_or((OTHER, Ok("")));
+    Ok((row, room?))
 }
-
-/// The plain answer at a path.
-fn answer_at(path: &str) -> Option<Answer> {
-    match path {
-        "/" => Some(Answer::Page),
-        "/healthz" => Some(Answer::Health),
-        "/info" => Some(Answer::Info),
-        "/metrics" => Some(Answer::Metrics),
-        _ => None,
-    }
-}
-
-/// Paths that are named for their service alone: 426 without an upgrade, where others are 404.
-const UPGRADE_ONLY: [&str; 2] = ["/ws", "/echo"];
 
 /// RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
 /// request message that lacks a Host header field and to any request message that contains more
@@ -239,6 +292,7 @@ mod tests {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Got {
         Echo,
+        Exact,
         Info,
         /// A place, and the length of the room's name.
         Service(usize, usize),
@@ -256,6 +310,7 @@ mod tests {
     const CODING: Got = Got::Refused(Refusal::Coding, "501");
     const NOT_FOUND: Got = Got::Refused(Refusal::NotFound, "404");
     const UPGRADE_NEEDED: Got = Got::Refused(Refusal::UpgradeOnly, "426");
+    const STRIPPED: Got = Got::Refused(Refusal::Stripped, "426");
     const DRAINING: Got = Got::Refused(Refusal::Draining, "503");
 
     fn rules() -> Rules {
@@ -273,6 +328,7 @@ mod tests {
         match route(&head, &rules(), draining) {
             Route::Upgrade(Mount::Echo { mirror: false, .. }, _) => Got::Echo,
             Route::Upgrade(Mount::Echo { mirror: true, .. }, _) => Got::Info,
+            Route::Upgrade(Mount::Exact, _) => Got::Exact,
             Route::Upgrade(Mount::Service { place, room }, _) => Got::Service(place, room.len()),
             Route::Answer(answer) => Got::Answer(answer),
             Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().code()),
@@ -317,9 +373,31 @@ mod tests {
 
     #[test]
     fn h11_no_upgrade_over_http_1_0() {
-        assert_eq!(handshake("GET / HTTP/1.0", ""), PAGE);
-        assert_eq!(handshake("GET /ws HTTP/1.0", ""), UPGRADE_NEEDED);
-        assert_eq!(handshake("GET /x HTTP/1.0", ""), NOT_FOUND);
+        assert_eq!(with("GET / HTTP/1.0", UPGRADE), PAGE);
+        assert_eq!(with("GET /ws HTTP/1.0", UPGRADE), UPGRADE_NEEDED);
+        assert_eq!(with("GET /x HTTP/1.0", UPGRADE), NOT_FOUND);
+        // As nginx passes a handshake on unless it is told otherwise.
+        assert_eq!(handshake("GET / HTTP/1.0", ""), STRIPPED);
+    }
+
+    /// A page would tell the client's author nothing.
+    #[test]
+    fn a_handshake_without_its_upgrade_is_told_of_proxies() {
+        let cases = [
+            ("/", STRIPPED),
+            ("/x", STRIPPED),
+            ("/info", STRIPPED),
+            ("/healthz", STRIPPED),
+            ("/talk", STRIPPED),
+            ("/hall/den", STRIPPED),
+            ("/hall", NOT_FOUND),
+            // Nothing there speaks WebSocket, so nothing is amiss.
+            ("/metrics", Got::Answer(Answer::Metrics)),
+        ];
+        for (target, expected) in cases {
+            assert_eq!(with(&format!("GET {target} HTTP/1.1"), KEY), expected, "{target}");
+        }
+        assert_eq!(with("HEAD / HTTP/1.1", KEY), PAGE);
     }
 
     #[test]
@@ -371,17 +449,17 @@ mod tests {
             ("Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n", Got::Echo),
             ("Upgrade: websocket\r\nConnection: keep-alive,\tUPGRADE ,\r\n", Got::Echo),
             ("Upgrade: websocket\r\nConnection: close\r\nConnection: Upgrade\r\n", Got::Echo),
-            ("Upgrade: websocketx\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
-            ("Upgrade: x websocket\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
-            ("Upgrade: websocket/13\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
-            ("Upgrade: \"websocket\"\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
-            ("Upgrade: h2c\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
-            ("Upgrade:\r\nConnection: Upgrade\r\n", UPGRADE_NEEDED),
-            ("Connection: Upgrade\r\n", UPGRADE_NEEDED),
-            ("Upgrade: websocket\r\n", UPGRADE_NEEDED),
-            ("Upgrade: websocket\r\nConnection: keep-alive\r\n", UPGRADE_NEEDED),
-            ("Upgrade: websocket\r\nConnection: xupgrade\r\n", UPGRADE_NEEDED),
-            ("Upgrade: websocket\r\nConnection: keep-alive Upgrade\r\n", UPGRADE_NEEDED),
+            ("Upgrade: websocketx\r\nConnection: Upgrade\r\n", STRIPPED),
+            ("Upgrade: x websocket\r\nConnection: Upgrade\r\n", STRIPPED),
+            ("Upgrade: websocket/13\r\nConnection: Upgrade\r\n", STRIPPED),
+            ("Upgrade: \"websocket\"\r\nConnection: Upgrade\r\n", STRIPPED),
+            ("Upgrade: h2c\r\nConnection: Upgrade\r\n", STRIPPED),
+            ("Upgrade:\r\nConnection: Upgrade\r\n", STRIPPED),
+            ("Connection: Upgrade\r\n", STRIPPED),
+            ("Upgrade: websocket\r\n", STRIPPED),
+            ("Upgrade: websocket\r\nConnection: keep-alive\r\n", STRIPPED),
+            ("Upgrade: websocket\r\nConnection: xupgrade\r\n", STRIPPED),
+            ("Upgrade: websocket\r\nConnection: keep-alive Upgrade\r\n", STRIPPED),
         ];
         for (lines, expected) in cases {
             assert_eq!(with("GET /ws HTTP/1.1", &format!("{lines}{KEY}")), expected, "{lines}");
@@ -455,8 +533,10 @@ mod tests {
             ("ws://h:1/echo?a", UPGRADE_NEEDED, Got::Echo),
             ("http://user@h/", TARGET, TARGET),
             // A thing that is no service is none with an upgrade either.
-            ("/healthz", Got::Answer(Answer::Health), NOT_FOUND),
             ("/metrics", Got::Answer(Answer::Metrics), NOT_FOUND),
+            ("/healthz", Got::Answer(Answer::Health), Got::Exact),
+            ("/healthz?welcome=x", Got::Answer(Answer::Health), Got::Exact),
+            ("/healthz/", NOT_FOUND, Got::Echo),
         ];
         for (target, plain, upgraded) in cases {
             let line = format!("GET {target} HTTP/1.1");
@@ -482,12 +562,29 @@ mod tests {
             ("/hall/den", UPGRADE_NEEDED, Got::Service(1, 3)),
             ("/desk", page(2), Got::Service(2, 0)),
             ("/info", Got::Answer(Answer::Info), Got::Info),
-            // Whatever is no room is an echo like any other path.
-            ("/talk/", NOT_FOUND, Got::Echo),
-            ("/talk/den/x", NOT_FOUND, Got::Echo),
+            // Whatever is no room there is nothing, with an upgrade or without.
+            ("/talk/", NOT_FOUND, NOT_FOUND),
+            ("/talk/?a=b", NOT_FOUND, NOT_FOUND),
+            ("/talk/den/x", NOT_FOUND, NOT_FOUND),
+            ("/talk//", NOT_FOUND, NOT_FOUND),
+            ("/talk/.", NOT_FOUND, NOT_FOUND),
+            ("/talk/..", NOT_FOUND, NOT_FOUND),
+            ("/talk/../ws", NOT_FOUND, NOT_FOUND),
+            // RFC 3986 §6.2.2.2: escapes of unreserved characters mean the same as these.
+            ("/talk/%2e", NOT_FOUND, NOT_FOUND),
+            ("/talk/.%2E", NOT_FOUND, NOT_FOUND),
+            ("/talk/%2E%2e", NOT_FOUND, NOT_FOUND),
+            ("/talk/...", page(0), Got::Service(0, 3)),
+            ("/talk/.a", page(0), Got::Service(0, 2)),
+            ("/talk/%2e%2f", page(0), Got::Service(0, 6)),
+            ("/hall", NOT_FOUND, NOT_FOUND),
+            ("/hall/", NOT_FOUND, NOT_FOUND),
+            ("/hall/a/b", NOT_FOUND, NOT_FOUND),
+            ("/desk/den", NOT_FOUND, NOT_FOUND),
+            ("/desk/", NOT_FOUND, NOT_FOUND),
+            // Only the beginning is the same.
             ("/talks", NOT_FOUND, Got::Echo),
-            ("/hall", NOT_FOUND, Got::Echo),
-            ("/desk/den", NOT_FOUND, Got::Echo),
+            ("/talk;a", NOT_FOUND, Got::Echo),
         ];
         for (target, plain, upgraded) in cases {
             let line = format!("GET {target} HTTP/1.1");
@@ -495,7 +592,7 @@ mod tests {
             assert_eq!(handshake(&line, ""), upgraded, "{target} with an upgrade");
         }
         let too_long = format!("GET {longest}r HTTP/1.1");
-        assert_eq!(handshake(&too_long, ""), Got::Echo);
+        assert_eq!(handshake(&too_long, ""), NOT_FOUND);
     }
 
     #[test]
