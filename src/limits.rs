@@ -206,7 +206,8 @@ pub struct Config {
     pub buffer_budget: usize,
     /// From accept to the end of the request head; not extended by traffic.
     pub handshake_timeout: Duration,
-    /// Silence after which a peer is pinged.
+    /// Silence after which a peer is pinged. By default twice within the 60 seconds after which
+    /// nginx and others give a silent connection up.
     pub ping_interval: Duration,
     /// Silence after that ping until the connection ends.
     pub ping_timeout: Duration,
@@ -242,13 +243,13 @@ impl Default for Config {
             max_connections: 1024,
             buffer_budget: 64 * 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
-            ping_interval: Duration::from_secs(60),
+            ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
             close_timeout: Duration::from_secs(5),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(5),
-            subprotocols: Vec::new(),
+            subprotocols: vec!["*".to_owned()],
             origins: Vec::new(),
             deflate: Deflate::On,
             inflaters: 256,

@@ -17,6 +17,9 @@ fn main() -> ExitCode {
     match cli::parse(env::args_os().skip(1), &|name| env::var_os(name)) {
         Ok(Invocation::Serve(options)) => {
             cli::log::init(options.verbosity, env::var("RUST_LOG").ok().as_deref());
+            for line in cli::unknown_variables(env::vars_os().map(|(name, _)| name)) {
+                log::warn!("{line}");
+            }
             finish(serve(*options), FAILURE)
         }
         Ok(Invocation::Healthcheck(check)) => finish(cli::healthcheck::run(&check), FAILURE),

@@ -97,6 +97,8 @@ fn o04_wrong_usage_is_one_line_and_status_2() {
     }
     let line = one_line(&output(wsecho(&[]).env("WSECHO_MAX_FRAGMENTS", "few")), 2);
     assert!(line.contains("WSECHO_MAX_FRAGMENTS: \"few\""), "{line}");
+    let line = one_line(&output(wsecho(&[]).env("WSECHO_ORIGIN", ",")), 2);
+    assert!(line.contains("WSECHO_ORIGIN: \",\" names nothing"), "{line}");
 }
 
 #[test]
@@ -189,6 +191,24 @@ fn o08_healthcheck_of_the_server_itself_succeeds() {
     assert!(output.stdout.is_empty());
 }
 
+#[test]
+fn o08_healthcheck_of_a_server_that_misbehaves_succeeds() {
+    let each = [
+        &["--welcome", "hello", "--reply", "{count}", "--mirror", "--ping", "10"][..],
+        &["--delay", "600000", "--no-pong", "--rate", "1", "--fragment", "1"],
+        &["--drop", "rst", "--after", "1"],
+        &["--close", "1000"],
+        &["--refuse", "503"],
+    ];
+    for options in each {
+        let server = Server::start(wsecho(options).stderr(Stdio::null()));
+        let without_path = format!("ws://{}", server.address);
+        let output = output(&mut wsecho(&["healthcheck", &without_path]));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{options:?}");
+        assert_eq!(output.status.code(), Some(0), "{options:?}");
+    }
+}
+
 /// Opens and drops connections with requests as long as allowed until the log of them must have
 /// filled any pipe, then asks whether the server still lives.
 fn outlives_a_flood_of_log_lines(server: &Server) {
@@ -220,6 +240,28 @@ fn o03_server_lives_on_when_its_stderr_is_closed() {
     let mut server = Server::start(wsecho(&["-vv"]).stderr(Stdio::piped()));
     drop(server.child.stderr.take());
     outlives_a_flood_of_log_lines(&server);
+}
+
+#[test]
+fn a_variable_that_nobody_knows_is_warned_of_once() {
+    let mut command = wsecho(&[]);
+    command.env("WSECHO_ORIGINS", "https://a").env("WSECHO_HEALTHCHECK_TIMEOUT", "1");
+    let mut server = Server::start(command.stderr(Stdio::piped()));
+    server.child.kill().expect("it runs");
+    let mut log = String::new();
+    let stderr = server.child.stderr.as_mut().expect("piped");
+    stderr.read_to_string(&mut log).expect("UTF-8");
+    let about = log.lines().filter(|line| line.contains("WSECHO_")).collect::<Vec<_>>();
+    assert!(
+        matches!(about[..], [line] if line.contains("WARN") && line.ends_with(
+            "WSECHO_ORIGINS is not a known variable; did you mean WSECHO_ORIGIN?"
+        )),
+        "{log}"
+    );
+    // The check says nothing but its verdict.
+    let url = "ws://127.0.0.1:1/";
+    let line = one_line(&output(wsecho(&["healthcheck", url]).env("WSECHO_ORIGINS", "x")), 1);
+    assert!(line.contains(url), "{line}");
 }
 
 #[test]

@@ -123,7 +123,8 @@ fn r01_replies_held_together_leave_room() {
 /// late with what it has said, but may still come to its end.
 #[test]
 fn r01_who_is_not_read_is_not_late() {
-    let config = Config { buffer_budget: 400_000, ..Config::default() };
+    let ping_interval = Duration::ZERO;
+    let config = Config { buffer_budget: 400_000, ping_interval, ..Config::default() };
     let stall_timeout = config.stall_timeout;
     let mut world = World::new(config);
     let message = frame(0x82, &[7; 100]);

@@ -10,6 +10,7 @@ mod options;
 mod spec;
 mod url;
 mod value;
+mod variables;
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub use crate::net::listen::ListenAddress;
 pub use options::Options;
+pub use variables::unknown_variables;
 
 use behaviours::BEHAVIOURS;
 use options::OPTIONS;
@@ -87,7 +89,7 @@ const CHECK_OPTIONS: &[Spec<Check>] = &[Spec {
 
 impl Default for Check {
     fn default() -> Self {
-        Self { url: "ws://127.0.0.1:8080/".to_owned(), timeout: Duration::from_secs(2) }
+        Self { url: "ws://127.0.0.1:8080/healthz".to_owned(), timeout: Duration::from_secs(2) }
     }
 }
 
@@ -99,16 +101,19 @@ fn check(matches: &ArgMatches, environment: &Environment) -> Result<Check, Strin
         return Ok(check);
     }
     // In a container the server and its health check share their environment.
-    let listen = spec::variable(environment, "WSECHO_LISTEN")?.unwrap_or_default();
-    if let Some(first) = listen.split(',').map(str::trim).find(|part| !part.is_empty()) {
-        let address =
-            value::listen_address(first).map_err(|wrong| format!("WSECHO_LISTEN: {wrong}"))?;
-        if address.port() == 0 {
-            return Err("WSECHO_LISTEN: port 0 does not say where to check".to_owned());
-        }
-        check.url = format!("ws://{}/", address.loopback());
+    if let Some(listen) = spec::variable(environment, "WSECHO_LISTEN")? {
+        let address = first_address(&listen).map_err(|wrong| format!("WSECHO_LISTEN: {wrong}"))?;
+        check.url = format!("ws://{}/healthz", address.loopback());
     }
     Ok(check)
+}
+
+fn first_address(listen: &str) -> Result<ListenAddress, String> {
+    let address = value::listen_address(spec::list(listen)?[0])?;
+    if address.port() == 0 {
+        return Err("port 0 does not say where to check".to_owned());
+    }
+    Ok(address)
 }
 
 fn command() -> Command {
@@ -117,8 +122,10 @@ fn command() -> Command {
     let healthcheck = Command::new("healthcheck")
         .about("Opens a connection, has one message echoed, closes; exits 0 or 1")
         .arg(Arg::new("url").value_name("URL").help(
-            "ws://HOST[:PORT][/PATH]; by default the first\n\
-             WSECHO_LISTEN, else ws://127.0.0.1:8080/",
+            "ws://HOST[:PORT][/PATH]; without a path\n\
+             /healthz, which no behaviour touches. By\n\
+             default the first WSECHO_LISTEN, else\n\
+             ws://127.0.0.1:8080/healthz",
         ))
         .args(spec::arguments(CHECK_OPTIONS, &Check::default()))
         .disable_help_flag(true)
@@ -217,19 +224,19 @@ mod tests {
     #[test]
     fn healthcheck_asks_where_the_server_listens() {
         let cases = [
-            ("", "ws://127.0.0.1:8080/"),
-            (" , ", "ws://127.0.0.1:8080/"),
-            ("9000", "ws://127.0.0.1:9000/"),
-            (":9000", "ws://127.0.0.1:9000/"),
-            ("0.0.0.0:9000,1.2.3.4:1", "ws://127.0.0.1:9000/"),
-            ("[::]:9000", "ws://[::1]:9000/"),
-            ("192.0.2.1:9000", "ws://192.0.2.1:9000/"),
+            ("", "ws://127.0.0.1:8080/healthz"),
+            ("9000", "ws://127.0.0.1:9000/healthz"),
+            (":9000", "ws://127.0.0.1:9000/healthz"),
+            ("0.0.0.0:9000,1.2.3.4:1", "ws://127.0.0.1:9000/healthz"),
+            ("[::]:9000", "ws://[::1]:9000/healthz"),
+            ("192.0.2.1:9000", "ws://192.0.2.1:9000/healthz"),
         ];
         for (listen, url) in cases {
             assert_eq!(checked("healthcheck", listen).expect(listen).url, url, "{listen:?}");
         }
         assert!(checked("healthcheck", ":0").expect_err("port 0").contains("WSECHO_LISTEN"));
         assert!(checked("healthcheck", "x").expect_err("not one").contains("WSECHO_LISTEN"));
+        assert!(checked("healthcheck", " , ").expect_err("no one").contains("names nothing"));
         let check = checked("healthcheck ws://a/ --timeout 300ms", "x").expect("a URL wins");
         assert_eq!((check.url.as_str(), check.timeout), ("ws://a/", Duration::from_millis(300)));
     }

@@ -15,6 +15,8 @@ pub struct Options {
     pub listen: Vec<ListenAddress>,
     /// Most connections; `None` leaves it to the limit of descriptors.
     pub max_connections: Option<usize>,
+    /// Subprotocols named, before they replace those of `config`.
+    subprotocols: Option<Vec<String>>,
     /// How often `-v` was said.
     pub verbosity: u8,
     /// Everything that the server's own parts read. Its `max_connections` is not set here.
@@ -26,6 +28,7 @@ impl Default for Options {
         Self {
             listen: vec![ListenAddress::Everywhere(8080)],
             max_connections: None,
+            subprotocols: None,
             verbosity: 0,
             config: Config::default(),
         }
@@ -42,6 +45,10 @@ impl Options {
         let mut options = Self { listen: Vec::new(), ..defaults.clone() };
         spec::apply(OPTIONS, matches, environment, &mut options)?;
         spec::apply(BEHAVIOURS, matches, environment, &mut options)?;
+        if let Some(mut named) = options.subprotocols.take() {
+            named.retain(|name| name != "none");
+            options.config.subprotocols = named;
+        }
         if options.listen.is_empty() {
             options.listen = defaults.listen;
         }
@@ -73,22 +80,20 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_SUBPROTOCOL",
         takes: Takes::Many("NAME"),
         heading: PROTOCOL,
-        help: "Subprotocol to agree to, best first, may be\n\
-               repeated; * takes the client's first.\n\
-               By default none is chosen",
-        default: |_| String::new(),
-        apply: |options, text| {
-            value::subprotocol(text).map(|value| options.config.subprotocols.push(value))
-        },
+        help: "Subprotocol to agree to, may be repeated: the\n\
+               client's first among them is chosen. * is any\n\
+               of them; none, alone, is no subprotocol",
+        default: |options| options.config.subprotocols.join(","),
+        apply: |options, text| subprotocol(options, text),
     },
     Spec {
         name: "origin",
         variable: "WSECHO_ORIGIN",
         takes: Takes::Many("ORIGIN"),
         heading: PROTOCOL,
-        help: "Origin to allow, compared exactly, may be\n\
-               repeated; others get 403. By default all\n\
-               are allowed",
+        help: "Origin of web pages to allow, such as\n\
+               https://example.org, may be repeated; others\n\
+               get 403. By default all are allowed",
         default: |_| String::new(),
         apply: |options, text| value::origin(text).map(|value| options.config.origins.push(value)),
     },
@@ -242,6 +247,18 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
     },
 ];
 
+/// The first one replaces the default, which a browser that offers any needs: it fails a connection
+/// whose server has chosen none (WHATWG WebSockets, "establish a WebSocket connection").
+fn subprotocol(options: &mut Options, text: &str) -> Result<(), String> {
+    let name = value::subprotocol(text)?;
+    let named = options.subprotocols.get_or_insert_default();
+    if !named.is_empty() && (name == "none" || named[0] == "none") {
+        return Err("none stands alone".to_owned());
+    }
+    named.push(name);
+    Ok(())
+}
+
 /// The budget must hold what one refused write can leave behind, or nothing would move.
 fn buffer_budget(text: &str) -> Result<usize, String> {
     let bytes = value::bytes(text)?;
@@ -345,6 +362,34 @@ mod tests {
         assert_eq!(variables.config.subprotocols, ["a", "*"]);
         assert_eq!(variables.listen.len(), 2);
         assert_eq!(dump(&flags.expect("flags")), dump(&variables));
+    }
+
+    #[test]
+    fn a_list_that_names_nothing_is_an_error() {
+        let lists = OPTIONS.iter().chain(BEHAVIOURS);
+        for spec in lists.filter(|spec| matches!(spec.takes, Takes::Many(_))) {
+            for list in [",", " ", " , ,"] {
+                let error = parsed("", &[(spec.variable, list)]).expect_err(spec.variable);
+                assert_eq!(error, format!("{}: {list:?} names nothing", spec.variable));
+            }
+        }
+    }
+
+    #[test]
+    fn origins_are_kept_in_one_form() {
+        let options = parsed("--origin HTTPS://Example.org:443", &[]).expect("an origin");
+        assert_eq!(options.config.origins, ["https://example.org"]);
+    }
+
+    #[test]
+    fn subprotocols_are_those_named_else_any() {
+        let chosen = |line| parsed(line, &[]).map(|options| options.config.subprotocols);
+        assert_eq!(chosen(""), Ok(vec!["*".to_owned()]));
+        assert_eq!(chosen("--subprotocol a --subprotocol b"), Ok(vec!["a".into(), "b".into()]));
+        assert_eq!(chosen("--subprotocol none"), Ok(vec![]));
+        for line in ["--subprotocol none --subprotocol a", "--subprotocol a --subprotocol none"] {
+            assert_eq!(chosen(line), Err("--subprotocol: none stands alone".to_owned()), "{line}");
+        }
     }
 
     #[test]

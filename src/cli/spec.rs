@@ -114,11 +114,24 @@ fn variable_values<T>(spec: &Spec<T>, environment: &Environment) -> Result<Vec<S
     let Some(value) = variable(environment, spec.variable)? else {
         return Ok(Vec::new());
     };
-    if let Takes::Many(_) = spec.takes {
-        let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
-        return Ok(parts.map(str::to_owned).collect());
+    match spec.takes {
+        Takes::Many(_) => {
+            let parts = list(&value).map_err(|wrong| format!("{}: {wrong}", spec.variable))?;
+            Ok(parts.into_iter().map(str::to_owned).collect())
+        }
+        _ => Ok(vec![value]),
     }
-    Ok(vec![value])
+}
+
+/// The parts of a list with commas, at least one.
+///
+/// # Errors
+/// There are none. Somebody meant to name something, and a list that is not there would mean the
+/// default, which for a restriction is that there is none.
+pub fn list(value: &str) -> Result<Vec<&str>, String> {
+    let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts: Vec<_> = parts.collect();
+    if parts.is_empty() { Err(format!("{value:?} names nothing")) } else { Ok(parts) }
 }
 
 fn utf8(value: &OsStr, origin: &str) -> Result<String, String> {

@@ -9,6 +9,9 @@ use std::time::Duration;
 use super::value;
 use crate::net::listen::reachable;
 
+/// Where a URL without a path is checked: an echo that no behaviour touches.
+const HEALTH_PATH: &str = "/healthz";
+
 /// The parts of a `ws://` URL (RFC 6455 §3).
 #[derive(Debug, PartialEq)]
 pub struct Url<'a> {
@@ -35,7 +38,7 @@ impl<'a> Url<'a> {
             return Err("only printable ASCII without blanks and # can be asked for".to_owned());
         }
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let slash = if target.starts_with('/') { "" } else { "/" };
+        let path = if target.starts_with('/') { "" } else { HEALTH_PATH };
         let (host, port) = match authority.strip_prefix('[') {
             Some(bracketed) => bracketed.split_once(']').ok_or("no ] after the address")?,
             None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
@@ -48,7 +51,7 @@ impl<'a> Url<'a> {
         if host.is_empty() || host.contains('@') {
             return Err("no plain host in it".to_owned());
         }
-        Ok(Self { authority, host, port, target: format!("{slash}{target}") })
+        Ok(Self { authority, host, port, target: format!("{path}{target}") })
     }
 
     /// All addresses of the host, or `TimedOut` without `patience` for more. Asking for a name
@@ -77,10 +80,12 @@ mod tests {
     fn urls() {
         let cases = [
             ("ws://localhost:8080/", Some(("localhost:8080", "localhost", 8080, "/"))),
-            ("WS://a", Some(("a", "a", 80, "/"))),
-            ("ws://a?b=c", Some(("a", "a", 80, "/?b=c"))),
+            // Without a path it is the one for health checks.
+            ("WS://a", Some(("a", "a", 80, "/healthz"))),
+            ("ws://a?b=c", Some(("a", "a", 80, "/healthz?b=c"))),
+            ("ws://a/?b=c", Some(("a", "a", 80, "/?b=c"))),
             ("ws://[::1]:90/x/y?z", Some(("[::1]:90", "::1", 90, "/x/y?z"))),
-            ("ws://[::1]", Some(("[::1]", "::1", 80, "/"))),
+            ("ws://[::1]", Some(("[::1]", "::1", 80, "/healthz"))),
             ("wss://a/", None),
             ("http://a/", None),
             ("a:80", None),

@@ -5,6 +5,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::http::normalize_origin;
 use crate::limits::{Deflate, TIMEOUT_MAX};
 use crate::net::listen::ListenAddress;
 
@@ -116,17 +117,11 @@ pub fn subprotocol(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// An origin as browsers send it (RFC 6454 §7.1). A slash at the end is the usual mistake and
-/// would never match.
+/// An origin in the form it is compared in (RFC 6454 §6.2). What no browser would send is an error:
+/// it would never match. A slash at the end is the usual mistake.
 pub fn origin(text: &str) -> Result<String, String> {
-    let rest = text.split_once("://").filter(|(scheme, _)| !scheme.is_empty());
-    let authority = |rest: &str| {
-        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
-    };
-    if text == "null" || rest.is_some_and(|(_, rest)| authority(rest)) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("{text:?} is not SCHEME://HOST[:PORT] without a path, nor null"))
+    let wrong = || format!("{text:?} is not SCHEME://HOST[:PORT] without a path, nor null");
+    normalize_origin(text).ok_or_else(wrong)
 }
 
 /// Digits alone: `parse` would take a plus sign too.
@@ -237,8 +232,9 @@ mod tests {
         for text in ["https://example.org", "http://localhost:3000", "http://[::1]:1", "null"] {
             assert_eq!(origin(text).as_deref(), Ok(text));
         }
-        for text in ["", "example.org", "https://", "://a", "https://a/", "https://a b", "*"] {
-            assert!(origin(text).is_err(), "{text:?}");
+        for text in ["", "example.org", "https://", "https://a/", "https://a b", "*"] {
+            let error = origin(text).expect_err(text);
+            assert!(error.contains(&format!("{text:?}")), "{error}");
         }
     }
 

@@ -20,6 +20,7 @@
 mod class;
 mod head;
 mod name;
+mod origin;
 mod refusal;
 mod response;
 mod routes;
@@ -29,6 +30,7 @@ mod upgrade;
 
 pub use head::{Head, Version};
 pub use name::Name;
+pub use origin::normalize_origin;
 pub use refusal::{HeadFault, Refusal, Status};
 pub use response::{
     Media, write_answer, write_opening, write_options, write_refusal, write_status,

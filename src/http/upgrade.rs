@@ -10,7 +10,7 @@ use sha1_smol::Sha1;
 
 use super::class::is_token;
 use super::name::is_word;
-use super::{Head, Name, Place, Refusal, Version};
+use super::{Head, Name, Place, Refusal, Version, normalize_origin};
 use crate::limits::SUBPROTOCOLS_MAX;
 
 /// Which handshakes the operator wants.
@@ -18,7 +18,7 @@ use crate::limits::SUBPROTOCOLS_MAX;
 pub struct Rules {
     /// Subprotocols that may be chosen, compared exactly; `*` stands for any.
     pub subprotocols: Vec<String>,
-    /// Origins that may connect, compared exactly; if there are none, all may.
+    /// Origins that may connect, as [`normalize_origin`] writes them; if there are none, all may.
     pub origins: Vec<String>,
     /// Where services other than the echo are.
     pub places: Vec<Place>,
@@ -120,7 +120,10 @@ fn origin_allowed(head: &Head<'_>, origins: &[String]) -> bool {
         return true;
     }
     match only(head, Name::Origin) {
-        Ok(Some(origin)) => origins.iter().any(|allowed| allowed.as_bytes() == origin),
+        Ok(Some(origin)) => {
+            let origin = std::str::from_utf8(origin).ok().and_then(normalize_origin);
+            origin.is_some_and(|origin| origins.contains(&origin))
+        }
         Ok(None) => true,
         Err(Repeated) => false,
     }
@@ -284,7 +287,15 @@ mod tests {
             ("Origin: https://good.example`\r\n", false),
             ("Origin: https://good.example/\r\n", false),
             ("Origin: http://good.example\r\n", false),
-            ("Origin: https://GOOD.example\r\n", false),
+            // RFC 6454 §4: scheme and host in lower case, and no default port.
+            ("Origin: https://GOOD.example\r\n", true),
+            ("Origin: HTTPS://good.example:443\r\n", true),
+            ("Origin: https://good.example:80\r\n", false),
+            ("Origin: https://good.example:08443\r\n", true),
+            ("Origin: wss://good.example\r\n", false),
+            ("Origin: https://user@good.example\r\n", false),
+            ("Origin: https://good.example.\r\n", false),
+            ("Origin: \u{ff}\r\n", false),
             ("Origin: https://good.exampl\r\n", false),
             ("Origin: https://good.example https://evil.example\r\n", false),
             ("Origin: null\r\n", false),
