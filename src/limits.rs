@@ -233,6 +233,8 @@ pub struct Config {
     pub allowed: Option<Vec<String>>,
     /// All echoes are exact, whatever a query says.
     pub exact: bool,
+    /// A request that is shown is shown with its cookies and credentials.
+    pub mirror_secrets: bool,
 }
 
 impl Default for Config {
@@ -256,6 +258,7 @@ impl Default for Config {
             behaviour: Vec::new(),
             allowed: None,
             exact: false,
+            mirror_secrets: false,
         }
     }
 }

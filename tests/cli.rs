@@ -285,6 +285,26 @@ fn the_log_says_what_was_agreed_on() {
 }
 
 #[test]
+fn secrets_are_mirrored_only_if_the_operator_says_so() {
+    let cases = [(&[][..], "(8 bytes)"), (&["--mirror-secrets"], "id=12345")];
+    for (options, shown) in cases {
+        let server = Server::start(wsecho(options).stderr(Stdio::null()));
+        let plain = "GET /info HTTP/1.1\r\nHost: x\r\nCookie: id=12345\r\n\r\n";
+        let upgrade = "GET /?mirror&close=1000 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
+                       Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nCookie: id=12345\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        for request in [plain, upgrade] {
+            let mut stream = server.connect();
+            stream.write_all(request.as_bytes()).expect("taken");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).expect("an answer");
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(answer.contains(&format!("[\"Cookie\",\"{shown}\"]")), "{answer}");
+        }
+    }
+}
+
+#[test]
 fn o09_log_lines_are_escaped_and_short() {
     let mut server = Server::start(wsecho(&["-vv"]).stderr(Stdio::piped()));
     let mut stream = server.connect();

@@ -2,6 +2,7 @@
 
 use super::options::Options;
 use super::spec::{Spec, Takes};
+use super::value;
 use crate::service::behaviour::{Behaviour, NAMES};
 
 const HEADING: &str = "Behaviour of all echoes, or of one by the query of its URL";
@@ -65,7 +66,7 @@ pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
         heading: HEADING,
         help: "Echo exactly, whatever a query says",
         default: |_| String::new(),
-        apply: |options, text| switch(text).map(|exact| options.config.exact = exact),
+        apply: |options, text| value::switch(text).map(|exact| options.config.exact = exact),
     },
 ];
 
@@ -82,14 +83,6 @@ fn allow(options: &mut Options, text: &str) -> Result<(), String> {
     let allowed = options.config.allowed.get_or_insert_default();
     allowed.extend((text != "none").then(|| text.to_owned()));
     Ok(())
-}
-
-fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "true" => Ok(true),
-        "0" | "false" => Ok(false),
-        _ => Err(format!("{text:?} is neither 1 nor 0")),
-    }
 }
 
 #[cfg(test)]

@@ -124,6 +124,15 @@ pub fn origin(text: &str) -> Result<String, String> {
     normalize_origin(text).ok_or_else(wrong)
 }
 
+/// What the variable of a flag without a value holds: `1` or `0`.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(format!("{text:?} is neither 1 nor 0")),
+    }
+}
+
 /// Digits alone: `parse` would take a plus sign too.
 pub fn digits<N: FromStr>(text: &str) -> Option<N> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

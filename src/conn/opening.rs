@@ -157,7 +157,7 @@ impl Opening {
                 write_answer(out, Status::Ok, Media::Html, page, head_only);
             }
             Answer::Info => {
-                let text = mirror(head, self.peer);
+                let text = mirror(head, self.peer, cx.config.mirror_secrets);
                 write_answer(out, Status::Ok, Media::Json, text.as_bytes(), head_only);
             }
             Answer::Health => write_answer(out, Status::Ok, Media::Text, b"ok\n", head_only),
@@ -202,7 +202,7 @@ impl Opening {
             write_status(&mut cx.scratch, status);
             return Err((Outcome::Answered(Ending::Refused), "as asked"));
         }
-        let request = behaviour.mirror.then(|| mirror(head, self.peer));
+        let request = behaviour.mirror.then(|| mirror(head, self.peer, cx.config.mirror_secrets));
         match ScriptedEcho::new(self.id, self.peer, behaviour, request, cx) {
             Some(script) => Ok(Some(Handler::Script(Box::new(script)))),
             None => Err((refuse(Refusal::Busy, false, cx), Refusal::Busy.status().code())),
