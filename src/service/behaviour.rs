@@ -4,7 +4,6 @@
 //! Each is named by a parameter, which a flag sets for the server and the query of the URL for
 //! one connection. Without any the echo is exact, and none of this is touched.
 
-mod query;
 mod script;
 mod template;
 
@@ -13,7 +12,6 @@ use std::time::Duration;
 
 use crate::limits::{CONTROL_BYTES_MAX, Config, SCRIPT_BYTES_SOFT};
 use crate::ws::close::CloseCode;
-pub use query::pairs;
 pub use script::{Facts, Frame, Script, Step};
 pub use template::Template;
 
@@ -163,7 +161,7 @@ impl Behaviour {
     /// to get past caches.
     pub fn with_query(&self, query: &str, allowed: &[impl AsRef<str>]) -> Result<Self, String> {
         let mut behaviour = self.clone();
-        for (name, value) in pairs(query) {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if !NAMES.contains(&&*name) {
                 continue;
             }
@@ -258,6 +256,27 @@ mod tests {
             assert!(read(exact).unwrap().is_exact(), "{exact}");
         }
         assert_eq!(read("delay=1&delay=2").unwrap().delay, Duration::from_millis(2));
+    }
+
+    /// As forms are (URL Standard, `application/x-www-form-urlencoded`): `+` is a space, what is not
+    /// UTF-8 is replaced, and an escape that is none stands for itself.
+    #[test]
+    fn queries_are_decoded_as_forms_are() {
+        let cases = [
+            ("welcome=b", "b"),
+            ("welcome=b=c", "b=c"),
+            ("welcome=%2B+%20", "+  "),
+            ("%77elcome=%C3%a9", "é"),
+            ("welcome=%", "%"),
+            ("welcome=%4", "%4"),
+            ("welcome=%zz%41", "%zzA"),
+            ("welcome=%ff", "\u{FFFD}"),
+            ("&&welcome=a&", "a"),
+            ("welcome=a;b", "a;b"),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(read(query).unwrap().welcome.as_deref(), Some(expected), "{query}");
+        }
     }
 
     #[test]
