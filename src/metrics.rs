@@ -4,11 +4,24 @@ use std::fmt::Write;
 
 use crate::ending::Ending;
 
-/// Statuses that are counted on their own; any other counts as the last.
-pub const STATUSES: [&str; 14] = [
-    "200", "400", "403", "404", "405", "408", "414", "417", "426", "431", "501", "503", "505",
-    "other",
+/// Statuses that are counted on their own: 200 and those registered from 400 on. Any other counts
+/// as the last.
+pub const STATUSES: [&str; 42] = [
+    "200", "400", "401", "402", "403", "404", "405", "406", "407", "408", "409", "410", "411",
+    "412", "413", "414", "415", "416", "417", "418", "421", "422", "423", "424", "425", "426",
+    "428", "429", "431", "451", "500", "501", "502", "503", "504", "505", "506", "507", "508",
+    "510", "511", "other",
 ];
+
+/// Plain HTTP answers, by [`STATUSES`].
+#[derive(Clone, Debug)]
+pub struct Answers([u64; STATUSES.len()]);
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self([0; STATUSES.len()])
+    }
+}
 
 /// Plain numbers: one thread, no atomics.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +34,8 @@ pub struct Metrics {
     pub opens: u64,
     /// Connections ended, by [`Ending`].
     pub endings: [u64; Ending::ALL.len()],
-    /// Plain HTTP answers, by [`STATUSES`].
-    pub answers: [u64; STATUSES.len()],
+    /// Plain HTTP answers by status.
+    pub answers: Answers,
     /// Frames received whole.
     pub frames: u64,
     /// Data messages received whole.
@@ -104,7 +117,7 @@ impl Metrics {
     pub fn count_answer(&mut self, status: &str) {
         let last = STATUSES.len() - 1;
         let at = STATUSES.iter().position(|known| *known == status).unwrap_or(last);
-        self.answers[at] += 1;
+        self.answers.0[at] += 1;
     }
 
     /// Appends everything in the Prometheus text format, version 0.0.4.
@@ -119,7 +132,7 @@ impl Metrics {
             let _ = writeln!(out, "wsecho_endings_total{{ending=\"{word}\"}} {count}");
         }
         describe(out, "http_answers_total", "counter", "Plain HTTP answers, by status.");
-        for (status, count) in STATUSES.iter().zip(self.answers) {
+        for (status, count) in STATUSES.iter().zip(self.answers.0) {
             let _ = writeln!(out, "wsecho_http_answers_total{{status=\"{status}\"}} {count}");
         }
     }
@@ -140,11 +153,13 @@ mod tests {
         let mut metrics = Metrics { opens: 7, ..Metrics::default() };
         metrics.count_answer("404");
         metrics.count_answer("299");
+        metrics.count_answer("511");
         let mut text = String::new();
         metrics.render(&mut text);
         assert!(text.contains("\nwsecho_opens_total 7\n"));
         assert!(text.contains("\nwsecho_http_answers_total{status=\"404\"} 1\n"));
         assert!(text.contains("\nwsecho_http_answers_total{status=\"other\"} 1\n"));
+        assert!(text.contains("\nwsecho_http_answers_total{status=\"511\"} 1\n"));
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap_or_default();
             assert!(text.contains(&format!("# HELP {name} ")), "{line}");

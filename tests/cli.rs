@@ -285,6 +285,69 @@ fn the_log_says_what_was_agreed_on() {
 }
 
 #[test]
+fn every_refusal_is_logged_with_its_reason() {
+    let mut server = Server::start(wsecho(&["-v"]).stderr(Stdio::piped()));
+    let handshake = "HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let cases = [
+        ("\u{16}".to_owned(), "(no request) 400, this port does not speak TLS"),
+        ("GET /x HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "/x 404, nothing is here"),
+        (
+            format!("GET /y {handshake}Origin: a\r\nSec-WebSocket-Key: a\r\n\r\n"),
+            "/y 400, exactly one",
+        ),
+        (format!("GET /?refuse=503 {handshake}\r\n"), "/?refuse=503 503, 503, as asked"),
+        (format!("GET /?delay=x {handshake}\r\n"), "/?delay=x 400, delay: "),
+        (format!("GET /chat/ {handshake}\r\n"), "/chat/ 404, nothing is here"),
+        (
+            format!("GET /z {handshake}Sec-WebSocket-Extensions: ;\r\n\r\n"),
+            "/z 400, Sec-WebSocket-Extensions is malformed",
+        ),
+    ];
+    for (request, _) in &cases {
+        let mut stream = server.connect();
+        stream.write_all(request.as_bytes()).expect("taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(!answer.starts_with("HTTP/1.1 101"), "{answer}");
+    }
+    server.child.kill().expect("it runs");
+    let mut log = String::new();
+    let stderr = server.child.stderr.as_mut().expect("piped");
+    stderr.read_to_string(&mut log).expect("UTF-8");
+    for (_, line) in cases {
+        assert_eq!(log.matches(line).count(), 1, "{line} in {log}");
+    }
+}
+
+#[test]
+fn a_refusal_asked_for_counts_as_itself() {
+    let server = Server::start(wsecho(&[]).stderr(Stdio::null()));
+    let ask = |request: String| {
+        let mut stream = server.connect();
+        stream.write_all(request.as_bytes()).expect("taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    for (status, line) in
+        [(503, "503 Service Unavailable"), (418, "418 I'm a teapot"), (599, "599 Server Error")]
+    {
+        let answer = ask(format!(
+            "GET /?refuse={status} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        ));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {line}\r\n")), "{answer}");
+    }
+    let metrics = ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".to_owned());
+    for label in ["503", "418", "other"] {
+        let row = format!("\nwsecho_http_answers_total{{status=\"{label}\"}} 1\n");
+        assert!(metrics.contains(&row), "{row} in {metrics}");
+    }
+}
+
+#[test]
 fn secrets_are_mirrored_only_if_the_operator_says_so() {
     let cases = [(&[][..], "(8 bytes)"), (&["--mirror-secrets"], "id=12345")];
     for (options, shown) in cases {

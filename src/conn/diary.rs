@@ -10,6 +10,7 @@ use std::time::Duration;
 use log::debug;
 
 use crate::ending::Ending;
+use crate::http::Status;
 use crate::limits::LOGGED_BYTES_MAX;
 
 /// Notes on one connection.
@@ -64,6 +65,13 @@ impl Diary {
             let _ = write!(line, ", {extension}");
         }
         debug!("{line}");
+    }
+
+    /// Logs that a request is refused, and why. There is no `target` if no whole head has come.
+    pub fn refused(peer: SocketAddr, target: Option<&str>, status: Status, reason: &str) {
+        let target = target.map_or("(no request)".into(), |target| escape(target.as_bytes()));
+        let (code, reason) = (status.code(), escape(reason.as_bytes()));
+        debug!("{peer} {target} {code}, {reason}");
     }
 
     /// Logs the ending.

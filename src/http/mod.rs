@@ -25,16 +25,16 @@ mod refusal;
 mod response;
 mod routes;
 mod scan;
+mod status;
 mod target;
 mod upgrade;
 
 pub use head::{Head, Version};
 pub use name::Name;
 pub use origin::normalize_origin;
-pub use refusal::{HeadFault, Refusal, Status};
-pub use response::{
-    Media, write_answer, write_opening, write_options, write_refusal, write_status,
-};
+pub use refusal::{HeadFault, Refusal};
+pub use response::{Media, write_answer, write_opening, write_options, write_refusal};
 pub use routes::{Answer, Mount, Place, Rooms, Route, route};
 pub use scan::{Progress, Scan};
+pub use status::Status;
 pub use upgrade::{AcceptKey, Opening, Rules, extensions};

@@ -1,81 +1,6 @@
-//! Statuses, and the reasons for which a request is refused: each refusal has one status and one
-//! text.
+//! The reasons for which a request is refused: each has one status and one text.
 
-/// The statuses this server sends (RFC 9110 §15, RFC 6585 §5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// 200
-    Ok,
-    /// 400
-    BadRequest,
-    /// 403
-    Forbidden,
-    /// 404
-    NotFound,
-    /// 405, sent with `Allow`
-    MethodNotAllowed,
-    /// 408
-    RequestTimeout,
-    /// 414
-    UriTooLong,
-    /// 417
-    ExpectationFailed,
-    /// 426, sent with `Upgrade` and `Sec-WebSocket-Version`
-    UpgradeRequired,
-    /// 431
-    FieldsTooLarge,
-    /// 501
-    NotImplemented,
-    /// 503, sent with `Retry-After`
-    Unavailable,
-    /// 505
-    VersionNotSupported,
-}
-
-impl Status {
-    /// All of them, in order of their codes: rows for a table of counters.
-    pub const ALL: [Self; 13] = [
-        Self::Ok,
-        Self::BadRequest,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::RequestTimeout,
-        Self::UriTooLong,
-        Self::ExpectationFailed,
-        Self::UpgradeRequired,
-        Self::FieldsTooLarge,
-        Self::NotImplemented,
-        Self::Unavailable,
-        Self::VersionNotSupported,
-    ];
-
-    /// Code and reason phrase as they stand in a status line, e.g. `404 Not Found`.
-    #[must_use]
-    pub const fn line(self) -> &'static str {
-        match self {
-            Self::Ok => "200 OK",
-            Self::BadRequest => "400 Bad Request",
-            Self::Forbidden => "403 Forbidden",
-            Self::NotFound => "404 Not Found",
-            Self::MethodNotAllowed => "405 Method Not Allowed",
-            Self::RequestTimeout => "408 Request Timeout",
-            Self::UriTooLong => "414 URI Too Long",
-            Self::ExpectationFailed => "417 Expectation Failed",
-            Self::UpgradeRequired => "426 Upgrade Required",
-            Self::FieldsTooLarge => "431 Request Header Fields Too Large",
-            Self::NotImplemented => "501 Not Implemented",
-            Self::Unavailable => "503 Service Unavailable",
-            Self::VersionNotSupported => "505 HTTP Version Not Supported",
-        }
-    }
-
-    /// The three digits, e.g. `404`: a metric's label.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        &self.line()[..3]
-    }
-}
+use super::Status;
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,18 +55,18 @@ impl Refusal {
     pub const fn status(self) -> Status {
         match self {
             Self::Head(fault) => fault.status(),
-            Self::Host | Self::Target | Self::Framing | Self::Body => Status::BadRequest,
+            Self::Host | Self::Target | Self::Framing | Self::Body => Status::BAD_REQUEST,
             Self::Key | Self::VersionRepeated | Self::Subprotocol | Self::Extensions => {
-                Status::BadRequest
+                Status::BAD_REQUEST
             }
-            Self::Method => Status::MethodNotAllowed,
-            Self::MethodUnknown | Self::Coding => Status::NotImplemented,
-            Self::Expectation => Status::ExpectationFailed,
-            Self::NotFound => Status::NotFound,
-            Self::UpgradeOnly | Self::Stripped | Self::Version => Status::UpgradeRequired,
-            Self::Origin => Status::Forbidden,
-            Self::Draining | Self::Busy => Status::Unavailable,
-            Self::Timeout => Status::RequestTimeout,
+            Self::Method => Status::METHOD_NOT_ALLOWED,
+            Self::MethodUnknown | Self::Coding => Status::NOT_IMPLEMENTED,
+            Self::Expectation => Status::EXPECTATION_FAILED,
+            Self::NotFound => Status::NOT_FOUND,
+            Self::UpgradeOnly | Self::Stripped | Self::Version => Status::UPGRADE_REQUIRED,
+            Self::Origin => Status::FORBIDDEN,
+            Self::Draining | Self::Busy => Status::UNAVAILABLE,
+            Self::Timeout => Status::REQUEST_TIMEOUT,
         }
     }
 
@@ -217,11 +142,11 @@ impl HeadFault {
     #[must_use]
     pub const fn status(self) -> Status {
         match self {
-            Self::MethodTooLong => Status::NotImplemented,
-            Self::TargetTooLong => Status::UriTooLong,
-            Self::VersionUnsupported => Status::VersionNotSupported,
-            Self::FieldsTooMany | Self::TooLong => Status::FieldsTooLarge,
-            _ => Status::BadRequest,
+            Self::MethodTooLong => Status::NOT_IMPLEMENTED,
+            Self::TargetTooLong => Status::URI_TOO_LONG,
+            Self::VersionUnsupported => Status::VERSION_NOT_SUPPORTED,
+            Self::FieldsTooMany | Self::TooLong => Status::FIELDS_TOO_LARGE,
+            _ => Status::BAD_REQUEST,
         }
     }
 

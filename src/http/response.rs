@@ -60,16 +60,11 @@ pub fn write_opening<'a>(
     out.extend_from_slice(b"\r\n\r\n");
 }
 
-/// Appends a plain response to `out`, with what its status asks for (`Allow`, `Upgrade`,
-/// `Retry-After`). `head_only` leaves the body away and nothing else (RFC 9110 §9.3.2).
+/// Appends a plain response to `out`, with the fields that its status asks for. `head_only` leaves
+/// the body away and nothing else (RFC 9110 §9.3.2).
 pub fn write_answer(out: &mut Vec<u8>, status: Status, media: Media, body: &[u8], head_only: bool) {
-    let connection = match status {
-        // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
-        Status::UpgradeRequired => "Connection: Upgrade, close\r\n",
-        _ => "Connection: close\r\n",
-    };
-    push(out, &[b"HTTP/1.1 ", status.line().as_bytes(), b"\r\n", connection.as_bytes()]);
-    push(out, &[status_lines(status).as_bytes(), media.lines().as_bytes()]);
+    push(out, &[b"HTTP/1.1 ", status.line().as_bytes(), b"\r\n"]);
+    push(out, &[status.lines().as_bytes(), media.lines().as_bytes()]);
     let length = body.len().to_string();
     push(out, &[b"Content-Length: ", length.as_bytes(), b"\r\n"]);
     out.extend_from_slice(b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n");
@@ -84,18 +79,6 @@ pub fn write_refusal(out: &mut Vec<u8>, refusal: Refusal, head_only: bool) {
     write_answer(out, refusal.status(), Media::Text, body.as_bytes(), head_only);
 }
 
-/// Appends an answer with any status from 400 to 599, for a client that wants to see one.
-pub fn write_status(out: &mut Vec<u8>, status: u16) {
-    let body = format!("{status}, as asked\n");
-    let head = format!(
-        "HTTP/1.1 {status} \r\nConnection: close\r\n{}Content-Length: {}\r\n\
-         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n",
-        Media::Text.lines(),
-        body.len()
-    );
-    push(out, &[head.as_bytes(), body.as_bytes()]);
-}
-
 /// Appends the answer to `OPTIONS *` to `out`: RFC 9110 §9.3.7 wants a Content-Length of 0 if there
 /// is no body.
 pub fn write_options(out: &mut Vec<u8>) {
@@ -103,19 +86,6 @@ pub fn write_options(out: &mut Vec<u8>) {
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nAllow: GET, HEAD\r\nContent-Length: 0\r\n\
           Cache-Control: no-store\r\n\r\n",
     );
-}
-
-/// The fields that a status has to be sent with, as whole lines.
-const fn status_lines(status: Status) -> &'static str {
-    match status {
-        // RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405
-        // response".
-        Status::MethodNotAllowed => "Allow: GET, HEAD\r\n",
-        // RFC 9110 §15.5.22 and RFC 6455 §4.4.
-        Status::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
-        Status::Unavailable => "Retry-After: 1\r\n",
-        _ => "",
-    }
 }
 
 fn push(out: &mut Vec<u8>, parts: &[&[u8]]) {
@@ -157,7 +127,7 @@ mod tests {
 
     #[test]
     fn h35_every_plain_answer_says_that_it_is_the_last() {
-        for status in Status::ALL {
+        for status in (400..=599).filter_map(Status::error).chain([Status::OK]) {
             for media in [Media::Html, Media::Json, Media::Metrics, Media::Text] {
                 let text = answer(status, media, "0123456789", false);
                 let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -181,7 +151,7 @@ mod tests {
 
     #[test]
     fn h40_head_is_get_without_the_body() {
-        for status in Status::ALL {
+        for status in (400..=599).filter_map(Status::error).chain([Status::OK]) {
             let whole = answer(status, Media::Html, "page", false);
             let head = answer(status, Media::Html, "page", true);
             assert_eq!(whole, format!("{head}page"));
@@ -209,9 +179,26 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             assert!(text.contains(part), "{part:?} in {text:?}");
         }
-        let plain = answer(Status::NotFound, Media::Text, "", false);
+        let plain = answer(Status::NOT_FOUND, Media::Text, "", false);
         for name in ["Upgrade", "Allow", "Retry-After", "Sec-WebSocket"] {
             assert!(!plain.contains(name), "{name} in {plain:?}");
+        }
+    }
+
+    #[test]
+    fn every_status_asked_for_is_whole() {
+        for code in 400..=599 {
+            let status = Status::error(code).unwrap();
+            let text = answer(status, Media::Text, "as asked", false);
+            let has = |line: &str| text.contains(&format!("\r\n{line}"));
+            let phrase = &text["HTTP/1.1 400 ".len()..text.find("\r\n").unwrap()];
+            assert!(!phrase.trim().is_empty(), "{text}");
+            assert_eq!(has("WWW-Authenticate: Basic realm="), code == 401, "{text}");
+            assert_eq!(has("Allow: "), code == 405, "{text}");
+            assert_eq!(has("Proxy-Authenticate: Basic realm="), code == 407, "{text}");
+            assert_eq!(has("Upgrade: websocket\r\n"), code == 426, "{text}");
+            assert_eq!(has("Connection: Upgrade, close\r\n"), code == 426, "{text}");
+            assert_eq!(has("Retry-After: "), code == 429 || code == 503, "{text}");
         }
     }
 

@@ -331,7 +331,7 @@ mod tests {
             Route::Upgrade(Mount::Exact, _) => Got::Exact,
             Route::Upgrade(Mount::Service { place, room }, _) => Got::Service(place, room.len()),
             Route::Answer(answer) => Got::Answer(answer),
-            Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().code()),
+            Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().label()),
         }
     }
 

@@ -206,7 +206,7 @@ mod tests {
             assert_eq!(judge(&lines, &Rules::default()), Err(Refusal::Key), "{key}");
         }
         assert_eq!(judge(VERSION, &Rules::default()), Err(Refusal::Key));
-        assert_eq!(Refusal::Key.status().code(), "400");
+        assert_eq!(Refusal::Key.status().label(), "400");
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(judge(&format!("{KEY}{KEY}{VERSION}"), &rules), Err(Refusal::Key));
         let versions = format!("{KEY}{VERSION}{VERSION}");
         assert_eq!(judge(&versions, &rules), Err(Refusal::VersionRepeated));
-        assert_eq!(Refusal::VersionRepeated.status().code(), "400");
+        assert_eq!(Refusal::VersionRepeated.status().label(), "400");
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
             assert_eq!(judge(&lines, &Rules::default()), Err(Refusal::Version), "{version}");
         }
         assert_eq!(judge(KEY, &Rules::default()), Err(Refusal::Version));
-        assert_eq!(Refusal::Version.status().code(), "426");
+        assert_eq!(Refusal::Version.status().label(), "426");
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
             assert_eq!(judge(&lines, &rules), expected, "{lines}");
             assert_eq!(judge(&lines, &Rules::default()), Ok(None), "no list: {lines}");
         }
-        assert_eq!(Refusal::Origin.status().code(), "403");
+        assert_eq!(Refusal::Origin.status().label(), "403");
     }
 
     #[test]

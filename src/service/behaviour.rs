@@ -258,8 +258,8 @@ mod tests {
         assert_eq!(read("delay=1&delay=2").unwrap().delay, Duration::from_millis(2));
     }
 
-    /// As forms are (URL Standard, `application/x-www-form-urlencoded`): `+` is a space, what is not
-    /// UTF-8 is replaced, and an escape that is none stands for itself.
+    /// URL Standard, `application/x-www-form-urlencoded`: `+` is a space, what is not UTF-8 is
+    /// replaced, and an escape that is none stands for itself.
     #[test]
     fn queries_are_decoded_as_forms_are() {
         let cases = [
