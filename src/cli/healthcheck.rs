@@ -15,17 +15,11 @@ use base64::engine::general_purpose::STANDARD;
 use super::Check;
 use super::url::Url;
 use crate::http::AcceptKey;
-use crate::limits::{CONTROL_BYTES_MAX, HEAD_BYTES_MAX, LOGGED_BYTES_MAX};
-
-const TEXT: u8 = 0x1;
-const CLOSE: u8 = 0x8;
-const PING: u8 = 0x9;
-const PONG: u8 = 0xa;
-const FIN: u8 = 0x80;
-const MASKED: u8 = 0x80;
-
-/// RFC 6455 §7.4.1: "1000 indicates a normal closure".
-const NORMAL_CLOSURE: [u8; 2] = 1000_u16.to_be_bytes();
+use crate::limits::{CONTROL_BYTES_MAX, FRAME_HEAD_BYTES_MAX, HEAD_BYTES_MAX, LOGGED_BYTES_MAX};
+use crate::ws::Fault;
+use crate::ws::close::{self, CloseCode};
+use crate::ws::head::{First, Opcode, ServerRest, parse_server_rest, write_client_head};
+use crate::ws::mask::unmask;
 
 /// Checks a server once.
 ///
@@ -95,21 +89,26 @@ impl Peer {
 
     fn echo(&mut self) -> Result<(), String> {
         let message = format!("wsecho healthcheck {:016x}", entropy());
-        self.send_frame(TEXT, message.as_bytes())?;
+        self.send_frame(Opcode::Text, message.as_bytes())?;
         match self.answer()? {
-            (TEXT, payload) if payload == message.as_bytes() => Ok(()),
-            (CLOSE, payload) => Err(format!("answered with {}", described(&payload))),
-            (_, payload) => Err(format!("came back as {}", quoted(&payload))),
+            (First { fin: true, opcode: Opcode::Text, .. }, payload)
+                if payload == message.as_bytes() =>
+            {
+                Ok(())
+            }
+            (first, payload) => Err(format!("answered with {}", described(first, &payload))),
         }
     }
 
     /// RFC 6455 §7.1.1: the server closes TCP first, so the end of its stream is part of it.
     fn close(&mut self) -> Result<(), String> {
-        self.send_frame(CLOSE, &NORMAL_CLOSURE)?;
+        let body = CloseCode::NORMAL.number().to_be_bytes();
+        self.send_frame(Opcode::Close, &body)?;
         match self.answer()? {
-            (CLOSE, payload) if payload == NORMAL_CLOSURE => {}
-            (CLOSE, payload) => return Err(format!("answered with {}", described(&payload))),
-            (_, payload) => return Err(format!("answered with {}", quoted(&payload))),
+            (First { opcode: Opcode::Close, .. }, payload) if payload == body => {}
+            (first, payload) => {
+                return Err(format!("answered with {}", described(first, &payload)));
+            }
         }
         while self.unread.is_empty() {
             if self.receive_some()? == 0 {
@@ -119,40 +118,48 @@ impl Peer {
         Err("something came after the Close frame".to_owned())
     }
 
-    /// The next frame that is no ping or pong: its opcode and payload.
-    fn answer(&mut self) -> Result<(u8, Vec<u8>), String> {
+    /// The next frame that is no ping or pong: its first byte and payload.
+    fn answer(&mut self) -> Result<(First, Vec<u8>), String> {
         loop {
-            match self.frame()? {
-                (PING, payload) => self.send_frame(PONG, &payload)?,
-                (PONG, _) => {}
-                frame => return Ok(frame),
+            let (first, payload) = self.frame()?;
+            match first.opcode {
+                Opcode::Ping => self.send_frame(Opcode::Pong, &payload)?,
+                Opcode::Pong => {}
+                _ => return Ok((first, payload)),
             }
         }
     }
 
-    /// One frame. All that can be right here is whole and short.
-    fn frame(&mut self) -> Result<(u8, Vec<u8>), String> {
-        while self.unread.len() < 2 {
+    /// One frame. All that can be right here is short.
+    fn frame(&mut self) -> Result<(First, Vec<u8>), String> {
+        let (first, rest) = loop {
+            let head = head(&self.unread);
+            match head.map_err(|fault| format!("unexpected frame: {}", fault.reason()))? {
+                Some(head) => break head,
+                None => self.receive()?,
+            }
+        };
+        let short = usize::try_from(rest.length).ok().filter(|len| *len <= CONTROL_BYTES_MAX);
+        let Some(len) = short else {
+            return Err(format!("unexpected frame: {} bytes long", rest.length));
+        };
+        while self.unread.len() < rest.head_bytes + len {
             self.receive()?;
         }
-        let (opcode, len) = (self.unread[0] ^ FIN, usize::from(self.unread[1]));
-        if opcode > 0xf || len > CONTROL_BYTES_MAX {
-            return Err(format!("unexpected frame head {:02x?}", &self.unread[..2]));
-        }
-        while self.unread.len() < 2 + len {
-            self.receive()?;
-        }
-        let payload = self.unread.drain(..2 + len).skip(2).collect();
-        Ok((opcode, payload))
+        let payload = self.unread.drain(..rest.head_bytes + len).skip(rest.head_bytes).collect();
+        Ok((first, payload))
     }
 
-    /// Sends a frame of at most 125 bytes of payload.
-    fn send_frame(&mut self, opcode: u8, payload: &[u8]) -> Result<(), String> {
-        let len = u8::try_from(payload.len()).map_err(|_| "our own frame is too long")?;
+    fn send_frame(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), String> {
         let [key @ .., _, _, _, _] = entropy().to_ne_bytes();
-        let mut frame = vec![FIN | opcode, MASKED | len];
-        frame.extend_from_slice(&key);
-        frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+        let first = First { fin: true, compressed: false, opcode };
+        let mut frame = vec![0; FRAME_HEAD_BYTES_MAX];
+        let at = write_client_head(&mut frame, first, payload.len() as u64, key);
+        frame.truncate(at);
+        frame.extend_from_slice(payload);
+        // Masking and unmasking are one operation (§5.3).
+        let end = frame.len();
+        unmask(&mut frame, at..end, at, key);
         self.send(&frame)
     }
 
@@ -237,13 +244,22 @@ fn said(error: &io::Error) -> String {
     }
 }
 
-fn described(close: &[u8]) -> String {
-    match close {
-        [high, low, reason @ ..] => {
-            let code = u16::from_be_bytes([*high, *low]);
-            format!("Close {code} {}", quoted(reason))
+/// The head of a frame from its bytes so far. No extension was asked for.
+fn head(bytes: &[u8]) -> Result<Option<(First, ServerRest)>, Fault> {
+    let Some(&first) = bytes.first() else { return Ok(None) };
+    let first = First::parse(first, false)?;
+    Ok(parse_server_rest(first.opcode, bytes)?.map(|rest| (first, rest)))
+}
+
+fn described(first: First, payload: &[u8]) -> String {
+    match (first.opcode, close::parse(payload)) {
+        (Opcode::Close, Ok(Some((code, reason)))) => {
+            format!("Close {} {}", code.number(), quoted(reason.as_bytes()))
         }
-        _ => "a Close frame without a code".to_owned(),
+        (Opcode::Close, Ok(None)) => "a Close frame without a code".to_owned(),
+        (Opcode::Close, Err(fault)) => format!("a bad Close frame: {}", fault.reason()),
+        (Opcode::Text, _) if first.fin => quoted(payload),
+        (opcode, _) => format!("{opcode:?}, {}, and not a whole text", quoted(payload)),
     }
 }
 
@@ -307,8 +323,8 @@ mod tests {
     fn frame(stream: &mut TcpStream) -> Vec<u8> {
         let mut head = [0; 6];
         stream.read_exact(&mut head).expect("a head");
-        assert!(head[1] & MASKED != 0, "clients mask (RFC 6455 §5.3)");
-        let mut payload = vec![0; usize::from(head[1] ^ MASKED)];
+        assert!(head[1] & 0x80 != 0, "clients mask (RFC 6455 §5.3)");
+        let mut payload = vec![0; usize::from(head[1] ^ 0x80)];
         stream.read_exact(&mut payload).expect("a payload");
         payload.iter_mut().zip(head[2..].iter().cycle()).for_each(|(byte, key)| *byte ^= key);
         payload
@@ -340,7 +356,7 @@ mod tests {
     fn o08_pings_on_the_way_do_not_matter() {
         let serve = |mut stream: TcpStream| {
             echoed(&mut stream);
-            assert_eq!(frame(&mut stream), NORMAL_CLOSURE);
+            assert_eq!(frame(&mut stream), [3, 232]);
             stream.write_all(&[0x88, 2, 3, 232]).expect("sent");
         };
         assert_eq!(against(serve, AMPLE).0, Ok(()));
@@ -379,7 +395,7 @@ mod tests {
     #[test]
     fn o08_everything_but_an_echo_fails() {
         type Serve = fn(TcpStream);
-        let cases: [(&str, Serve); 7] = [
+        let cases: [(&str, Serve); 10] = [
             ("opening handshake: the server closed", |mut stream| drop(request_key(&mut stream))),
             ("opening handshake: the answer is \"HTTP/1.1 503 \\u{1b}[m\"", |mut stream| {
                 request_key(&mut stream);
@@ -390,15 +406,30 @@ mod tests {
                 frame(&mut stream);
                 stream.write_all(b"\x88\x05\x03\xe9bye").expect("sent");
             }),
-            ("echo: came back as \"something else\"", |mut stream| {
+            ("echo: answered with \"something else\"", |mut stream| {
                 accept(&mut stream);
                 frame(&mut stream);
                 stream.write_all(b"\x81\x0esomething else").expect("sent");
             }),
-            ("echo: unexpected frame head [81, fe]", |mut stream| {
+            ("echo: unexpected frame: frame masked", |mut stream| {
                 accept(&mut stream);
                 frame(&mut stream);
                 stream.write_all(b"\x81\xfe").expect("sent");
+            }),
+            ("echo: unexpected frame: reserved bit set", |mut stream| {
+                accept(&mut stream);
+                frame(&mut stream);
+                stream.write_all(b"\xc1\x00").expect("sent");
+            }),
+            ("echo: unexpected frame: 65536 bytes long", |mut stream| {
+                accept(&mut stream);
+                frame(&mut stream);
+                stream.write_all(&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]).expect("sent");
+            }),
+            ("echo: answered with Text, \"wsecho\", and not a whole text", |mut stream| {
+                accept(&mut stream);
+                frame(&mut stream);
+                stream.write_all(b"\x01\x06wsecho").expect("sent");
             }),
             ("closing handshake: answered with Close 1011", |mut stream| {
                 echoed(&mut stream);

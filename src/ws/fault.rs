@@ -11,6 +11,8 @@ pub enum Fault {
     ReservedOpcode,
     /// A client's frame without a masking key (§5.1).
     Unmasked,
+    /// A server's frame with a masking key (§5.1).
+    Masked,
     /// A control frame without FIN (§5.5).
     FragmentedControl,
     /// A control frame with more than 125 bytes of payload (§5.5).
@@ -57,6 +59,7 @@ impl Fault {
             Self::ReservedBits => "reserved bit set",
             Self::ReservedOpcode => "reserved opcode",
             Self::Unmasked => "frame not masked",
+            Self::Masked => "frame masked",
             Self::FragmentedControl => "fragmented control frame",
             Self::LongControl => "control frame too long",
             Self::LengthForm => "length not in its shortest form",

@@ -1,10 +1,14 @@
-//! Frame heads (RFC 6455 §5.2): what a client's first bytes say, and the head of our reply.
+//! Frame heads (RFC 6455 §5.2): what the first bytes of a frame say, and how they are written, for
+//! a server and for a client.
 //!
 //! A fault is reported as soon as the byte that is wrong has arrived, so that the verdict does
 //! not depend on how the bytes were split on their way.
 
 use super::Fault;
-use crate::limits::{CONTROL_BYTES_MAX, FRAME_HEAD_BYTES_MAX};
+use crate::limits::{CONTROL_BYTES_MAX, FRAME_HEAD_BYTES_MAX, MASKING_KEY_BYTES};
+
+/// The top bit of a head's second byte: a masking key follows the length.
+const MASKED: u8 = 0x80;
 
 /// The opcodes of §5.2; the reserved ones have no variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,10 +95,39 @@ pub fn parse_rest(opcode: Opcode, head: &[u8]) -> Result<Option<Rest>, Fault> {
     let Some(second) = head.get(1) else { return Ok(None) };
     // RFC 6455 §5.1: "The server MUST close the connection upon receiving a frame that is not
     // masked."
-    if second & 0x80 == 0 {
+    if second & MASKED == 0 {
         return Err(Fault::Unmasked);
     }
-    let short = second & 0x7F;
+    let Some((length, at)) = parse_length(opcode, head, second & 0x7F)? else { return Ok(None) };
+    let key = head.get(at..at + MASKING_KEY_BYTES).and_then(|b| b.first_chunk::<4>()).copied();
+    Ok(Some(Rest { length, key, head_bytes: at + MASKING_KEY_BYTES }))
+}
+
+/// What follows the first byte of a server's frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerRest {
+    /// Payload length in bytes.
+    pub length: u64,
+    /// Length of the whole head, at most 10.
+    pub head_bytes: usize,
+}
+
+/// Reads the length of a server's frame from its head's bytes so far (the first byte included).
+/// `None` until it is known.
+pub fn parse_server_rest(opcode: Opcode, head: &[u8]) -> Result<Option<ServerRest>, Fault> {
+    let Some(second) = head.get(1) else { return Ok(None) };
+    // RFC 6455 §5.1: "A client MUST close a connection if it detects a masked frame."
+    if second & MASKED != 0 {
+        return Err(Fault::Masked);
+    }
+    let length = parse_length(opcode, head, *second)?;
+    Ok(length.map(|(length, head_bytes)| ServerRest { length, head_bytes }))
+}
+
+/// The payload length that a head gives whose second byte, without its top bit, is `short`, and
+/// where the head's bytes for it end.
+#[inline]
+fn parse_length(opcode: Opcode, head: &[u8], short: u8) -> Result<Option<(u64, usize)>, Fault> {
     if opcode.is_control() && usize::from(short) > CONTROL_BYTES_MAX {
         return Err(Fault::LongControl);
     }
@@ -117,12 +150,11 @@ pub fn parse_rest(opcode: Opcode, head: &[u8]) -> Result<Option<Rest>, Fault> {
     if at != server_head_bytes(length) {
         return Err(Fault::LengthForm);
     }
-    let key = head.get(at..at + 4).and_then(|b| b.first_chunk::<4>()).copied();
-    Ok(Some(Rest { length, key, head_bytes: at + 4 }))
+    Ok(Some((length, at)))
 }
 
 /// The top bit is in the first of eight length bytes and is wrong as soon as that is here.
-fn long_length_so_far(head: &[u8]) -> Result<Option<Rest>, Fault> {
+fn long_length_so_far<T>(head: &[u8]) -> Result<Option<T>, Fault> {
     match head.get(2) {
         Some(byte) if byte & 0x80 != 0 => Err(Fault::LengthRange),
         _ => Ok(None),
@@ -135,7 +167,7 @@ pub fn server_head_bytes(length: u64) -> usize {
     match length {
         0..=125 => 2,
         126..=0xFFFF => 4,
-        _ => FRAME_HEAD_BYTES_MAX - 4,
+        _ => FRAME_HEAD_BYTES_MAX - MASKING_KEY_BYTES,
     }
 }
 
@@ -162,9 +194,76 @@ pub fn write_server_head(out: &mut [u8], first: First, length: u64) -> usize {
     }
 }
 
+/// Writes a masked head in its shortest form to the start of `out`, which has room for 14 bytes;
+/// returns its length. `key` is to be one that nobody can foresee (§5.3), and masks the payload.
+pub fn write_client_head(out: &mut [u8], first: First, length: u64, key: [u8; 4]) -> usize {
+    let at = write_server_head(out, first, length);
+    out[1] |= MASKED;
+    out[at..at + MASKING_KEY_BYTES].copy_from_slice(&key);
+    at + MASKING_KEY_BYTES
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Lengths on both sides of each form's ends.
+    const LENGTHS: [u64; 8] = [0, 1, 125, 126, 65_535, 65_536, 1 << 32, u64::MAX >> 1];
+
+    #[test]
+    fn a_client_writes_what_a_server_reads() {
+        let key = [0x37, 0xFA, 0x21, 0x3D];
+        let mut out = [0xEE; FRAME_HEAD_BYTES_MAX];
+        let text = First { fin: true, compressed: false, opcode: Opcode::Text };
+        // §5.7: "A single-frame masked text message", which says Hello.
+        let n = write_client_head(&mut out, text, 5, key);
+        assert_eq!(out[..n], [0x81, 0x85, 0x37, 0xFA, 0x21, 0x3D]);
+        for length in LENGTHS {
+            let n = write_client_head(&mut out, text, length, key);
+            assert_eq!(First::parse(out[0], false), Ok(text));
+            for end in 0..n {
+                let early = parse_rest(text.opcode, &out[..end]).unwrap();
+                assert_eq!(early.and_then(|rest| rest.key), None, "{end} bytes of {length}");
+            }
+            let whole = Rest { length, key: Some(key), head_bytes: n };
+            assert_eq!(parse_rest(text.opcode, &out[..n]), Ok(Some(whole)));
+        }
+    }
+
+    #[test]
+    fn a_server_writes_what_a_client_reads() {
+        let mut out = [0xEE; FRAME_HEAD_BYTES_MAX];
+        let first = First { fin: false, compressed: true, opcode: Opcode::Binary };
+        for length in LENGTHS {
+            let n = write_server_head(&mut out, first, length);
+            assert_eq!(First::parse(out[0], true), Ok(first));
+            for end in 0..n {
+                assert_eq!(parse_server_rest(first.opcode, &out[..end]), Ok(None), "{end}");
+            }
+            let whole = ServerRest { length, head_bytes: n };
+            assert_eq!(parse_server_rest(first.opcode, &out), Ok(Some(whole)));
+        }
+    }
+
+    /// Both directions are held to the same rules but for the mask.
+    #[test]
+    fn every_second_byte_of_a_server() {
+        let tail = [0, 0, 0, 0, 0, 1, 0, 0];
+        for opcode in [Opcode::Binary, Opcode::Ping] {
+            for second in 0..=u8::MAX {
+                let head = |second: u8| [&[opcode as u8 | 0x80, second][..], &tail].concat();
+                let got = parse_server_rest(opcode, &head(second));
+                let twin = parse_rest(opcode, &head(second | MASKED)).map(|rest| {
+                    rest.map(|Rest { length, head_bytes, .. }| ServerRest {
+                        length,
+                        head_bytes: head_bytes - MASKING_KEY_BYTES,
+                    })
+                });
+                let expected = if second & MASKED == 0 { twin } else { Err(Fault::Masked) };
+                assert_eq!(got, expected, "{opcode:?} {second:#04x}");
+            }
+        }
+    }
 
     #[test]
     fn f23_lengths_are_written_in_their_shortest_form() {
