@@ -215,9 +215,10 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// From our Close or answer to the end of the connection; not extended by traffic.
     pub close_timeout: Duration,
-    /// From the first signal to the Close of open connections: health checks fail meanwhile.
+    /// From the first signal to the drain. Open connections go on; from the signal on new ones get
+    /// 503, so that balancers look elsewhere. Zero drains at once.
     pub drain_delay: Duration,
-    /// From that Close to the end of the process.
+    /// From the end of that delay to the end of the process.
     pub drain_timeout: Duration,
     /// Subprotocols to choose from, in order of preference; `*` takes the client's first.
     pub subprotocols: Vec<String>,

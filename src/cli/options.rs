@@ -239,11 +239,24 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         },
     },
     Spec {
+        name: "drain-delay",
+        variable: "WSECHO_DRAIN_DELAY",
+        takes: Takes::One("TIME"),
+        heading: TIMEOUTS,
+        help: "From SIGTERM or SIGINT to the drain. Open\n\
+               connections go on; /healthz and handshakes\n\
+               get 503 from the signal on",
+        default: |options| value::show_duration(options.config.drain_delay),
+        apply: |options, text| {
+            value::duration(text).map(|value| options.config.drain_delay = value)
+        },
+    },
+    Spec {
         name: "drain-timeout",
         variable: "WSECHO_DRAIN_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "From SIGTERM or SIGINT to the end",
+        help: "From there to the end at the latest",
         default: |options| value::show_duration(options.config.drain_timeout),
         apply: |options, text| {
             value::positive_duration(text).map(|value| options.config.drain_timeout = value)

@@ -95,7 +95,7 @@ impl Refusal {
             Self::Origin => "this origin may not connect",
             Self::Extensions => "Sec-WebSocket-Extensions is malformed",
             Self::Subprotocol => "Sec-WebSocket-Protocol is not a list of unique tokens",
-            Self::Draining => "draining",
+            Self::Draining => "the server is draining: connect to another",
             Self::Busy => "too many connections",
             Self::Timeout => "the request head did not arrive in time",
         }

@@ -199,7 +199,7 @@ fn decide<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Result<Route<'a
 /// `Upgrade` and `Connection` away, for these are for one hop only (RFC 9110 §7.6.1), or go on in
 /// HTTP/1.0, and leave the key.
 fn is_stripped(head: &Head<'_>) -> bool {
-    head.method() == "GET" && head.field(Name::Key).next().is_some()
+    head.method() == "GET" && head.field(Name::WebSocketKey).next().is_some()
 }
 
 /// The row that a path belongs to, and its room there.
@@ -616,6 +616,7 @@ mod tests {
         let request = |path| format!("GET {path} HTTP/1.1\r\nHost: h\r\n");
         assert_eq!(send(&format!("{}\r\n", request("/healthz")), true), DRAINING);
         assert_eq!(send(&format!("{}{UPGRADE}{KEY}\r\n", request("/ws")), true), DRAINING);
+        assert_eq!(send(&format!("{}{UPGRADE}{KEY}\r\n", request("/healthz")), true), DRAINING);
         assert_eq!(send(&format!("{}\r\n", request("/")), true), PAGE);
         let metrics = send(&format!("{}\r\n", request("/metrics")), true);
         assert_eq!(metrics, Got::Answer(Answer::Metrics));
