@@ -5,7 +5,7 @@ use clap::ArgMatches;
 use super::behaviours::BEHAVIOURS;
 use super::spec::{self, Environment, Spec, Takes};
 use super::value;
-use crate::limits::{Config, READ_BYTES_MAX};
+use crate::limits::Config;
 use crate::net::listen::ListenAddress;
 
 /// What the server is to do.
@@ -180,7 +180,7 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
                to send, 232KiB or more",
         default: |options| value::show_bytes(options.config.buffer_budget as u64),
         apply: |options, text| {
-            buffer_budget(text).map(|value| options.config.buffer_budget = value)
+            value::buffer_budget(text).map(|value| options.config.buffer_budget = value)
         },
     },
     Spec {
@@ -283,16 +283,6 @@ fn subprotocol(options: &mut Options, text: &str) -> Result<(), String> {
     }
     named.push(name);
     Ok(())
-}
-
-/// The budget must hold what one refused write can leave behind, or nothing would move.
-fn buffer_budget(text: &str) -> Result<usize, String> {
-    let bytes = value::bytes(text)?;
-    match usize::try_from(bytes) {
-        Ok(bytes) if bytes >= READ_BYTES_MAX => Ok(bytes),
-        Ok(_) => Err(format!("{text:?} is less than {}", value::show_bytes(READ_BYTES_MAX as u64))),
-        Err(_) => Err(format!("{text:?} is more than this machine can address")),
-    }
 }
 
 fn verbosity(text: &str) -> Result<u8, String> {

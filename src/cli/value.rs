@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::http::normalize_origin;
-use crate::limits::{Deflate, TIMEOUT_MAX};
+use crate::limits::{Deflate, READ_BYTES_MAX, TIMEOUT_MAX};
 use crate::net::listen::ListenAddress;
 
 /// `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`.
@@ -65,6 +65,17 @@ pub fn show_bytes(bytes: u64) -> String {
     match units.iter().find(|(unit_bytes, _)| bytes != 0 && bytes % unit_bytes == 0) {
         Some((unit_bytes, unit)) => format!("{}{unit}", bytes / unit_bytes),
         None => bytes.to_string(),
+    }
+}
+
+/// Bytes for the buffer budget, which must hold what one refused write can leave behind, or nothing
+/// would move.
+pub fn buffer_budget(text: &str) -> Result<usize, String> {
+    let bytes = bytes(text)?;
+    match usize::try_from(bytes) {
+        Ok(bytes) if bytes >= READ_BYTES_MAX => Ok(bytes),
+        Ok(_) => Err(format!("{text:?} is less than {}", show_bytes(READ_BYTES_MAX as u64))),
+        Err(_) => Err(format!("{text:?} is more than this machine can address")),
     }
 }
 
