@@ -104,6 +104,16 @@ fn inflate() {
 }
 
 #[test]
+fn query() {
+    replay("query", fuzz::query::query, 20_000);
+}
+
+#[test]
+fn template() {
+    replay("template", fuzz::query::template, 20_000);
+}
+
+#[test]
 fn server() {
     replay("server", fuzz::server, 1500);
 }

@@ -10,6 +10,8 @@ pub mod behaviour;
 pub mod deflate;
 #[path = "net.rs"]
 pub mod net;
+#[path = "fuzz_query.rs"]
+pub mod query;
 #[path = "reference.rs"]
 pub mod reference;
 

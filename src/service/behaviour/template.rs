@@ -87,7 +87,7 @@ fn split_part(text: &str) -> Result<(Option<Part>, &str), String> {
         "peer" => Some(Part::Peer),
         _ => {
             let known = "{message}, {time}, {count}, {id}, {peer}";
-            return Err(format!("{{{name}}} is none of {known}"));
+            return Err(format!("{{{}}} is none of {known}", name.escape_debug()));
         }
     };
     Ok((part, rest))
@@ -127,6 +127,7 @@ mod tests {
         let cases = [
             ("{name}", "{name} is none of {message}, {time}, {count}, {id}, {peer}"),
             ("{}", "{} is none of {message}, {time}, {count}, {id}, {peer}"),
+            ("{a\n}", "{a\\n} is none of {message}, {time}, {count}, {id}, {peer}"),
             ("a { b", "a { stands alone; {{ is one"),
             ("a } b", "a } stands alone; }} is one"),
             ("{message}{message}", "{message} stands twice"),
