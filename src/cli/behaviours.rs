@@ -5,7 +5,7 @@ use super::spec::{Spec, Takes};
 use super::value;
 use crate::service::behaviour::{Behaviour, NAMES};
 
-const HEADING: &str = "Behaviour of all echoes, or of one by the query of its URL";
+const HEADING: &str = "Behaviour of all echoes; the query of a URL sets it for one";
 
 const TEXT: Takes = Takes::One("TEXT");
 const MS: Takes = Takes::One("MS");
@@ -28,34 +28,45 @@ macro_rules! behaviour {
 
 /// The options of behaviour, in the order of the help.
 pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
-    behaviour!("welcome", "WSECHO_WELCOME", TEXT, "First message to everybody"),
+    behaviour!("welcome", "WSECHO_WELCOME", TEXT, "First message to each client"),
     behaviour!(
         "reply",
         "WSECHO_REPLY",
         TEXT,
-        "Answer to text, where {message}, {time},\n\
-         {count}, {id} and {peer} may stand"
+        "Reply to text messages; may contain\n\
+         {message}, {time}, {count}, {id} and {peer}"
     ),
-    behaviour!("delay", "WSECHO_DELAY", MS, "Wait before each reply, at most 600000"),
-    behaviour!("jitter", "WSECHO_JITTER", MS, "And at random up to this much longer"),
-    behaviour!("rate", "WSECHO_RATE", Takes::One("RATE"), "Bytes a second to each client at most"),
-    behaviour!("fragment", "WSECHO_FRAGMENT", COUNT, "Bytes in each frame of a reply, to 32768"),
-    behaviour!("ping", "WSECHO_PING", MS, "Distance of pings, at least 10"),
-    behaviour!("no-pong", "WSECHO_NO_PONG", Takes::Switch, "Leave pings unanswered"),
+    behaviour!("delay", "WSECHO_DELAY", MS, "Delay before each reply, at most 600000"),
+    behaviour!("jitter", "WSECHO_JITTER", MS, "Random extra delay, at most this long"),
+    behaviour!(
+        "rate",
+        "WSECHO_RATE",
+        Takes::One("RATE"),
+        "Bytes per second to each client, at most"
+    ),
+    behaviour!(
+        "fragment",
+        "WSECHO_FRAGMENT",
+        COUNT,
+        "Bytes in each frame of a reply, at most\n32768"
+    ),
+    behaviour!("ping", "WSECHO_PING", MS, "Interval between pings, at least 10"),
+    behaviour!("no-pong", "WSECHO_NO_PONG", Takes::Switch, "Do not answer pings"),
     behaviour!("close", "WSECHO_CLOSE", COUNT, "Close with this code"),
-    behaviour!("reason", "WSECHO_REASON", TEXT, "And with this reason"),
-    behaviour!("drop", "WSECHO_DROP", Takes::One("HOW"), "Drop TCP: rst or fin"),
+    behaviour!("reason", "WSECHO_REASON", TEXT, "Reason to send with the close code"),
+    behaviour!("drop", "WSECHO_DROP", Takes::One("HOW"), "Drop the TCP connection: rst or fin"),
     behaviour!("after", "WSECHO_AFTER", COUNT, "Close or drop after this many replies"),
-    behaviour!("at", "WSECHO_AT", MS, "Close or drop this long after the 101"),
-    behaviour!("refuse", "WSECHO_REFUSE", COUNT, "Answer the handshake with this status"),
-    behaviour!("mirror", "WSECHO_MIRROR", Takes::Switch, "First message shows the handshake"),
+    behaviour!("at", "WSECHO_AT", MS, "Close or drop this long after the handshake"),
+    behaviour!("refuse", "WSECHO_REFUSE", COUNT, "Refuse the handshake with this status"),
+    behaviour!("mirror", "WSECHO_MIRROR", Takes::Switch, "Send the handshake as the first message"),
     Spec {
         name: "allow-behaviour",
         variable: "WSECHO_ALLOW_BEHAVIOUR",
         takes: Takes::Many("PARAMETER"),
         heading: HEADING,
-        help: "What a query may set, may be repeated; none\n\
-               for nothing. By default all of these",
+        help: "Parameter that a query may set, may be\n\
+               repeated; none for no parameter. By default\n\
+               all",
         default: |_| String::new(),
         apply: |options, text| allow(options, text),
     },
@@ -64,7 +75,7 @@ pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
         variable: "WSECHO_EXACT",
         takes: Takes::Switch,
         heading: HEADING,
-        help: "Echo exactly, whatever a query says",
+        help: "Ignore the queries of URLs: echo exactly",
         default: |_| String::new(),
         apply: |options, text| value::switch(text).map(|exact| options.config.exact = exact),
     },

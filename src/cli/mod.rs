@@ -120,7 +120,7 @@ fn command() -> Command {
     let help = || Arg::new("help").short('h').long("help").action(ArgAction::Help);
     let version = Arg::new("version").short('V').long("version").action(ArgAction::Version);
     let healthcheck = Command::new("healthcheck")
-        .about("Opens a connection, has one message echoed, closes; exits 0 or 1")
+        .about("Checks a server with one echoed message; exits 0 or 1")
         .arg(Arg::new("url").value_name("URL").help(
             "ws://HOST[:PORT][/PATH]; without a path\n\
              /healthz, which no behaviour touches. By\n\

@@ -80,9 +80,9 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_SUBPROTOCOL",
         takes: Takes::Many("NAME"),
         heading: PROTOCOL,
-        help: "Subprotocol to agree to, may be repeated: the\n\
-               client's first among them is chosen. * is any\n\
-               of them; none, alone, is no subprotocol",
+        help: "Subprotocol to accept, may be repeated; the\n\
+               client's first that is named is chosen.\n\
+               * accepts any; none, alone, accepts none",
         default: |options| options.config.subprotocols.join(","),
         apply: |options, text| subprotocol(options, text),
     },
@@ -114,9 +114,9 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_MIRROR_SECRETS",
         takes: Takes::Switch,
         heading: PROTOCOL,
-        help: "Show Cookie, Authorization,\n\
+        help: "Show the values of Cookie, Authorization,\n\
                Proxy-Authorization and X-Api-Key at /info\n\
-               and in mirrors, where else their lengths are",
+               and in mirrors, instead of their lengths",
         default: |_| String::new(),
         apply: |options, text| {
             value::switch(text).map(|shown| options.config.mirror_secrets = shown)
@@ -127,8 +127,9 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_MAX_CONNECTIONS",
         takes: Takes::One("N"),
         heading: LIMITS,
-        help: "Most connections at a time; others get 503.\n\
-               By default what the descriptor limit allows",
+        help: "Maximum number of connections; others get\n\
+               503. By default what the limit on descriptors\n\
+               allows",
         default: |_| String::new(),
         apply: |options, text| {
             value::count(text).map(|value| options.max_connections = Some(value))
@@ -150,8 +151,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_MAX_MESSAGE_SIZE",
         takes: Takes::One("BYTES"),
         heading: LIMITS,
-        help: "Longest message, 0 for any length; ends\n\
-               with 1009 beyond it",
+        help: "Longest message, 0 for no limit; a longer\n\
+               one is answered with Close 1009",
         default: |options| value::show_bytes(options.config.max_message_size),
         apply: |options, text| {
             options.config.max_message_size = match value::bytes(text)? {
@@ -166,8 +167,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_MAX_FRAGMENTS",
         takes: Takes::One("N"),
         heading: LIMITS,
-        help: "Most frames in one message; ends with 1008\n\
-               beyond it",
+        help: "Maximum number of frames in a message; more\n\
+               are answered with Close 1008",
         default: |options| options.config.max_fragments.to_string(),
         apply: |options, text| value::count(text).map(|value| options.config.max_fragments = value),
     },
@@ -188,7 +189,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_HANDSHAKE_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "From accept to the end of the request head,\n0 for none",
+        help: "Time for the request head to arrive, counted\n\
+               from accept, 0 for no limit",
         default: |options| value::show_duration(options.config.handshake_timeout),
         apply: |options, text| {
             value::duration(text).map(|value| options.config.handshake_timeout = value)
@@ -199,7 +201,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_PING_INTERVAL",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "Silence before a ping, 0 for no pings",
+        help: "Idle time before the server sends a ping,\n\
+               0 for no pings",
         default: |options| value::show_duration(options.config.ping_interval),
         apply: |options, text| {
             value::duration(text).map(|value| options.config.ping_interval = value)
@@ -210,7 +213,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_PING_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "Silence after that ping before the end,\n0 for none",
+        help: "Time to wait for an answer to that ping,\n\
+               0 for no limit",
         default: |options| value::show_duration(options.config.ping_timeout),
         apply: |options, text| {
             value::duration(text).map(|value| options.config.ping_timeout = value)
@@ -221,7 +225,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_STALL_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "No progress within a frame or a blocked\nwrite, 0 for none",
+        help: "Longest pause within a frame or a blocked\n\
+               write, 0 for no limit",
         default: |options| value::show_duration(options.config.stall_timeout),
         apply: |options, text| {
             value::duration(text).map(|value| options.config.stall_timeout = value)
@@ -232,7 +237,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_CLOSE_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "From our Close or plain answer to the end",
+        help: "Time for the client to close after the\n\
+               server's Close or HTTP response",
         default: |options| value::show_duration(options.config.close_timeout),
         apply: |options, text| {
             value::positive_duration(text).map(|value| options.config.close_timeout = value)
@@ -256,7 +262,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_DRAIN_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "From there to the end at the latest",
+        help: "Time to close all connections, after\n\
+               --drain-delay",
         default: |options| value::show_duration(options.config.drain_timeout),
         apply: |options, text| {
             value::positive_duration(text).map(|value| options.config.drain_timeout = value)
