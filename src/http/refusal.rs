@@ -86,8 +86,8 @@ impl Refusal {
             Self::NotFound => "nothing is here",
             Self::UpgradeOnly => "this is a WebSocket endpoint: connect with a WebSocket client",
             Self::Stripped => {
-                "a WebSocket handshake without Upgrade: websocket and Connection: Upgrade over \
-                 HTTP/1.1: a proxy in between has probably removed them"
+                "this is a WebSocket handshake without its upgrade: a proxy in between has \
+                 probably removed it, and has to pass Upgrade and Connection on over HTTP/1.1"
             }
             Self::Key => "exactly one Sec-WebSocket-Key of 16 bytes in base64 is needed",
             Self::Version => "Sec-WebSocket-Version has to be 13",
