@@ -91,8 +91,12 @@ fn allow(options: &mut Options, text: &str) -> Result<(), String> {
     if text != "none" && !NAMES.contains(&text) {
         return Err(format!("{text:?} is none of {}", NAMES.join(", ")));
     }
-    let allowed = options.config.allowed.get_or_insert_default();
-    allowed.extend((text != "none").then(|| text.to_owned()));
+    match (text, &mut options.config.allowed) {
+        ("none", allowed @ None) => *allowed = Some(Vec::new()),
+        ("none", Some(_)) => return Err("none stands alone".to_owned()),
+        (_, Some(named)) if named.is_empty() => return Err("none stands alone".to_owned()),
+        (_, allowed) => allowed.get_or_insert_default().push(text.to_owned()),
+    }
     Ok(())
 }
 
@@ -117,5 +121,11 @@ mod tests {
         assert!(allow(&mut options, "none").is_ok());
         assert_eq!(options.config.allowed, Some(vec![]));
         assert!(allow(&mut options, "all").is_err());
+        // What is meant by both would be a guess, and this is a restriction.
+        for [first, second] in [["none", "delay"], ["delay", "none"], ["none", "none"]] {
+            let mut options = Options::default();
+            assert!(allow(&mut options, first).is_ok());
+            assert_eq!(allow(&mut options, second), Err("none stands alone".to_owned()));
+        }
     }
 }
