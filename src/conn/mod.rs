@@ -24,8 +24,8 @@ mod context;
 mod diary;
 mod end;
 mod handler;
+mod handshake;
 pub mod inflaters;
-mod opening;
 pub mod read_buffer;
 mod receive;
 pub mod send_queue;
@@ -44,7 +44,7 @@ pub use context::Context;
 pub use diary::Diary;
 pub use end::Cause;
 use handler::{Handler, Wish};
-use opening::Opening;
+use handshake::Handshake;
 use send_queue::Slot;
 use session::Session;
 pub use timeout::Timeout;
@@ -63,7 +63,7 @@ const _: () = assert!(size_of::<Connection>() <= 104, "an idle connection is sma
 #[derive(Debug)]
 enum Phase {
     /// The request head is arriving.
-    Head(Opening),
+    Head(Handshake),
     /// Frames flow, and are answered.
     Open(Session),
     /// Replies, then FIN, are on their way out; what still arrives is thrown away.
@@ -127,7 +127,7 @@ pub enum Reply {
 impl Connection {
     /// A connection just accepted. A diary is kept if somebody will read it.
     pub fn new(id: ConnId, peer: SocketAddr, diary: Option<Box<Diary>>) -> Self {
-        let phase = Phase::Head(Opening::new(id, peer));
+        let phase = Phase::Head(Handshake::new(id, peer));
         Self { phase, queue: None, diary, pinged: false }
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::handler::Handler;
 use super::read_buffer::{READ_AT, ReadBuffer};
 use super::session::{Outcome, Verdict};
-use super::{Cause, Connection, Context, Need, Phase, Received, Reply, opening};
+use super::{Cause, Connection, Context, Need, Phase, Received, Reply, handshake};
 use crate::limits::{HEAD_BYTES_MAX, INFLATE_READ_BYTES, READ_BYTES_MAX, READ_BYTES_MIN};
 
 impl Connection {
@@ -117,8 +117,8 @@ impl Connection {
     ) -> Received {
         let end = span.end;
         let nothing = Received { reply: Reply::Buffer(end..end), rest: end..end };
-        let opening = match &mut self.phase {
-            Phase::Head(opening) => opening,
+        let handshake = match &mut self.phase {
+            Phase::Head(handshake) => handshake,
             Phase::Resetting { now } => {
                 *now = true;
                 return nothing;
@@ -128,14 +128,14 @@ impl Connection {
             _ => return nothing,
         };
         cx.scratch.clear();
-        let outcome = opening.receive(buffer, span, self.diary.as_deref(), cx);
+        let outcome = handshake.receive(buffer, span, self.diary.as_deref(), cx);
         let behind = match outcome {
-            opening::Outcome::Partial => return nothing,
-            opening::Outcome::Answered(ending) => {
+            handshake::Outcome::Partial => return nothing,
+            handshake::Outcome::Answered(ending) => {
                 self.end(Cause::Answered(ending), cx);
                 end
             }
-            opening::Outcome::Opened { behind, handler } => {
+            handshake::Outcome::Opened { behind, handler } => {
                 self.open(handler, cx);
                 behind
             }

@@ -124,9 +124,9 @@ impl Connection {
     }
 
     fn answer_late_request(&mut self, cx: &mut Context) {
-        let Phase::Head(opening) = &self.phase else { return };
+        let Phase::Head(handshake) = &self.phase else { return };
         cx.scratch.clear();
-        if opening.time_out(cx) {
+        if handshake.time_out(cx) {
             cx.queues.push_reserved(&mut self.queue, &cx.scratch);
             cx.scratch.clear();
         }

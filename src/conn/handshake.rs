@@ -11,7 +11,7 @@ use crate::budget::Charge;
 use crate::ending::Ending;
 use crate::http::{
     self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, write_answer,
-    write_opening, write_options, write_refusal, write_status,
+    write_opening, write_options, write_refusal,
 };
 use crate::id::ConnId;
 use crate::limits::{Deflate, HEAD_BYTES_MAX};
@@ -27,7 +27,7 @@ const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;
 
 /// What has arrived of a request head. Nothing is kept of one that arrives in one piece.
 #[derive(Debug)]
-pub struct Opening {
+pub struct Handshake {
     id: ConnId,
     peer: SocketAddr,
     partial: Option<Box<Partial>>,
@@ -56,7 +56,7 @@ pub enum Outcome {
     },
 }
 
-impl Opening {
+impl Handshake {
     /// Nothing has arrived yet.
     pub fn new(id: ConnId, peer: SocketAddr) -> Self {
         Self { id, peer, partial: None }
@@ -76,7 +76,7 @@ impl Opening {
             return match scan.advance(bytes) {
                 Ok(Progress::Partial) => {
                     let Some(charge) = cx.budget.try_reserve(PARTIAL_BYTES + bytes.len()) else {
-                        return refuse(Refusal::Busy, false, cx);
+                        return self.refuse(Refusal::Busy, None, cx);
                     };
                     self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan, charge }));
                     Outcome::Partial
@@ -84,7 +84,7 @@ impl Opening {
                 Ok(Progress::Complete(head)) => {
                     self.decide(&head, span.start + head.length(), diary, cx)
                 }
-                Err(fault) => refuse(fault.into(), false, cx),
+                Err(fault) => self.refuse(fault.into(), None, cx),
             };
         };
         // No more of the new bytes than the longest head has room for: what is behind a head
@@ -92,7 +92,7 @@ impl Opening {
         let before = partial.bytes.len();
         let taken = span.len().min(HEAD_BYTES_MAX + 1 - before);
         if !partial.charge.try_set(PARTIAL_BYTES + before + taken) {
-            return refuse(Refusal::Busy, false, cx);
+            return self.refuse(Refusal::Busy, None, cx);
         }
         partial.bytes.reserve_exact(taken);
         partial.bytes.extend_from_slice(buffer.part_of(span.start..span.start + taken));
@@ -104,7 +104,7 @@ impl Opening {
             Ok(Progress::Complete(head)) => {
                 self.decide(&head, span.start + head.length() - before, diary, cx)
             }
-            Err(fault) => refuse(fault.into(), false, cx),
+            Err(fault) => self.refuse(fault.into(), None, cx),
         }
     }
 
@@ -113,7 +113,7 @@ impl Opening {
     pub fn time_out(&self, cx: &mut Context) -> bool {
         let begun = self.partial.is_some();
         if begun {
-            refuse(Refusal::Timeout, false, cx);
+            self.refuse(Refusal::Timeout, None, cx);
         }
         begun
     }
@@ -126,45 +126,43 @@ impl Opening {
         diary: Option<&Diary>,
         cx: &mut Context,
     ) -> Outcome {
-        let head_only = head.method() == "HEAD";
-        let mut subprotocol = None;
-        let (outcome, status) = match route(head, &cx.rules, cx.draining) {
+        let (outcome, subprotocol) = match route(head, &cx.rules, cx.draining) {
             Route::Upgrade(mount, opening) => {
-                subprotocol = opening.subprotocol;
-                self.upgrade(head, mount, &opening, behind, cx)
+                (self.upgrade(head, mount, &opening, behind, cx), opening.subprotocol)
             }
-            Route::Answer(answer) => (self.give(answer, head, cx), Status::Ok.code()),
-            Route::Refuse(refusal) => (refuse(refusal, head_only, cx), refusal.status().code()),
+            Route::Answer(answer) => (self.give(answer, head, cx), None),
+            Route::Refuse(refusal) => (self.refuse(refusal, Some(head), cx), None),
         };
-        if let Some(diary) = diary {
-            let extension = match &outcome {
-                Outcome::Opened { handler, .. } => handler.extension(),
-                _ => None,
-            };
-            diary.request(head.target(), status, subprotocol, extension.as_deref());
-        }
+        let Some(diary) = diary else { return outcome };
+        let (status, extension) = match &outcome {
+            Outcome::Opened { handler, .. } => ("101", handler.extension()),
+            Outcome::Answered(Ending::Answered) => ("200", None),
+            // It has been logged with its reason.
+            Outcome::Answered(_) | Outcome::Partial => return outcome,
+        };
+        diary.request(head.target(), status, subprotocol, extension.as_deref());
         outcome
     }
 
     fn give(&self, answer: Answer, head: &Head<'_>, cx: &mut Context) -> Outcome {
         let head_only = head.method() == "HEAD";
-        cx.metrics.count_answer(Status::Ok.code());
+        cx.metrics.count_answer(Status::OK.label());
         let out = &mut cx.scratch;
         match answer {
-            Answer::Page => write_answer(out, Status::Ok, Media::Html, CONSOLE, head_only),
+            Answer::Page => write_answer(out, Status::OK, Media::Html, CONSOLE, head_only),
             Answer::Place(place) => {
                 let page = MOUNTED.get(place).and_then(|mounted| mounted.page).unwrap_or_default();
-                write_answer(out, Status::Ok, Media::Html, page, head_only);
+                write_answer(out, Status::OK, Media::Html, page, head_only);
             }
             Answer::Info => {
                 let text = mirror(head, self.peer, cx.config.mirror_secrets);
-                write_answer(out, Status::Ok, Media::Json, text.as_bytes(), head_only);
+                write_answer(out, Status::OK, Media::Json, text.as_bytes(), head_only);
             }
-            Answer::Health => write_answer(out, Status::Ok, Media::Text, b"ok\n", head_only),
+            Answer::Health => write_answer(out, Status::OK, Media::Text, b"ok\n", head_only),
             Answer::Metrics => {
                 let mut text = String::new();
                 cx.metrics.render(&mut text);
-                write_answer(out, Status::Ok, Media::Metrics, text.as_bytes(), head_only);
+                write_answer(out, Status::OK, Media::Metrics, text.as_bytes(), head_only);
             }
             Answer::Options => write_options(out),
         }
@@ -177,7 +175,7 @@ impl Opening {
         head: &Head<'_>,
         mount: Mount<'_>,
         cx: &mut Context,
-    ) -> Result<Option<Handler>, (Outcome, &'static str)> {
+    ) -> Result<Option<Handler>, Outcome> {
         let (query, mirrored) = match mount {
             Mount::Echo { query, mirror } => (query, mirror),
             Mount::Exact => return Ok(None),
@@ -189,23 +187,17 @@ impl Opening {
         let behaviour = match cx.behaviours.of(query, mirrored) {
             Ok(Some(behaviour)) => behaviour,
             Ok(None) => return Ok(None),
-            Err(wrong) => {
-                let status = Status::BadRequest;
-                let body = wrong + "\n";
-                cx.metrics.count_answer(status.code());
-                write_answer(&mut cx.scratch, status, Media::Text, body.as_bytes(), false);
-                return Err((Outcome::Answered(Ending::Refused), status.code()));
-            }
+            Err(wrong) => return Err(self.turn_down(Status::BAD_REQUEST, &wrong, head, cx)),
         };
-        if let Some(status) = behaviour.refuse {
-            cx.metrics.count_answer("other");
-            write_status(&mut cx.scratch, status);
-            return Err((Outcome::Answered(Ending::Refused), "as asked"));
+        if let Some(status) = behaviour.refuse.and_then(Status::error) {
+            let reason = format!("{}, as asked", status.code());
+            return Err(self.turn_down(status, &reason, head, cx));
         }
         let request = behaviour.mirror.then(|| mirror(head, self.peer, cx.config.mirror_secrets));
-        match ScriptedEcho::new(self.id, self.peer, behaviour, request, cx) {
+        let script = ScriptedEcho::new(self.id, self.peer, behaviour, request, cx);
+        match script {
             Some(script) => Ok(Some(Handler::Script(Box::new(script)))),
-            None => Err((refuse(Refusal::Busy, false, cx), Refusal::Busy.status().code())),
+            None => Err(self.refuse(Refusal::Busy, Some(head), cx)),
         }
     }
 
@@ -216,21 +208,20 @@ impl Opening {
         opening: &http::Opening<'_>,
         behind: usize,
         cx: &mut Context,
-    ) -> (Outcome, &'static str) {
+    ) -> Outcome {
         let choice = match cx.config.deflate {
             Deflate::Takeover if !cx.inflaters.may_keep_window() => Deflate::On,
             choice => choice,
         };
         let Ok(agreement) = negotiate(http::extensions(head), choice) else {
-            let refusal = Refusal::Extensions;
-            return (refuse(refusal, false, cx), refusal.status().code());
+            return self.refuse(Refusal::Extensions, Some(head), cx);
         };
         match self.handler(head, mount, cx) {
             Ok(None) => {}
             Ok(Some(handler)) => {
                 // What it says is not what was heard, so nothing could be sent back as it came.
                 write_opening(&mut cx.scratch, opening, None);
-                return (Outcome::Opened { behind, handler }, "101");
+                return Outcome::Opened { behind, handler };
             }
             Err(refused) => return refused,
         }
@@ -238,12 +229,35 @@ impl Opening {
         let extensions = agreement.into_iter().flat_map(Agreement::parts);
         write_opening(&mut cx.scratch, opening, extensions);
         let deflate = agreement.map(|agreement| Deflating::new(agreement, &cx.budget));
-        (Outcome::Opened { behind, handler: Handler::Echo(deflate) }, "101")
+        Outcome::Opened { behind, handler: Handler::Echo(deflate) }
     }
-}
 
-fn refuse(refusal: Refusal, head_only: bool, cx: &mut Context) -> Outcome {
-    cx.metrics.count_answer(refusal.status().code());
-    write_refusal(&mut cx.scratch, refusal, head_only);
-    Outcome::Answered(Ending::Refused)
+    /// Refuses the request, of which there may be no whole head.
+    fn refuse(&self, refusal: Refusal, head: Option<&Head<'_>>, cx: &mut Context) -> Outcome {
+        let head_only = head.is_some_and(|head| head.method() == "HEAD");
+        write_refusal(&mut cx.scratch, refusal, head_only);
+        self.note(refusal.status(), refusal.reason(), head, cx)
+    }
+
+    /// Refuses an upgrade for a reason of its own.
+    fn turn_down(&self, status: Status, why: &str, head: &Head<'_>, cx: &mut Context) -> Outcome {
+        let body = format!("{why}\n");
+        write_answer(&mut cx.scratch, status, Media::Text, body.as_bytes(), false);
+        self.note(status, why, Some(head), cx)
+    }
+
+    /// Counts and logs a refusal.
+    fn note(
+        &self,
+        status: Status,
+        reason: &str,
+        head: Option<&Head<'_>>,
+        cx: &mut Context,
+    ) -> Outcome {
+        cx.metrics.count_answer(status.label());
+        if cx.logging {
+            Diary::refused(self.peer, head.map(Head::target), status, reason);
+        }
+        Outcome::Answered(Ending::Refused)
+    }
 }
