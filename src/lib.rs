@@ -2,9 +2,9 @@
 //!
 //! The binary is the product; the library exists so that tests, fuzzers and benches can reach
 //! each floor on its own. ARCHITECTURE.md explains how they hang together. Lowest floor first:
-//! [`limits`], [`metrics`], [`ending`] and [`id`] are words; [`ws`] and [`http`] are the RFCs as
-//! functions; [`conn`] is one connection; [`net`] and [`server`] are the machinery; [`cli`] is
-//! the entry.
+//! [`limits`], [`metrics`], [`ending`], [`id`] and [`text`] are words; [`ws`] and [`http`] are the
+//! RFCs as functions; [`conn`] is one connection; [`net`] and [`server`] are the machinery;
+//! [`cli`] is the entry.
 
 pub mod budget;
 pub mod cli;
@@ -17,4 +17,5 @@ pub mod metrics;
 pub mod net;
 pub mod server;
 pub mod service;
+pub mod text;
 pub mod ws;

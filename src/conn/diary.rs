@@ -12,6 +12,7 @@ use log::debug;
 use crate::ending::Ending;
 use crate::http::Status;
 use crate::limits::LOGGED_BYTES_MAX;
+use crate::text::is_invisible;
 
 /// Notes on one connection.
 #[derive(Debug)]
@@ -98,7 +99,7 @@ pub fn escape(words: &[u8]) -> String {
     let mut text = String::with_capacity(cut.len());
     for chunk in cut.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c.is_control() || c == '"' || c == '\\' || is_steering(c) {
+            if c == '"' || c == '\\' || is_invisible(c) {
                 text.extend(c.escape_default());
             } else {
                 text.push(c);
@@ -114,13 +115,6 @@ pub fn escape(words: &[u8]) -> String {
     text
 }
 
-/// Characters that reorder or hide what stands around them.
-fn is_steering(c: char) -> bool {
-    let isolates = '\u{2066}'..='\u{2069}';
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{FEFF}')
-        || isolates.contains(&c)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +125,7 @@ mod tests {
         assert_eq!(escape(b"a\x1b[2J\r\nb"), "a\\u{1b}[2J\\r\\nb");
         assert_eq!(escape(b"\xff\xC3\xA9"), "\\xffé");
         assert_eq!(escape("a\u{202E}b".as_bytes()), "a\\u{202e}b");
+        assert_eq!(escape("a\u{FE0F}b\u{3164}".as_bytes()), "a\\u{fe0f}b\\u{3164}");
         let long = escape(&[b'x'; 64 * 1024]);
         assert_eq!(long.chars().count(), LOGGED_BYTES_MAX + 1);
         assert!(long.ends_with('…'));

@@ -1,5 +1,7 @@
 //! Which faults a run has, and how often: drawn anew for each seed, some of them off.
 
+use std::time::Duration;
+
 use wsecho::limits::{Config, Deflate};
 
 use crate::dice::Dice;
@@ -105,6 +107,7 @@ impl Profile {
         Config {
             max_message_size: if self.long { 64 << 20 } else { MESSAGE_BYTES_MAX },
             max_fragments: FRAGMENTS_MAX,
+            ping_interval: Duration::from_secs(60),
             max_connections: if self.crowded { 4 } else { 1000 },
             buffer_budget: self.budget.unwrap_or(if self.tight { 40_000 } else { 64 << 20 }),
             deflate: if self.takeover { Deflate::Takeover } else { Deflate::On },
