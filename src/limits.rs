@@ -126,6 +126,10 @@ pub const INFLATER_TIME_MAX: Duration = Duration::from_secs(10);
 /// of them escaped.
 pub const ROOM_BYTES_MAX: usize = 64 * 4 * 3;
 
+/// Most members of a room (Close 1013 beyond it): what one of them says is then handed out within
+/// one share of a turn, and a thousand of them, the most that people meet in, have room to spare.
+pub const ROOM_MEMBERS_MAX: usize = 4096;
+
 /// Bytes that may wait for a member of a room. A recipient slower than that is ended, so that a
 /// room neither waits for it nor remembers more and more for it.
 pub const MEMBER_QUEUE_BYTES_MAX: usize = 256 * 1024;
@@ -179,6 +183,7 @@ const _: () = assert!(QUANTUM_BYTES_MIN >= READ_BYTES_MIN && HEAD_BYTES_MAX <= Q
 const _: () =
     assert!(HEAD_BYTES_MAX <= RESERVE_SHARE_BYTES_MAX && RESERVE_SHARE_BYTES_MAX <= RESERVE_BYTES);
 const _: () = assert!(READ_BYTES_MAX <= BUFFERED_BYTES_SOFT / 4);
+const _: () = assert!(ROOM_MEMBERS_MAX <= TURN_EFFECTS_MAX, "a message to all is one share");
 const _: () = assert!(TIMEOUT_MAX.as_millis() / TICK.as_millis() < u16::MAX as u128 - 1024);
 
 /// What the server agrees to when a client offers permessage-deflate.

@@ -63,7 +63,11 @@ impl Stage {
             }
             _ => (1, line),
         };
-        let end = line.find(|c: char| !c.is_ascii_lowercase()).expect("a name and an act");
+        if let Some(names) = line.strip_suffix(" leave") {
+            assert!(self.said.is_empty(), "not shown: {:?}", self.said);
+            return self.leave(names.split(", ").map(|name| self.id(name)).collect());
+        }
+        let end = line.find(|c: char| !c.is_lowercase()).expect("a name and an act");
         let (name, act) = line.split_at(end);
         if !act.starts_with('<') {
             assert!(self.said.is_empty(), "not shown: {:?}", self.said);
@@ -81,8 +85,7 @@ impl Stage {
         } else if let Some(room) = act.strip_prefix(" joins") {
             self.join(name, room.trim_start());
         } else if act == " leaves" {
-            let id = self.id(name);
-            self.run(|service, effects| service.close(id, NOON, effects));
+            self.leave(vec![self.id(name)]);
         } else {
             panic!("what does {name} do here: {act:?}");
         }
@@ -106,6 +109,13 @@ impl Stage {
         self.run(|service, effects| service.open(id, room, NOON, effects));
     }
 
+    /// All of them in one turn.
+    fn leave(&mut self, ids: Vec<ConnId>) {
+        self.run(|service, effects| {
+            ids.into_iter().for_each(|id| service.close(id, NOON, effects))
+        });
+    }
+
     fn say(&mut self, name: &str, message: &str, now: Now) {
         let id = self.id(name);
         let (kind, payload) = match message.strip_prefix("hex ") {
@@ -123,6 +133,9 @@ impl Stage {
     fn run(&mut self, act: impl FnOnce(&mut dyn Service, &mut Effects)) {
         let mut effects = Effects::default();
         act(&mut *self.service, &mut effects);
+        if effects.take_due(NOON.monotonic) {
+            self.service.end_of_turn(NOON, &mut effects);
+        }
         for effect in effects.drain() {
             let (id, words) = match effect {
                 Effect::Send(id, frame) => (id, words(&frame)),

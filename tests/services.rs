@@ -57,6 +57,40 @@ fn a_chat_hears_who_comes_speaks_and_goes() {
     assert_eq!((endings(&world, Ending::Io), endings(&world, Ending::Internal)), (1, 0));
 }
 
+/// Issue 8, 7: a crowd that ends in one turn made an effect for each two of its members.
+#[test]
+fn a_crowd_that_ends_at_once_is_told_of_once() {
+    let mut world = World::new(Config { max_connections: 2000, ..Config::default() });
+    let crowd: Vec<Client> = (0..1000).map(|_| join(&mut world, "/chat/den")).collect();
+    let stays = join(&mut world, "/chat/den");
+    world.pass(Duration::from_secs(1));
+    crowd.iter().chain([&stays]).for_each(|client| drop(heard(client)));
+    crowd.iter().for_each(Client::reset);
+    world.settle();
+    world.pass(Duration::from_secs(1));
+    let told = text(&stays);
+    assert_eq!(told.matches("left").count(), 1, "{told}");
+    assert!(told.contains("Anonymous and 999 others left, 1 user(s) online"));
+    world.server.check();
+}
+
+/// A crowd that reconnects one by one is not announced to all, one by one.
+#[test]
+fn news_of_a_room_waits_for_its_time_and_is_told_without_any_event() {
+    let mut world = World::new(Config::default());
+    let first = join(&mut world, "/chat/den");
+    let crowd: Vec<Client> = (0..100).map(|_| join(&mut world, "/chat/den")).collect();
+    let told = text(&first);
+    assert_eq!(told.matches("joined").count(), 10);
+    assert!(!told.contains("101 user(s)"));
+    world.pass(Duration::from_millis(199));
+    assert_eq!(text(&first), "");
+    world.pass(Duration::from_millis(1));
+    assert!(text(&first).contains("Anonymous and 89 others joined, 101 user(s) online"));
+    assert_eq!(crowd.len(), 100);
+    world.server.check();
+}
+
 /// R01 in a room: who does not read is ended, and nobody else notices.
 #[test]
 fn a_slow_recipient_is_ended_and_the_others_hear_everything() {

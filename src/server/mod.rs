@@ -93,10 +93,13 @@ impl<N: Net> Server<N> {
             self.cx.utc_offset = self.net.utc().saturating_sub(now);
             self.sweep();
         }
-        // Who ends may have somebody to say goodbye to, and who is too slow for that ends too.
-        while !self.ended.is_empty() || !self.cx.effects.is_empty() {
-            self.reap();
-            self.deliver();
+        self.settle();
+        if self.cx.effects.take_due(self.cx.now) {
+            let now = self.cx.clocks();
+            for service in &mut self.cx.services {
+                service.end_of_turn(now, &mut self.cx.effects);
+            }
+            self.settle();
         }
         // Last, because whoever has just ended has left something.
         if self.somebody_waits() {
@@ -148,8 +151,10 @@ impl<N: Net> Server<N> {
         let drain = self.drain.next().map(until);
         let pause = self.acceptor.pause(now);
         let timer = self.cx.timers.next().map(until);
+        let services = self.cx.effects.due().map(until);
         let police = self.somebody_waits().then(|| until(self.police_at));
-        [self.timeouts.sleep(now), drain, pause, timer, police].into_iter().flatten().min()
+        let sweep = self.timeouts.sleep(now);
+        [sweep, drain, pause, timer, services, police].into_iter().flatten().min()
     }
 
     /// Remembers what the events said.
@@ -229,6 +234,14 @@ impl<N: Net> Server<N> {
     fn wake(&mut self, id: ConnId) {
         if let Some(entry) = self.registry.get(id) {
             self.schedule.wake(id, &mut entry.standing);
+        }
+    }
+
+    /// Hands out what is to be said. Who is too slow for it ends, and may leave words of its own.
+    fn settle(&mut self) {
+        while !self.ended.is_empty() || !self.cx.effects.is_empty() {
+            self.reap();
+            self.deliver();
         }
     }
 

@@ -3,17 +3,24 @@
 //! The protocol is described, with examples that a test runs, in docs/protocols.md. What is said
 //! is passed on as data; no page of ours takes it for HTML.
 
-mod allowance;
+mod names;
+mod news;
+mod patience;
 mod words;
 
-use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
 
-use super::rooms::Rooms;
+use super::rooms::{Full, Rooms};
 use super::{Effects, Kind, Now, Service};
 use crate::id::ConnId;
 use crate::ws::close::CloseCode;
-use allowance::{Allowance, Grant};
-use words::{ANONYMOUS, clean, object, parse_name, same_name};
+use names::{ANONYMOUS, Key, Name, Skeleton};
+use news::{Change, News};
+use patience::{Grant, Patience};
+use words::Content::{self, Text};
+use words::{Field, NoObject, Said, error, object, system};
 
 /// Longest message in bytes.
 const MESSAGE_BYTES_MAX: u64 = 16 * 1024;
@@ -21,23 +28,39 @@ const MESSAGE_BYTES_MAX: u64 = 16 * 1024;
 /// Most names in the answer to `who`.
 const USERS_MAX: usize = 1000;
 
+const TAKEN: &str = "that name is taken";
+
 /// The service.
 #[derive(Debug, Default)]
 pub struct Chat {
-    rooms: Rooms<User>,
+    rooms: Rooms<Hall, User>,
+    /// Rooms with something to tell; some may have told it by now.
+    with_news: Vec<Rc<str>>,
+}
+
+/// What a room knows beside its members.
+#[derive(Debug, Default)]
+struct Hall {
+    /// Who has a name.
+    names: HashMap<Skeleton, ConnId>,
+    news: News,
 }
 
 /// Somebody in a room.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct User {
     /// Unique in its room.
-    name: Option<String>,
-    allowance: Allowance,
+    name: Option<Name>,
+    /// Who has it too may take the name over.
+    key: Option<Key>,
+    patience: Patience,
+    /// What the others have not been told yet.
+    change: Change,
 }
 
 impl User {
     fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or(ANONYMOUS)
+        self.name.as_ref().map_or(ANONYMOUS, Name::as_str)
     }
 }
 
@@ -47,17 +70,18 @@ impl Service for Chat {
     }
 
     fn open(&mut self, id: ConnId, room: &str, now: Now, effects: &mut Effects) {
-        let user = User { name: None, allowance: Allowance::new(now.monotonic) };
-        self.rooms.join(id, room, user);
+        let user = User { change: Change::Joined, ..User::default() };
+        if let Err(Full) = self.rooms.join(id, room, user) {
+            return effects.close(id, CloseCode::TRY_AGAIN, "room is full");
+        }
         let count = self.rooms.count(room);
         system(effects, [id], &format!("Welcome! {count} user(s) online"), now);
-        let joined = format!("{ANONYMOUS} joined, {count} user(s) online");
-        system(effects, self.rooms.others(room, id), &joined, now);
+        self.note(room, now, effects);
     }
 
     fn message(&mut self, id: ConnId, kind: Kind, payload: &[u8], now: Now, effects: &mut Effects) {
         let Some(user) = self.rooms.get_mut(id) else { return };
-        match user.allowance.take(now.monotonic) {
+        match user.patience.take(now.monotonic) {
             Grant::Granted => {}
             Grant::Warned => return error(effects, id, "slow down: 10 messages a second", now),
             Grant::Refused => return,
@@ -70,8 +94,26 @@ impl Service for Chat {
 
     fn close(&mut self, id: ConnId, now: Now, effects: &mut Effects) {
         let Some((room, user)) = self.rooms.leave(id) else { return };
-        let left = format!("{} left, {} user(s) online", user.name(), self.rooms.count(&room));
-        system(effects, self.rooms.members(&room).map(|(other, _)| other), &left, now);
+        let Some(hall) = self.rooms.own_mut(&room) else { return };
+        if let Some(name) = &user.name {
+            hall.names.remove(name.skeleton());
+        }
+        match user.change {
+            // Nobody has heard of it.
+            Change::Joined => return,
+            Change::Renamed(before) => hall.news.left(&before),
+            Change::None | Change::Back => hall.news.left(user.name()),
+        }
+        self.note(&room, now, effects);
+    }
+
+    fn end_of_turn(&mut self, now: Now, effects: &mut Effects) {
+        for room in std::mem::take(&mut self.with_news) {
+            if let Err(later) = self.tell(&room, now, effects) {
+                effects.call_at(later);
+                self.with_news.push(room);
+            }
+        }
     }
 }
 
@@ -88,82 +130,108 @@ impl Chat {
         if kind == Kind::Binary {
             return Err("binary messages are not understood here");
         }
-        let object = match serde_json::from_slice(payload) {
-            Ok(Value::Object(object)) => object,
-            Ok(_) => return Err("an object is expected"),
-            Err(_) => {
+        let said = match Said::parse(payload) {
+            Ok(said) => said,
+            Err(NoObject::OtherJson) => return Err("an object is expected"),
+            Err(NoObject::NoJson) => {
                 effects.send([id], Kind::Text, &[b"Echo: ", payload].concat());
                 return Ok(());
             }
         };
-        match object.get("type") {
-            None => self.say(id, &object, now, effects),
-            Some(Value::String(kind)) => match kind.as_str() {
-                "chat" => self.say(id, &object, now, effects),
-                "nick" => self.rename(id, &object, now, effects),
-                "private" => self.whisper(id, &object, now, effects),
+        let Some(room) = self.rooms.room_of(id) else { return Ok(()) };
+        match &said.kind {
+            Field::Missing => self.say(id, &room, &said, now, effects),
+            Field::Text(kind) => match kind.as_str() {
+                "chat" => self.say(id, &room, &said, now, effects),
+                "nick" => self.rename(id, &room, &said, now, effects),
+                "private" => self.whisper(id, &room, &said, now, effects),
                 "who" => {
-                    self.list(id, now, effects);
+                    self.list(id, &room, now, effects);
                     Ok(())
                 }
                 _ => Err("type is none of chat, nick, private, who"),
             },
-            Some(_) => Err("type is not a string"),
+            Field::Null | Field::Other => Err("type is not a string"),
         }
     }
 
     /// Tells everybody, the sender included.
     fn say(
-        &self,
+        &mut self,
         id: ConnId,
-        object: &Map<String, Value>,
+        room: &str,
+        said: &Said,
         now: Now,
         effects: &mut Effects,
     ) -> Result<(), &'static str> {
-        let (Some(room), Some(user)) = (self.rooms.room_of(id), self.rooms.get(id)) else {
-            return Ok(());
+        let message = said.message()?;
+        let name = match &said.username {
+            Field::Missing | Field::Null => None,
+            Field::Text(name) if name.trim() == ANONYMOUS => Some(None),
+            Field::Text(name) => Some(Some(Name::parse(name)?)),
+            Field::Other => return Err("username is not a string"),
         };
-        let message = message_of(object)?;
-        let username = match object.get("username") {
-            None | Some(Value::Null) => user.name(),
-            Some(Value::String(name)) => {
-                let name = name.trim();
-                if name != ANONYMOUS {
-                    parse_name(name)?;
-                    self.check_free(id, room, name)?;
-                }
-                name
+        if let Some(Some(name)) = &name {
+            if self.holder(room, name).is_some_and(|holder| holder != id) {
+                return Err(TAKEN);
             }
-            Some(_) => return Err("username is not a string"),
+        }
+        // Whoever speaks has come before, unless there is so much news that it has to wait.
+        let _ = self.tell(room, now, effects);
+        let username = match &name {
+            None => self.rooms.get(id).map_or(ANONYMOUS, User::name),
+            Some(name) => name.as_ref().map_or(ANONYMOUS, Name::as_str),
         };
-        let fields = [("username", username.into()), ("message", message.into())];
-        let text = self::object("chat", fields, now);
-        effects.send(self.rooms.members(room).map(|(id, _)| id), Kind::Text, text.as_bytes());
+        let fields = [("username", Text(username)), ("message", Text(&message))];
+        let text = object("chat", &fields, now);
+        effects.send(self.rooms.members(room).map(|(id, _)| id), Kind::Text, &text);
         Ok(())
     }
 
     fn rename(
         &mut self,
         id: ConnId,
-        object: &Map<String, Value>,
+        room: &str,
+        said: &Said,
         now: Now,
         effects: &mut Effects,
     ) -> Result<(), &'static str> {
-        let Some(Value::String(name)) = object.get("username") else {
-            return Err("username is missing, or not a string");
+        let name = Name::parse(said.username.text("username is missing, or not a string")?)?;
+        let key = match &said.key {
+            Field::Missing | Field::Null => None,
+            Field::Text(key) => Some(Key::parse(key)?),
+            Field::Other => return Err("key is not a string"),
         };
-        let Some(room) = self.rooms.room_of(id).map(str::to_owned) else { return Ok(()) };
-        let name = parse_name(name.trim())?.to_owned();
-        self.check_free(id, &room, &name)?;
-        let Some(user) = self.rooms.get_mut(id) else { return Ok(()) };
-        let before = user.name().to_owned();
-        user.name = Some(name.clone());
-        let text = self::object("nick", [("username", name.as_str().into())], now);
-        effects.send([id], Kind::Text, text.as_bytes());
-        if before != name {
-            let notice = format!("{before} is now {name}");
-            system(effects, self.rooms.others(&room, id), &notice, now);
+        let ghost = self.holder(room, &name).filter(|holder| *holder != id);
+        if let Some(ghost) = ghost {
+            let theirs = self.rooms.get(ghost).and_then(|user| user.key);
+            if key.is_none() || key != theirs {
+                return Err(TAKEN);
+            }
+            self.rooms.leave(ghost);
+            effects.close(ghost, CloseCode::NORMAL, "your name was taken over with its key");
         }
+        let Some(user) = self.rooms.get_mut(id) else { return Ok(()) };
+        let before = user.name.replace(name.clone());
+        user.key = key;
+        match &user.change {
+            _ if ghost.is_some() => user.change = Change::Back,
+            Change::None => {
+                let before = before.as_ref().map_or(ANONYMOUS, Name::as_str);
+                user.change = Change::Renamed(before.to_owned());
+            }
+            // It is told under the name that it has by then.
+            Change::Joined | Change::Back | Change::Renamed(_) => {}
+        }
+        if let Some(hall) = self.rooms.own_mut(room) {
+            if let Some(before) = before {
+                hall.names.remove(before.skeleton());
+            }
+            hall.names.insert(name.skeleton().clone(), id);
+        }
+        let text = object("nick", &[("username", Text(name.as_str()))], now);
+        effects.send([id], Kind::Text, &text);
+        self.note(room, now, effects);
         Ok(())
     }
 
@@ -171,68 +239,66 @@ impl Chat {
     fn whisper(
         &self,
         id: ConnId,
-        object: &Map<String, Value>,
+        room: &str,
+        said: &Said,
         now: Now,
         effects: &mut Effects,
     ) -> Result<(), &'static str> {
-        let (Some(room), Some(user)) = (self.rooms.room_of(id), self.rooms.get(id)) else {
-            return Ok(());
-        };
-        let message = message_of(object)?;
-        let Some(Value::String(to)) = object.get("to") else {
-            return Err("to is missing, or not a string");
-        };
-        let named = |user: &User| user.name.as_deref().is_some_and(|name| same_name(name, to));
-        let mut members = self.rooms.members(room);
-        let Some((other, listener)) = members.find(|(_, user)| named(user)) else {
-            return Err("nobody here has that name");
-        };
+        let message = said.message()?;
+        let to = said.to.text("to is missing, or not a string")?;
+        let other = Name::parse(to).ok().and_then(|name| self.holder(room, &name));
+        let other = other.ok_or("nobody here has that name")?;
+        let name_of = |id| self.rooms.get(id).map_or(ANONYMOUS, User::name);
         let fields = [
-            ("from", user.name().into()),
-            ("to", listener.name().into()),
-            ("message", message.into()),
+            ("from", Text(name_of(id))),
+            ("to", Text(name_of(other))),
+            ("message", Text(&message)),
         ];
-        let text = self::object("private", fields, now);
+        let text = object("private", &fields, now);
         let both = [other, id];
         let distinct = if other == id { &both[..1] } else { &both[..] };
-        effects.send(distinct.iter().copied(), Kind::Text, text.as_bytes());
+        effects.send(distinct.iter().copied(), Kind::Text, &text);
         Ok(())
     }
 
-    fn list(&self, id: ConnId, now: Now, effects: &mut Effects) {
-        let Some(room) = self.rooms.room_of(id) else { return };
-        let users = self.rooms.members(room).take(USERS_MAX);
-        let users: Vec<Value> = users.map(|(_, user)| user.name().into()).collect();
-        let fields = [("users", users.into()), ("count", self.rooms.count(room).into())];
-        effects.send([id], Kind::Text, object("who", fields, now).as_bytes());
+    fn list(&self, id: ConnId, room: &str, now: Now, effects: &mut Effects) {
+        let users = self.rooms.members(room).take(USERS_MAX).map(|(_, user)| user.name());
+        let users = Content::Texts(users.collect());
+        let count = Content::Number(self.rooms.count(room));
+        effects.send([id], Kind::Text, &object("who", &[("users", users), ("count", count)], now));
     }
 
-    /// Whether nobody else in the room has this name.
-    fn check_free(&self, id: ConnId, room: &str, name: &str) -> Result<(), &'static str> {
-        let taken = self.rooms.members(room).any(|(other, user)| {
-            other != id && user.name.as_deref().is_some_and(|other| same_name(other, name))
-        });
-        if taken { Err("that name is taken") } else { Ok(()) }
+    /// Who has this name in the room.
+    fn holder(&self, room: &str, name: &Name) -> Option<ConnId> {
+        self.rooms.own(room)?.names.get(name.skeleton()).copied()
     }
-}
 
-/// What somebody has to say, without what would only disturb a terminal or a page.
-fn message_of(object: &Map<String, Value>) -> Result<String, &'static str> {
-    let Some(Value::String(message)) = object.get("message") else {
-        return Err("message is missing, or not a string");
-    };
-    let message = clean(message);
-    if message.trim().is_empty() { Err("message is empty") } else { Ok(message) }
-}
+    /// Has the room told at the end of the turn.
+    fn note(&mut self, room: &str, now: Now, effects: &mut Effects) {
+        if self.rooms.own_mut(room).is_some_and(|hall| hall.news.note()) {
+            self.with_news.push(room.into());
+            effects.call_at(now.monotonic);
+        }
+    }
 
-fn system(effects: &mut Effects, to: impl IntoIterator<Item = ConnId>, message: &str, now: Now) {
-    let text = object("system", [("message", message.into())], now);
-    effects.send(to, Kind::Text, text.as_bytes());
-}
-
-fn error(effects: &mut Effects, id: ConnId, message: &str, now: Now) {
-    let text = object("error", [("message", message.into())], now);
-    effects.send([id], Kind::Text, text.as_bytes());
+    /// Tells a room what is new, in one message for all. The error is when that may be done.
+    fn tell(&mut self, room: &str, now: Now, effects: &mut Effects) -> Result<(), Duration> {
+        let Some(hall) = self.rooms.own_mut(room) else { return Ok(()) };
+        let Some(mut sentence) = hall.news.begin(now.monotonic)? else { return Ok(()) };
+        for (id, user) in self.rooms.members_mut(room) {
+            let change = std::mem::take(&mut user.change);
+            sentence.add(id, change, user.name());
+        }
+        let only_about = sentence.only_about();
+        let Some(words) = sentence.words(self.rooms.count(room)) else { return Ok(()) };
+        let before = effects.len();
+        let others = self.rooms.members(room).map(|(id, _)| id);
+        system(effects, others.filter(|id| Some(*id) != only_about), &words, now);
+        if let Some(hall) = self.rooms.own_mut(room).filter(|_| effects.len() > before) {
+            hall.news.spend(now.monotonic);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

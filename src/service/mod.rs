@@ -4,6 +4,7 @@
 //! keeps its state by id and knows neither sockets nor the loop, so it is tested without either.
 //! A new one is one file here and one line where services are mounted.
 
+mod allowance;
 pub mod behaviour;
 mod broadcast;
 mod chat;
@@ -63,6 +64,11 @@ pub trait Service: std::fmt::Debug {
 
     /// A connection has gone, or will within moments; nothing may be sent to it any more.
     fn close(&mut self, id: ConnId, now: Now, effects: &mut Effects);
+
+    /// The time that was asked for with [`Effects::call_at`] has come: a turn ends in which all
+    /// that could happen has happened. What is said here is said once, however many have come or
+    /// gone. All services are called, whoever has asked.
+    fn end_of_turn(&mut self, _now: Now, _effects: &mut Effects) {}
 }
 
 /// Where a service is found.
@@ -100,6 +106,8 @@ pub const MOUNTED: &[Mounted] = &[
 pub struct Effects {
     queue: Vec<Effect>,
     budget: Budget,
+    /// When services are to be called again.
+    due: Option<Duration>,
 }
 
 /// One thing to do to one connection.
@@ -114,7 +122,7 @@ pub enum Effect {
 impl Effects {
     /// Nothing to do; frames will be charged to `budget`.
     pub fn new(budget: Budget) -> Self {
-        Self { queue: Vec::new(), budget }
+        Self { queue: Vec::new(), budget, due: None }
     }
 
     /// Sends one message to everybody in `to`: encoded once, shared by all.
@@ -131,6 +139,22 @@ impl Effects {
         self.queue.push(Effect::Close(id, code, reason));
     }
 
+    /// Asks for a call of [`Service::end_of_turn`] in the first turn that ends at `at` or later, in
+    /// monotonic time. The earliest such wish counts, for all services.
+    pub fn call_at(&mut self, at: Duration) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// When the next call is due.
+    pub fn due(&self) -> Option<Duration> {
+        self.due
+    }
+
+    /// Whether a call is due by `now`; it is then no longer asked for.
+    pub fn take_due(&mut self, now: Duration) -> bool {
+        self.due.take_if(|due| *due <= now).is_some()
+    }
+
     /// How many things there are to do.
     pub fn len(&self) -> usize {
         self.queue.len()
@@ -144,6 +168,9 @@ impl Effects {
     /// Adds what `other` holds behind all else.
     pub fn append(&mut self, other: &mut Self) {
         self.queue.append(&mut other.queue);
+        if let Some(due) = other.due.take() {
+            self.call_at(due);
+        }
     }
 
     /// Takes all of it out, in order.
@@ -183,5 +210,17 @@ mod tests {
         assert_eq!(one[..], *b"\x81\x02hi");
         effects.send([], Kind::Binary, b"nobody");
         assert!(effects.is_empty());
+    }
+
+    #[test]
+    fn the_earliest_wish_to_be_called_counts_and_counts_once() {
+        let [early, late] = [1, 2].map(Duration::from_secs);
+        let (mut effects, mut others) = (Effects::default(), Effects::default());
+        effects.call_at(late);
+        others.call_at(early);
+        effects.append(&mut others);
+        assert_eq!((effects.due(), others.due()), (Some(early), None));
+        assert!(!effects.take_due(Duration::ZERO) && effects.take_due(early));
+        assert!(!effects.take_due(late));
     }
 }

@@ -1,19 +1,27 @@
 //! Who is in which room, in the order of coming.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use crate::id::ConnId;
+use crate::limits::ROOM_MEMBERS_MAX;
 
-/// Rooms by name and their members, each with a `T` of its own. A room is there as long as
-/// somebody is in it.
+/// Rooms by name, each with an `R` of its own, and their members, each with a `T`. A room is there
+/// as long as somebody is in it.
 #[derive(Debug)]
-pub struct Rooms<T> {
-    /// Each room's members by their number, so that all see one order.
-    rooms: HashMap<Box<str>, BTreeMap<u64, Seat<T>>>,
+pub struct Rooms<R, T> {
+    rooms: HashMap<Rc<str>, Room<R, T>>,
     /// Where to find a member.
     places: HashMap<ConnId, Place>,
     /// Number of the next member.
     next: u64,
+}
+
+#[derive(Debug)]
+struct Room<R, T> {
+    own: R,
+    /// The members by their number, so that all see one order.
+    seats: BTreeMap<u64, Seat<T>>,
 }
 
 #[derive(Debug)]
@@ -24,29 +32,47 @@ struct Seat<T> {
 
 #[derive(Debug)]
 struct Place {
-    room: Box<str>,
+    room: Rc<str>,
     number: u64,
 }
 
-impl<T> Rooms<T> {
+/// There are [`ROOM_MEMBERS_MAX`] in the room already.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl<R: Default, T> Rooms<R, T> {
     /// Nobody is anywhere.
     pub fn new() -> Self {
         Self { rooms: HashMap::new(), places: HashMap::new(), next: 0 }
     }
 
     /// Takes a seat in `room`; who has one elsewhere leaves it.
-    pub fn join(&mut self, id: ConnId, room: &str, member: T) {
+    ///
+    /// # Errors
+    ///
+    /// The room is full.
+    pub fn join(&mut self, id: ConnId, room: &str, member: T) -> Result<(), Full> {
         self.leave(id);
+        if self.count(room) >= ROOM_MEMBERS_MAX {
+            return Err(Full);
+        }
+        let room: Rc<str> = match self.rooms.get_key_value(room) {
+            Some((room, _)) => Rc::clone(room),
+            None => room.into(),
+        };
         let number = self.next;
         self.next += 1;
-        self.rooms.entry(room.into()).or_default().insert(number, Seat { id, member });
-        self.places.insert(id, Place { room: room.into(), number });
+        let new = || Room { own: R::default(), seats: BTreeMap::new() };
+        let seats = &mut self.rooms.entry(Rc::clone(&room)).or_insert_with(new).seats;
+        seats.insert(number, Seat { id, member });
+        self.places.insert(id, Place { room, number });
+        Ok(())
     }
 
     /// Gives the seat up. The room's name and what was kept of the member, if there was one.
-    pub fn leave(&mut self, id: ConnId) -> Option<(Box<str>, T)> {
+    pub fn leave(&mut self, id: ConnId) -> Option<(Rc<str>, T)> {
         let Place { room, number } = self.places.remove(&id)?;
-        let seats = self.rooms.get_mut(&room)?;
+        let seats = &mut self.rooms.get_mut(&room)?.seats;
         let seat = seats.remove(&number)?;
         if seats.is_empty() {
             self.rooms.remove(&room);
@@ -57,24 +83,41 @@ impl<T> Rooms<T> {
     /// What is kept of a member.
     pub fn get(&self, id: ConnId) -> Option<&T> {
         let Place { room, number } = self.places.get(&id)?;
-        Some(&self.rooms.get(room)?.get(number)?.member)
+        Some(&self.rooms.get(room)?.seats.get(number)?.member)
     }
 
     /// What is kept of a member, to be changed.
     pub fn get_mut(&mut self, id: ConnId) -> Option<&mut T> {
         let Place { room, number } = self.places.get(&id)?;
-        Some(&mut self.rooms.get_mut(room)?.get_mut(number)?.member)
+        Some(&mut self.rooms.get_mut(room)?.seats.get_mut(number)?.member)
     }
 
     /// The room that somebody is in.
-    pub fn room_of(&self, id: ConnId) -> Option<&str> {
-        self.places.get(&id).map(|place| &*place.room)
+    pub fn room_of(&self, id: ConnId) -> Option<Rc<str>> {
+        self.places.get(&id).map(|place| Rc::clone(&place.room))
+    }
+
+    /// What is kept of a room.
+    pub fn own(&self, room: &str) -> Option<&R> {
+        self.rooms.get(room).map(|room| &room.own)
+    }
+
+    /// What is kept of a room, to be changed.
+    pub fn own_mut(&mut self, room: &str) -> Option<&mut R> {
+        self.rooms.get_mut(room).map(|room| &mut room.own)
     }
 
     /// Everybody in a room, first come first.
     pub fn members<'a>(&'a self, room: &str) -> impl Iterator<Item = (ConnId, &'a T)> {
-        let seats = self.rooms.get(room).into_iter().flat_map(BTreeMap::values);
+        let seats = self.rooms.get(room).into_iter().flat_map(|room| room.seats.values());
         seats.map(|seat| (seat.id, &seat.member))
+    }
+
+    /// Everybody in a room, to be changed, first come first.
+    pub fn members_mut<'a>(&'a mut self, room: &str) -> impl Iterator<Item = (ConnId, &'a mut T)> {
+        let seats = self.rooms.get_mut(room).into_iter();
+        let seats = seats.flat_map(|room| room.seats.values_mut());
+        seats.map(|seat| (seat.id, &mut seat.member))
     }
 
     /// Everybody in a room but one.
@@ -84,11 +127,11 @@ impl<T> Rooms<T> {
 
     /// How many are in a room.
     pub fn count(&self, room: &str) -> usize {
-        self.rooms.get(room).map_or(0, BTreeMap::len)
+        self.rooms.get(room).map_or(0, |room| room.seats.len())
     }
 }
 
-impl<T> Default for Rooms<T> {
+impl<R: Default, T> Default for Rooms<R, T> {
     fn default() -> Self {
         Self::new()
     }
@@ -105,13 +148,13 @@ mod tests {
     #[test]
     fn members_stand_in_the_order_of_coming() {
         let [a, b, c] = ids();
-        let mut rooms = Rooms::new();
+        let mut rooms = Rooms::<(), _>::new();
         for id in [c, a, b] {
-            rooms.join(id, "den", ());
+            rooms.join(id, "den", ()).unwrap();
         }
         assert!(rooms.members("den").map(|(id, ())| id).eq([c, a, b]));
         rooms.leave(a);
-        rooms.join(a, "den", ());
+        rooms.join(a, "den", ()).unwrap();
         assert!(rooms.members("den").map(|(id, ())| id).eq([c, b, a]));
         assert!(rooms.others("den", b).eq([c, a]));
         assert_eq!(rooms.count("den"), 3);
@@ -120,11 +163,11 @@ mod tests {
     #[test]
     fn rooms_know_nothing_of_each_other_and_vanish() {
         let [a, b] = ids();
-        let mut rooms = Rooms::new();
-        rooms.join(a, "den", 1);
-        rooms.join(b, "", 2);
+        let mut rooms = Rooms::<(), _>::new();
+        rooms.join(a, "den", 1).unwrap();
+        rooms.join(b, "", 2).unwrap();
         assert!(rooms.others("den", a).next().is_none());
-        assert_eq!((rooms.room_of(b), rooms.get(b)), (Some(""), Some(&2)));
+        assert_eq!((rooms.room_of(b), rooms.get(b)), (Some("".into()), Some(&2)));
         *rooms.get_mut(a).unwrap() = 3;
         assert_eq!(rooms.leave(a), Some(("den".into(), 3)));
         assert_eq!(rooms.leave(a), None);
@@ -135,9 +178,23 @@ mod tests {
     #[test]
     fn nobody_is_in_two_rooms() {
         let [a] = ids();
-        let mut rooms = Rooms::new();
-        rooms.join(a, "den", ());
-        rooms.join(a, "hall", ());
+        let mut rooms = Rooms::<(), _>::new();
+        rooms.join(a, "den", ()).unwrap();
+        rooms.join(a, "hall", ()).unwrap();
         assert_eq!((rooms.count("den"), rooms.count("hall")), (0, 1));
+    }
+
+    #[test]
+    fn a_room_has_an_end() {
+        let mut rooms = Rooms::<(), ()>::new();
+        let id = |at| ConnId::new(at, 0);
+        for at in 0..ROOM_MEMBERS_MAX {
+            rooms.join(id(at), "den", ()).unwrap();
+        }
+        assert_eq!(rooms.join(id(ROOM_MEMBERS_MAX), "den", ()), Err(Full));
+        assert_eq!(rooms.room_of(id(ROOM_MEMBERS_MAX)), None);
+        rooms.join(id(0), "den", ()).expect("one's own seat is free");
+        rooms.join(id(0), "hall", ()).expect("another room");
+        rooms.join(id(ROOM_MEMBERS_MAX), "den", ()).expect("there is a seat again");
     }
 }

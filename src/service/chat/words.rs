@@ -1,59 +1,174 @@
-//! Names, messages and the objects that carry them.
+//! Messages and the objects that carry them, from JSON and to JSON.
 
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-use crate::service::Now;
+use crate::id::ConnId;
+use crate::service::{Effects, Kind, Now};
 
-/// The name of whoever has not taken one.
-pub(super) const ANONYMOUS: &str = "Anonymous";
-
-/// Longest name in characters.
-const NAME_CHARS_MAX: usize = 32;
-
-/// A name that may be taken: 1 to 32 characters that can be seen, and not [`ANONYMOUS`].
-pub(super) fn parse_name(name: &str) -> Result<&str, &'static str> {
-    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
-        return Err("a name has 1 to 32 characters");
-    }
-    if name.chars().any(|c| c.is_control() || is_invisible(c)) {
-        return Err("a name has no control characters");
-    }
-    if same_name(name, ANONYMOUS) {
-        return Err("that name is everybody's");
-    }
-    Ok(name)
+/// The fields that mean something in what a client says; what else there is, is skipped. Of one
+/// that is there twice the last counts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    pub kind: Field,
+    pub username: Field,
+    pub message: Field,
+    pub to: Field,
+    pub key: Field,
 }
 
-/// Names that differ in case only would be taken for each other.
-pub(super) fn same_name(one: &str, other: &str) -> bool {
-    one.chars().flat_map(char::to_lowercase).eq(other.chars().flat_map(char::to_lowercase))
+/// A field of an object.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Field {
+    #[default]
+    Missing,
+    Null,
+    Text(String),
+    /// Something else, which is not kept.
+    Other,
+}
+
+/// Why something is no object.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoObject {
+    /// It is JSON of another kind.
+    OtherJson,
+    /// It is no JSON.
+    NoJson,
+}
+
+impl Said {
+    /// What an object says.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, NoObject> {
+        serde_json::from_slice(text).map_err(|error| {
+            // The wrong kind is seen at the first byte, when the rest may still be anything.
+            let json = error.is_data() && serde_json::from_slice::<IgnoredAny>(text).is_ok();
+            if json { NoObject::OtherJson } else { NoObject::NoJson }
+        })
+    }
+
+    /// What is to be told to others, without what would only disturb a terminal or a page.
+    pub(super) fn message(&self) -> Result<String, &'static str> {
+        let message = clean(self.message.text("message is missing, or not a string")?);
+        if message.trim().is_empty() { Err("message is empty") } else { Ok(message) }
+    }
+}
+
+impl Field {
+    /// The text; `fault` if there is none.
+    pub(super) fn text(&self, fault: &'static str) -> Result<&str, &'static str> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Missing | Self::Null | Self::Other => Err(fault),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Said;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said, A::Error> {
+        let mut said = Said::default();
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            let field = match &*name {
+                "type" => &mut said.kind,
+                "username" => &mut said.username,
+                "message" => &mut said.message,
+                "to" => &mut said.to,
+                "key" => &mut said.key,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *field = match map.next_value()? {
+                Value::String(text) => Field::Text(text),
+                Value::Null => Field::Null,
+                _ => Field::Other,
+            };
+        }
+        Ok(said)
+    }
 }
 
 /// A message without control characters other than line feed and tabulator.
-pub(super) fn clean(message: &str) -> String {
+fn clean(message: &str) -> String {
     message.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
-/// An object of the protocol: its type, its fields in order, the time in UTC.
-pub(super) fn object<const N: usize>(kind: &str, fields: [(&str, Value); N], now: Now) -> String {
-    let mut text = format!("{{\"type\":\"{kind}\"");
-    for (name, value) in fields {
-        text.push_str(&format!(",\"{name}\":{value}"));
-    }
-    text.push_str(&format!(",\"time\":\"{}\"}}", now.timestamp()));
-    text
+/// What a field of ours holds.
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    Text(&'a str),
+    Number(usize),
+    Texts(Vec<&'a str>),
 }
 
-/// Characters that hide, or turn around what follows: a name with them could look like another.
-fn is_invisible(c: char) -> bool {
-    let spans = [
-        '\u{200B}'..='\u{200F}',
-        '\u{2028}'..='\u{202E}',
-        '\u{2060}'..='\u{206F}',
-        '\u{E0000}'..='\u{E007F}',
-    ];
-    matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{FEFF}')
-        || spans.iter().any(|span| span.contains(&c))
+impl Serialize for Content<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => text.serialize(to),
+            Self::Number(number) => number.serialize(to),
+            Self::Texts(texts) => texts.serialize(to),
+        }
+    }
+}
+
+/// An object of the protocol: its type, its fields in order, the time in UTC.
+struct Object<'a> {
+    kind: &'a str,
+    fields: &'a [(&'a str, Content<'a>)],
+    time: &'a str,
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("type", self.kind)?;
+        for (name, content) in self.fields {
+            map.serialize_entry(name, content)?;
+        }
+        map.serialize_entry("time", self.time)?;
+        map.end()
+    }
+}
+
+/// An object as JSON.
+pub(super) fn object(kind: &str, fields: &[(&str, Content<'_>)], now: Now) -> Vec<u8> {
+    let object = Object { kind, fields, time: &now.timestamp() };
+    // Neither texts nor numbers can fail, nor memory that is written to.
+    serde_json::to_vec(&object).unwrap_or_default()
+}
+
+/// Has the room's own words told.
+pub(super) fn system(
+    effects: &mut Effects,
+    to: impl IntoIterator<Item = ConnId>,
+    message: &str,
+    now: Now,
+) {
+    effects.send(to, Kind::Text, &object("system", &[("message", Content::Text(message))], now));
+}
+
+/// Tells somebody what is wrong.
+pub(super) fn error(effects: &mut Effects, id: ConnId, message: &str, now: Now) {
+    effects.send([id], Kind::Text, &object("error", &[("message", Content::Text(message))], now));
 }
 
 #[cfg(test)]
@@ -63,19 +178,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names() {
-        let longest = "é".repeat(NAME_CHARS_MAX);
-        for name in ["a", "Ada Lovelace", "<img onerror>", "\u{1F600}", &longest] {
-            assert_eq!(parse_name(name), Ok(name));
-        }
-        let too_long = "é".repeat(NAME_CHARS_MAX + 1);
-        for name in ["", &too_long, "a\nb", "a\u{7F}", "a\u{202E}b", "a\u{200B}", "anonymous"] {
-            assert!(parse_name(name).is_err(), "{name:?}");
-        }
-        assert!(same_name("ÉVA", "éva") && !same_name("eva", "éva"));
-    }
-
-    #[test]
     fn messages_keep_their_lines_and_lose_their_controls() {
         assert_eq!(clean("a\tb\nc\r\u{1b}[2J\u{0}\u{85}é"), "a\tb\nc[2Jé");
     }
@@ -83,10 +185,35 @@ mod tests {
     #[test]
     fn objects_are_json_whatever_is_in_them() {
         let now = Now { utc: Duration::from_millis(1_700_000_000_042), ..Now::default() };
-        let text = object("chat", [("message", "\"\\\u{2028}<b>".into())], now);
+        let fields = [
+            ("message", Content::Text("\"\\\u{2028}<b>")),
+            ("users", Content::Texts(vec!["a", "\""])),
+            ("count", Content::Number(2)),
+        ];
         let expected = "{\"type\":\"chat\",\"message\":\"\\\"\\\\\u{2028}<b>\",\
-            \"time\":\"2023-11-14T22:13:20.042Z\"}";
-        assert_eq!(text, expected);
-        assert!(serde_json::from_str::<Value>(&text).is_ok());
+            \"users\":[\"a\",\"\\\"\"],\"count\":2,\"time\":\"2023-11-14T22:13:20.042Z\"}";
+        assert_eq!(object("chat", &fields, now), expected.as_bytes());
+        assert!(serde_json::from_str::<Value>(expected).is_ok());
+    }
+
+    #[test]
+    fn an_object_says_what_its_known_fields_say_last() {
+        let text = r#"{"message":5,"a":[{"message":1}],"message":"x","to":null,"\u0074ype":[]}"#;
+        let said = Said {
+            message: Field::Text("x".to_owned()),
+            to: Field::Null,
+            kind: Field::Other,
+            ..Said::default()
+        };
+        assert_eq!(Said::parse(text.as_bytes()), Ok(said));
+        assert_eq!(Said::parse(b" {} "), Ok(Said::default()));
+        for other in ["5", "-1.5e3", "\"x\"", "[1,{}]", "null", "true", " [] "] {
+            assert_eq!(Said::parse(other.as_bytes()), Err(NoObject::OtherJson), "{other}");
+        }
+        for none in
+            ["", "5 apples", "[1,", "{", "{}x", "nul", "\"", "{\"a\":}", "{a:1}", "\u{feff}{}"]
+        {
+            assert_eq!(Said::parse(none.as_bytes()), Err(NoObject::NoJson), "{none}");
+        }
     }
 }

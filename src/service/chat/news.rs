@@ -1,0 +1,204 @@
+//! Who has come, gone or changed the name, told in one sentence for all of them.
+
+use std::time::Duration;
+
+use crate::id::ConnId;
+use crate::service::allowance::{Bucket, Rate};
+
+/// Sentences that may come at once, and how often for long. Each goes to everybody in the room, and
+/// a crowd that reconnects would otherwise be told of each of its members.
+const RATE: Rate = Rate { burst: 10, interval: Duration::from_millis(200) };
+
+/// Most names of one kind in a sentence.
+const NAMES_MAX: usize = 3;
+
+/// What has become of a member since the others were last told.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Nothing.
+    #[default]
+    None,
+    /// It has come.
+    Joined,
+    /// It has taken its name over from a connection of its own.
+    Back,
+    /// It had this name.
+    Renamed(String),
+}
+
+/// What the members of a room have not been told yet, beside their own changes.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    left: Crowd,
+    told: Bucket,
+    waiting: bool,
+}
+
+impl News {
+    /// There is something to tell. False if that was so before.
+    pub(super) fn note(&mut self) -> bool {
+        !std::mem::replace(&mut self.waiting, true)
+    }
+
+    /// Somebody has left who was known by this name.
+    pub(super) fn left(&mut self, name: &str) {
+        self.left.add(name);
+    }
+
+    /// Begins the sentence, if there is something to tell. The error is when it may be told.
+    pub(super) fn begin(&mut self, now: Duration) -> Result<Option<Sentence>, Duration> {
+        if !self.waiting {
+            return Ok(None);
+        }
+        let ready_at = self.told.ready_at(RATE, now);
+        if ready_at > now {
+            return Err(ready_at);
+        }
+        self.waiting = false;
+        Ok(Some(Sentence { left: std::mem::take(&mut self.left), ..Sentence::default() }))
+    }
+
+    /// The sentence has been told.
+    pub(super) fn spend(&mut self, now: Duration) {
+        self.told.take(RATE, 1, now);
+    }
+}
+
+/// What is told to a room.
+#[derive(Debug, Default)]
+pub(super) struct Sentence {
+    joined: Crowd,
+    back: Crowd,
+    /// Who was who, of the first few.
+    renamed: Vec<String>,
+    /// How many have another name, all in all.
+    renamed_count: usize,
+    left: Crowd,
+    /// The last member that was added.
+    member: Option<ConnId>,
+}
+
+impl Sentence {
+    /// Adds what a member, now called `name`, has done.
+    pub(super) fn add(&mut self, id: ConnId, change: Change, name: &str) {
+        match change {
+            Change::None => return,
+            Change::Joined => self.joined.add(name),
+            Change::Back => self.back.add(name),
+            Change::Renamed(before) if before == name => return,
+            Change::Renamed(before) => {
+                self.renamed_count += 1;
+                if self.renamed.len() < NAMES_MAX {
+                    self.renamed.push(format!("{before} is now {name}"));
+                }
+            }
+        }
+        self.member = Some(id);
+    }
+
+    /// Whom it is about, if it is about one member and nobody else.
+    pub(super) fn only_about(&self) -> Option<ConnId> {
+        let count = self.joined.count + self.back.count + self.renamed_count + self.left.count;
+        self.member.filter(|_| count == 1)
+    }
+
+    /// The whole sentence, unless there is nothing to tell. `online` is how many are in the room.
+    pub(super) fn words(mut self, online: usize) -> Option<String> {
+        let mut parts = Vec::new();
+        if self.joined.count > 0 {
+            parts.push(format!("{} joined", self.joined.words()));
+        }
+        if self.back.count > 0 {
+            let verb = if self.back.count == 1 { "is" } else { "are" };
+            parts.push(format!("{} {verb} back", self.back.words()));
+        }
+        let others = self.renamed_count - self.renamed.len();
+        parts.append(&mut self.renamed);
+        if others > 0 {
+            parts.push(format!("{others} more took other names"));
+        }
+        if self.left.count > 0 {
+            parts.push(format!("{} left", self.left.words()));
+        }
+        let text = parts.join("; ");
+        let moved = self.joined.count + self.back.count + self.left.count > 0;
+        let count = if moved { format!(", {online} user(s) online") } else { String::new() };
+        (!text.is_empty()).then(|| text + &count)
+    }
+}
+
+/// Several of whom the same is told.
+#[derive(Debug, Default)]
+struct Crowd {
+    /// The first few different names.
+    names: Vec<String>,
+    count: usize,
+}
+
+impl Crowd {
+    fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.names.len() < NAMES_MAX && self.names.iter().all(|other| other != name) {
+            self.names.push(name.to_owned());
+        }
+    }
+
+    /// "ann", "ann and bob", "ann, bob and cyd", "ann, bob and 2 others".
+    fn words(&self) -> String {
+        let all = self.names.len() == self.count;
+        let shown = if all { self.count } else { self.names.len().min(NAMES_MAX - 1) };
+        let mut parts = self.names[..shown].to_vec();
+        match self.count - shown {
+            0 => {}
+            1 => parts.push("1 other".to_owned()),
+            others => parts.push(format!("{others} others")),
+        }
+        match parts.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            _ => parts.concat(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crowds_are_named_as_far_as_they_are_short() {
+        let words = |names: &[&str]| {
+            let mut crowd = Crowd::default();
+            names.iter().for_each(|name| crowd.add(name));
+            crowd.words()
+        };
+        assert_eq!(words(&["ann"]), "ann");
+        assert_eq!(words(&["ann", "bob"]), "ann and bob");
+        assert_eq!(words(&["ann", "bob", "cyd"]), "ann, bob and cyd");
+        assert_eq!(words(&["ann", "bob", "cyd", "dan"]), "ann, bob and 2 others");
+        assert_eq!(words(&["Anonymous", "Anonymous"]), "Anonymous and 1 other");
+        assert_eq!(words(&["Anonymous"; 9]), "Anonymous and 8 others");
+        assert_eq!(words(&["Anonymous", "ann", "Anonymous"]), "Anonymous, ann and 1 other");
+    }
+
+    #[test]
+    fn a_sentence_tells_all_there_is() {
+        let id = |at| ConnId::new(at, 0);
+        let mut sentence = Sentence::default();
+        assert_eq!(sentence.only_about(), None);
+        sentence.add(id(0), Change::None, "ann");
+        sentence.add(id(1), Change::Renamed("bob".to_owned()), "bob");
+        assert_eq!(sentence.only_about(), None, "a name that is the old one again");
+        sentence.add(id(2), Change::Joined, "cyd");
+        assert_eq!(sentence.only_about(), Some(id(2)));
+        for (at, name) in ["dan", "eve", "fay", "gus"].iter().enumerate() {
+            sentence.add(id(3 + at), Change::Renamed("x".to_owned()), name);
+        }
+        sentence.add(id(7), Change::Back, "hal");
+        sentence.left.add("ida");
+        assert_eq!(sentence.only_about(), None);
+        let words = "cyd joined; hal is back; x is now dan; x is now eve; x is now fay; \
+            1 more took other names; ida left, 7 user(s) online";
+        assert_eq!(sentence.words(7).as_deref(), Some(words));
+        assert_eq!(Sentence::default().words(7), None);
+    }
+}
