@@ -10,7 +10,6 @@ mod words;
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::rooms::{Full, Rooms};
 use super::{Effects, Kind, Now, Service};
@@ -27,6 +26,9 @@ const MESSAGE_BYTES_MAX: u64 = 16 * 1024;
 
 /// Most names in the answer to `who`.
 const USERS_MAX: usize = 1000;
+
+/// What is wrong with a message, for whoever sent it.
+type Outcome = Result<(), &'static str>;
 
 const TAKEN: &str = "that name is taken";
 
@@ -118,7 +120,7 @@ impl Service for Chat {
 }
 
 impl Chat {
-    /// Acts on a message; the error is for whoever sent it.
+    /// Acts on a message.
     fn hear(
         &mut self,
         id: ConnId,
@@ -126,7 +128,7 @@ impl Chat {
         payload: &[u8],
         now: Now,
         effects: &mut Effects,
-    ) -> Result<(), &'static str> {
+    ) -> Outcome {
         if kind == Kind::Binary {
             return Err("binary messages are not understood here");
         }
@@ -145,10 +147,7 @@ impl Chat {
                 "chat" => self.say(id, &room, &said, now, effects),
                 "nick" => self.rename(id, &room, &said, now, effects),
                 "private" => self.whisper(id, &room, &said, now, effects),
-                "who" => {
-                    self.list(id, &room, now, effects);
-                    Ok(())
-                }
+                "who" => self.list(id, &room, now, effects),
                 _ => Err("type is none of chat, nick, private, who"),
             },
             Field::Null | Field::Other => Err("type is not a string"),
@@ -163,26 +162,23 @@ impl Chat {
         said: &Said,
         now: Now,
         effects: &mut Effects,
-    ) -> Result<(), &'static str> {
+    ) -> Outcome {
         let message = said.message()?;
-        let name = match &said.username {
-            Field::Missing | Field::Null => None,
-            Field::Text(name) if name.trim() == ANONYMOUS => Some(None),
-            Field::Text(name) => Some(Some(Name::parse(name)?)),
+        let username = match &said.username {
+            Field::Missing | Field::Null => self.name_of(id).to_owned(),
+            Field::Text(name) if name.trim() == ANONYMOUS => ANONYMOUS.to_owned(),
+            Field::Text(name) => {
+                let name = Name::parse(name)?;
+                if self.holder(room, &name).is_some_and(|holder| holder != id) {
+                    return Err(TAKEN);
+                }
+                name.as_str().to_owned()
+            }
             Field::Other => return Err("username is not a string"),
         };
-        if let Some(Some(name)) = &name {
-            if self.holder(room, name).is_some_and(|holder| holder != id) {
-                return Err(TAKEN);
-            }
-        }
         // Whoever speaks has come before, unless there is so much news that it has to wait.
         let _ = self.tell(room, now, effects);
-        let username = match &name {
-            None => self.rooms.get(id).map_or(ANONYMOUS, User::name),
-            Some(name) => name.as_ref().map_or(ANONYMOUS, Name::as_str),
-        };
-        let fields = [("username", Text(username)), ("message", Text(&message))];
+        let fields = [("username", Text(&username)), ("message", Text(&message))];
         let text = object("chat", &fields, now);
         effects.send(self.rooms.members(room).map(|(id, _)| id), Kind::Text, &text);
         Ok(())
@@ -195,7 +191,7 @@ impl Chat {
         said: &Said,
         now: Now,
         effects: &mut Effects,
-    ) -> Result<(), &'static str> {
+    ) -> Outcome {
         let name = Name::parse(said.username.text("username is missing, or not a string")?)?;
         let key = match &said.key {
             Field::Missing | Field::Null => None,
@@ -243,15 +239,14 @@ impl Chat {
         said: &Said,
         now: Now,
         effects: &mut Effects,
-    ) -> Result<(), &'static str> {
+    ) -> Outcome {
         let message = said.message()?;
         let to = said.to.text("to is missing, or not a string")?;
         let other = Name::parse(to).ok().and_then(|name| self.holder(room, &name));
         let other = other.ok_or("nobody here has that name")?;
-        let name_of = |id| self.rooms.get(id).map_or(ANONYMOUS, User::name);
         let fields = [
-            ("from", Text(name_of(id))),
-            ("to", Text(name_of(other))),
+            ("from", Text(self.name_of(id))),
+            ("to", Text(self.name_of(other))),
             ("message", Text(&message)),
         ];
         let text = object("private", &fields, now);
@@ -261,43 +256,21 @@ impl Chat {
         Ok(())
     }
 
-    fn list(&self, id: ConnId, room: &str, now: Now, effects: &mut Effects) {
+    fn list(&self, id: ConnId, room: &str, now: Now, effects: &mut Effects) -> Outcome {
         let users = self.rooms.members(room).take(USERS_MAX).map(|(_, user)| user.name());
-        let users = Content::Texts(users.collect());
         let count = Content::Number(self.rooms.count(room));
-        effects.send([id], Kind::Text, &object("who", &[("users", users), ("count", count)], now));
+        let fields = [("users", Content::Texts(users.collect())), ("count", count)];
+        effects.send([id], Kind::Text, &object("who", &fields, now));
+        Ok(())
+    }
+
+    fn name_of(&self, id: ConnId) -> &str {
+        self.rooms.get(id).map_or(ANONYMOUS, User::name)
     }
 
     /// Who has this name in the room.
     fn holder(&self, room: &str, name: &Name) -> Option<ConnId> {
         self.rooms.own(room)?.names.get(name.skeleton()).copied()
-    }
-
-    /// Has the room told at the end of the turn.
-    fn note(&mut self, room: &str, now: Now, effects: &mut Effects) {
-        if self.rooms.own_mut(room).is_some_and(|hall| hall.news.note()) {
-            self.with_news.push(room.into());
-            effects.call_at(now.monotonic);
-        }
-    }
-
-    /// Tells a room what is new, in one message for all. The error is when that may be done.
-    fn tell(&mut self, room: &str, now: Now, effects: &mut Effects) -> Result<(), Duration> {
-        let Some(hall) = self.rooms.own_mut(room) else { return Ok(()) };
-        let Some(mut sentence) = hall.news.begin(now.monotonic)? else { return Ok(()) };
-        for (id, user) in self.rooms.members_mut(room) {
-            let change = std::mem::take(&mut user.change);
-            sentence.add(id, change, user.name());
-        }
-        let only_about = sentence.only_about();
-        let Some(words) = sentence.words(self.rooms.count(room)) else { return Ok(()) };
-        let before = effects.len();
-        let others = self.rooms.members(room).map(|(id, _)| id);
-        system(effects, others.filter(|id| Some(*id) != only_about), &words, now);
-        if let Some(hall) = self.rooms.own_mut(room).filter(|_| effects.len() > before) {
-            hall.news.spend(now.monotonic);
-        }
-        Ok(())
     }
 }
 

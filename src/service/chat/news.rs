@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use super::Chat;
+use super::words::system;
 use crate::id::ConnId;
 use crate::service::allowance::{Bucket, Rate};
+use crate::service::{Effects, Now};
 
 /// Sentences that may come at once, and how often for long. Each goes to everybody in the room, and
 /// a crowd that reconnects would otherwise be told of each of its members.
@@ -11,6 +14,40 @@ const RATE: Rate = Rate { burst: 10, interval: Duration::from_millis(200) };
 
 /// Most names of one kind in a sentence.
 const NAMES_MAX: usize = 3;
+
+impl Chat {
+    /// Has the room told at the end of the turn.
+    pub(super) fn note(&mut self, room: &str, now: Now, effects: &mut Effects) {
+        if self.rooms.own_mut(room).is_some_and(|hall| hall.news.note()) {
+            self.with_news.push(room.into());
+            effects.call_at(now.monotonic);
+        }
+    }
+
+    /// Tells a room what is new, in one message for all. The error is when that may be done.
+    pub(super) fn tell(
+        &mut self,
+        room: &str,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<(), Duration> {
+        let Some(hall) = self.rooms.own_mut(room) else { return Ok(()) };
+        let Some(mut sentence) = hall.news.begin(now.monotonic)? else { return Ok(()) };
+        for (id, user) in self.rooms.members_mut(room) {
+            let change = std::mem::take(&mut user.change);
+            sentence.add(id, change, user.name());
+        }
+        let only_about = sentence.only_about();
+        let Some(words) = sentence.words(self.rooms.count(room)) else { return Ok(()) };
+        let listeners = self.rooms.members(room).map(|(id, _)| id);
+        let listeners: Vec<_> = listeners.filter(|id| Some(*id) != only_about).collect();
+        if let Some(hall) = self.rooms.own_mut(room).filter(|_| !listeners.is_empty()) {
+            hall.news.spend(now.monotonic);
+        }
+        system(effects, listeners, &words, now);
+        Ok(())
+    }
+}
 
 /// What has become of a member since the others were last told.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -36,7 +73,7 @@ pub(super) struct News {
 
 impl News {
     /// There is something to tell. False if that was so before.
-    pub(super) fn note(&mut self) -> bool {
+    fn note(&mut self) -> bool {
         !std::mem::replace(&mut self.waiting, true)
     }
 
@@ -46,7 +83,7 @@ impl News {
     }
 
     /// Begins the sentence, if there is something to tell. The error is when it may be told.
-    pub(super) fn begin(&mut self, now: Duration) -> Result<Option<Sentence>, Duration> {
+    fn begin(&mut self, now: Duration) -> Result<Option<Sentence>, Duration> {
         if !self.waiting {
             return Ok(None);
         }
@@ -59,14 +96,14 @@ impl News {
     }
 
     /// The sentence has been told.
-    pub(super) fn spend(&mut self, now: Duration) {
+    fn spend(&mut self, now: Duration) {
         self.told.take(RATE, 1, now);
     }
 }
 
 /// What is told to a room.
 #[derive(Debug, Default)]
-pub(super) struct Sentence {
+struct Sentence {
     joined: Crowd,
     back: Crowd,
     /// Who was who, of the first few.
@@ -80,7 +117,7 @@ pub(super) struct Sentence {
 
 impl Sentence {
     /// Adds what a member, now called `name`, has done.
-    pub(super) fn add(&mut self, id: ConnId, change: Change, name: &str) {
+    fn add(&mut self, id: ConnId, change: Change, name: &str) {
         match change {
             Change::None => return,
             Change::Joined => self.joined.add(name),
@@ -97,13 +134,13 @@ impl Sentence {
     }
 
     /// Whom it is about, if it is about one member and nobody else.
-    pub(super) fn only_about(&self) -> Option<ConnId> {
+    fn only_about(&self) -> Option<ConnId> {
         let count = self.joined.count + self.back.count + self.renamed_count + self.left.count;
         self.member.filter(|_| count == 1)
     }
 
     /// The whole sentence, unless there is nothing to tell. `online` is how many are in the room.
-    pub(super) fn words(mut self, online: usize) -> Option<String> {
+    fn words(mut self, online: usize) -> Option<String> {
         let mut parts = Vec::new();
         if self.joined.count > 0 {
             parts.push(format!("{} joined", self.joined.words()));
