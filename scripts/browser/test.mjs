@@ -206,6 +206,88 @@ const scenarios = {
     await harmless(other);
   },
 
+  // One room for each path, which the page names and the links lead out of.
+  async 'chat-rooms'({ open, base }) {
+    const room = `Küche & ${roomName().slice(1)}`, path = `/chat/${encodeURIComponent(room)}`;
+    const ada = await open(path), bob = await open('/chat');
+    await says(bob, '#h-room', /^The hall$/);
+    await says(ada, '#h-room', new RegExp(`^Room ${room}$`));
+    await nick(ada, 'Ada');
+    await nick(bob, 'Bob');
+    // By the form, by a path that is spelt in another way, and by the links of earlier pages.
+    await bob.fill('#room', ` ${room} `);
+    await bob.click('#room-go');
+    assert.equal(new URL(bob.url()).pathname, path);
+    await bob.waitForFunction(() => document.getElementById('me').textContent === 'Bob');
+    const others = [];
+    for (const where of [`/chat/K%c3%bcche%20&${path.slice(path.indexOf('%26') + 3)}`,
+      `/chat#${encodeURIComponent(room)}`, `/chat?room=${encodeURIComponent(room)}`]) {
+      const page = await open(where);
+      await inState(page, 'OPEN');
+      await says(page, '#h-room', new RegExp(`^Room ${room}$`));
+      assert.equal(page.url(), new URL(path, base).href);
+      others.push(page);
+    }
+    await chat(ada, 'all in one room');
+    for (const page of [bob, ...others]) await logged(page, 'chat', /all in one room/);
+    // Back leads to the hall, where nothing of the room is heard any more.
+    await bob.goBack();
+    await says(bob, '#h-room', /^The hall$/);
+    await bob.waitForFunction(() => document.getElementById('me').textContent === 'Bob');
+    await chat(ada, 'is Bob gone?');
+    await logged(others[0], 'chat', /is Bob gone/);
+    await chat(bob, 'alone');
+    await logged(bob, 'chat', /alone/);
+    assert.doesNotMatch(await bob.textContent('#log'), /Bob gone/);
+    for (const page of [ada, bob]) await leadsOut(page, base);
+    await ada.fill('#room', '..');
+    await ada.click('#room-go');
+    assert.equal(new URL(ada.url()).pathname, path, 'no room can have that name');
+  },
+
+  // A name is one's own again at once, though the server takes the broken connection for alive.
+  async 'chat-ghost'({ open, base }) {
+    const room = roomName();
+    const ada = await open(`/chat${room}`), bob = await open(`/chat${room}`);
+    await nick(ada, 'Ada');
+    // A connection that has Ada's key and name, as one that broke would.
+    await bob.evaluate(url => new Promise(done => {
+      window.thief = new WebSocket(url);
+      window.heard = [];
+      window.thief.onmessage = event => window.heard.push(event.data);
+      window.thief.onopen = () => {
+        window.thief.send('{"type":"nick","username":"Ada","key":"not the key of Ada"}');
+        window.thief.send('{"type":"who"}');
+      };
+      const seen = () => window.heard.some(text => text.includes('"type":"who"'));
+      const timer = setInterval(() => { if (seen()) { clearInterval(timer); done(); } }, 20);
+    }), `${base.replace(/^http/, 'ws')}chat${room}`);
+    assert.match((await bob.evaluate(() => window.heard)).join(), /that name is taken/);
+    // The page leaves its socket behind, as if the network had swallowed its end.
+    await ada.evaluate(() => { socket = null; connect(); });
+    await logged(bob, 'system', /Ada is back, 3 user\(s\) online/);
+    await ada.waitForFunction(() => document.getElementById('me').textContent === 'Ada');
+    await chat(ada, 'here I am');
+    await logged(bob, 'chat', /^Ada.*here I am/s);
+  },
+
+  async 'draw-rooms'({ open, base }) {
+    const room = `Küche ${roomName().slice(1)}`;
+    const one = await open(`/draw/${encodeURIComponent(room)}`);
+    const two = await open(`/draw/${encodeURIComponent(room)}`), all = await open('/draw');
+    for (const page of [one, two, all]) await inState(page, 'OPEN');
+    await says(one, '#h-room', new RegExp(`^Board ${room}$`));
+    await says(all, '#h-room', /^The common board$/);
+    await one.focus('#board');
+    await one.keyboard.press('Space');
+    for (let i = 0; i < 30; i++) await one.keyboard.press('ArrowRight');
+    await one.keyboard.press('Space');
+    await two.waitForFunction(() => document.getElementById('board').getContext('2d')
+      .getImageData(1200, 600, 1, 1).data[3] === 255);
+    assert.equal((await picture(all)).ink, 0, 'another board');
+    await leadsOut(one, base);
+  },
+
   async draw({ open }) {
     const one = await open('/draw');
     const two = await open('/draw', undefined, { width: 500, height: 800 });
@@ -287,13 +369,20 @@ async function nick(page, name) {
   await page.waitForFunction(wanted => document.getElementById('me').textContent === wanted, name);
 }
 
+// Each link of the page leads to a page.
+async function leadsOut(page, base) {
+  const links = await page.locator('nav a').evaluateAll(all => all.map(link => link.href));
+  assert.deepEqual(links, ['', 'chat', 'draw'].map(where => base + where));
+  for (const link of links) assert.equal((await page.request.get(link)).status(), 200, link);
+}
+
 async function chat(page, message) {
   await page.fill('#text', message);
   await page.press('#text', 'Enter');
 }
 
 // Each run has a room of its own, so that it may share a server with others.
-const roomName = () => `#test-${process.pid}-${Math.random().toString(36).slice(2)}`;
+const roomName = () => `/test-${process.pid}-${Math.random().toString(36).slice(2)}`;
 
 const stroke = change =>
   JSON.stringify({ colour: '#000000', width: 8, points: [[9, 9], [90, 90]], ...change });
