@@ -91,8 +91,15 @@ fn decompose(text: impl Iterator<Item = char>) -> Vec<char> {
     for c in text {
         decompose_canonical(c, |part| parts.push(part));
     }
-    for marks in parts.chunk_by_mut(|_, next| canonical_combining_class(*next) > 0) {
-        marks.sort_by_key(|mark| canonical_combining_class(*mark));
+    // The canonical ordering algorithm, in the words of the Unicode Standard (D109): exchanges of
+    // neighbours, until the marks on each letter stand in the order of their classes.
+    for end in 1..parts.len() {
+        let class = canonical_combining_class(parts[end]);
+        let mut at = end;
+        while class > 0 && at > 0 && canonical_combining_class(parts[at - 1]) > class {
+            parts.swap(at - 1, at);
+            at -= 1;
+        }
     }
     parts
 }
