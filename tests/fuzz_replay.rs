@@ -119,7 +119,11 @@ fn server() {
 }
 
 #[test]
-#[ignore = "red until the session is rebuilt"]
 fn behaviour() {
     replay("behaviour", fuzz::behaviour::behaviour, 3000);
+}
+
+#[test]
+fn chat() {
+    replay("chat", fuzz::chat::chat, 6000);
 }

@@ -6,6 +6,8 @@
 
 #[path = "fuzz_behaviour.rs"]
 pub mod behaviour;
+#[path = "fuzz_chat.rs"]
+pub mod chat;
 #[path = "fuzz_deflate.rs"]
 pub mod deflate;
 #[path = "net.rs"]
