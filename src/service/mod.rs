@@ -111,7 +111,7 @@ pub struct Effects {
 }
 
 /// One thing to do to one connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Send a frame, which all its recipients share.
     Send(ConnId, Rc<SharedFrame>),

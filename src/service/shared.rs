@@ -22,6 +22,12 @@ impl SharedFrame {
     }
 }
 
+impl PartialEq for SharedFrame {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
 impl Deref for SharedFrame {
     type Target = [u8];
 
