@@ -52,32 +52,41 @@ impl Scan {
     /// # Errors
     /// The first rule of RFC 9112 or limit that the bytes break.
     pub fn advance<'a>(&mut self, bytes: &'a [u8]) -> Result<Progress<'a>, HeadFault> {
-        let from_first_byte = self.at == 0;
+        if self.at > 0 {
+            self.read(bytes, None)?;
+            if self.state != State::Done {
+                return Ok(Progress::Partial);
+            }
+            // It is whole now, and read again for its lines.
+            *self = Self::default();
+        }
         let mut lines = Lines::default();
-        self.read(bytes, &mut lines)?;
+        self.read(bytes, Some(&mut lines))?;
         if self.state != State::Done {
             return Ok(Progress::Partial);
         }
         let head = &bytes[..bytes.len().min(usize::from(self.at))];
-        if !from_first_byte {
-            lines = Lines::default();
-            Self::default().read(head, &mut lines)?;
-        }
         Ok(Progress::Complete(Head::new(head, lines)))
     }
 
     /// Reads on to the end of the head or of `bytes`, and notes the lines that it reads from their
     /// first byte. After a fault nothing has changed.
-    fn read(&mut self, bytes: &[u8], lines: &mut Lines) -> Result<(), HeadFault> {
+    fn read(&mut self, bytes: &[u8], mut lines: Option<&mut Lines>) -> Result<(), HeadFault> {
+        let mut note = |line| {
+            if let Some(lines) = &mut lines {
+                lines.push(bytes, line);
+            }
+        };
         let bytes = &bytes[..bytes.len().min(HEAD_BYTES_MAX)];
         let Self { at, mut fields, mut state } = *self;
         let mut at = usize::from(at);
         let (mut start, mut split) = (at, at);
         while state != State::Done {
+            // What is there as a whole: mostly all of it.
             if state == State::Start {
                 if let Some(line) = request_line(bytes) {
                     at = line.next();
-                    lines.push(bytes, line);
+                    note(line);
                     state = State::LineFirst;
                 }
             }
@@ -85,10 +94,11 @@ impl Scan {
                 while usize::from(fields) < HEAD_FIELDS_MAX {
                     let Some(line) = field_line(bytes, at) else { break };
                     at = line.next();
-                    lines.push(bytes, line);
+                    note(line);
                     fields += 1;
                 }
             }
+            // The next byte of what is not.
             at += state.run(bytes.get(at..).unwrap_or_default());
             if at >= state.limit() {
                 return Err(state.overflow());
@@ -105,7 +115,7 @@ impl Scan {
                     fields += 1;
                 }
                 State::TargetFirst | State::Value => split = at,
-                State::LineLf => lines.push(bytes, Line::new(start, split, at)),
+                State::LineLf => note(Line::new(start, split, at)),
                 _ => {}
             }
             state = next;
