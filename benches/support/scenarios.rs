@@ -59,6 +59,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!("mask 16 KiB in place", 100, 1, mask(16 * 1024, 0)),
     scenario!("mask 64 B, slide 4", 10_000, 1, mask(64, 4)),
     scenario!("request head", 100, 1, request_head()),
+    scenario!("request head, byte by byte", 20, 1, dripped_head()),
     scenario!("decode 5 B", 100, 16, decode()),
     scenario!("echo 5 B text, pipeline 1", 2000, 1, echo(0x81, 5, 1)),
     scenario!("echo 5 B text, pipeline 16", 100, 16, echo(0x81, 5, 16)),
@@ -83,6 +84,17 @@ fn request_head() -> impl FnMut() {
     || match Scan::default().advance(black_box(REQUEST)) {
         Ok(Progress::Complete(head)) => assert_eq!(black_box(head).length(), REQUEST.len()),
         other => unreachable!("{other:?}"),
+    }
+}
+
+/// A head in as many reads as it has bytes: each byte has its price, whatever came before it.
+fn dripped_head() -> impl FnMut() {
+    || {
+        let mut scan = Scan::default();
+        for end in 1..REQUEST.len() {
+            assert!(matches!(scan.advance(black_box(&REQUEST[..end])), Ok(Progress::Partial)));
+        }
+        assert!(matches!(scan.advance(black_box(REQUEST)), Ok(Progress::Complete(_))));
     }
 }
 
