@@ -95,6 +95,25 @@ fn no_echo_in_pieces_allocates() {
     }
 }
 
+/// Of a head that comes in one piece, nothing is kept; and what is agreed on is not formatted.
+#[test]
+fn no_opening_allocates() {
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+    let request = [&REQUEST[..REQUEST.len() - 2], offer.as_bytes()].concat();
+    let mut world = World::new(Config::default());
+    let mut allocated = |at| {
+        let client = world.connect(1 << 10);
+        client.send(&request);
+        let counted = measure(|| assert!(world.settle()));
+        client.take(|answer| assert!(answer.ends_with(b"client_no_context_takeover\r\n\r\n")));
+        client.finish();
+        world.settle();
+        (at >= WARM_UP_ROUNDS).then_some(counted.count_total)
+    };
+    let counts: Vec<u64> = (0..WARM_UP_ROUNDS + ROUNDS).filter_map(&mut allocated).collect();
+    assert_eq!(counts, [0; ROUNDS]);
+}
+
 #[test]
 fn a_batch_costs_one_read_and_one_write() {
     let mut world = World::new(Config::default());
