@@ -86,6 +86,16 @@ impl World {
         let mut more = Dice::new(!seed);
         more.speaker = 100;
         profile.takeover = more.chance(500) && !profile.tight;
+        // One keeps the only inflater there is, somebody else wants it, and nothing excuses that.
+        let held = all && more.chance(150);
+        if all {
+            // They stay for long, and with an event in every wait time would stand.
+            profile.spurious = profile.spurious.min(20);
+        }
+        if held {
+            profile = Profile { drain: false, reset: 0, leap: 0, aborted: 0, ..profile };
+            profile = Profile { takeover: false, tight: false, crowded: false, ..profile };
+        }
         for _ in 0..more.below(3) {
             more.speaker += 1;
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
@@ -105,12 +115,12 @@ impl World {
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
             arrivals.push((at, hostile::draw_one(&mut more)));
         }
-        if all && arrivals.iter().any(|(_, script)| script.kind == "holder") {
-            // What it holds is then all there is, and somebody wants it.
-            profile.scarce = true;
+        if held {
             more.speaker += 1;
-            let at = Duration::from_secs(3);
-            arrivals.push((at, packed::draw(profile.takeover, &mut more)));
+            arrivals.push((Duration::from_secs(1), packed::draw_holder(&mut more)));
+            more.speaker += 1;
+            arrivals.push((Duration::from_secs(3), packed::draw(false, &mut more)));
+            profile.scarce = true;
         }
         Self::new(profile, arrivals, dice.word())
     }
