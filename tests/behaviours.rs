@@ -6,6 +6,7 @@ mod loopback;
 
 use std::time::Duration;
 
+use loopback::frames::plain as server_frame;
 use loopback::{Client, World, frame};
 use wsecho::limits::Config;
 use wsecho::service::behaviour::NAMES;
@@ -91,17 +92,6 @@ impl Stage {
 
 fn hex(byte: &str) -> u8 {
     u8::from_str_radix(byte, 16).expect("two hexadecimal digits")
-}
-
-fn server_frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(payload.len()).expect("short");
-    let mut frame = vec![first];
-    match u8::try_from(length) {
-        Ok(short @ 0..=125) => frame.push(short),
-        _ => frame.extend([&[126][..], &length.to_be_bytes()].concat()),
-    }
-    frame.extend(payload);
-    frame
 }
 
 #[test]

@@ -6,11 +6,7 @@
 mod compress;
 #[path = "support/loopback.rs"]
 mod loopback;
-#[path = "support/process.rs"]
-#[allow(dead_code, reason = "one test takes a process")]
-mod process;
 
-use std::process::Command;
 use std::time::Duration;
 
 use allocation_counter::measure;
@@ -448,17 +444,6 @@ fn pongs_keep_to_the_rate() {
     world.pass(Duration::from_secs(2));
     let heard = client.take(<[u8]>::len);
     assert!(heard <= 200 + 127, "{heard} bytes in two seconds");
-}
-
-/// 10: with few descriptors the reserve left one connection, and nobody was told.
-#[test]
-fn few_descriptors_leave_some_connections() {
-    let mut command = Command::new("sh");
-    let program = env!("CARGO_BIN_EXE_wsecho");
-    command.args(["-c", &format!("ulimit -n 64; exec {program} --listen 127.0.0.1:0")]);
-    let server = process::Server::spawn(command);
-    let open: Vec<process::Peer> = (0..16).map(|_| server.open()).collect();
-    drop(open);
 }
 
 /// 16: clients that send all of a message before they read waited for ever.

@@ -10,6 +10,8 @@ pub mod behaviour;
 pub mod chat;
 #[path = "fuzz_deflate.rs"]
 pub mod deflate;
+#[path = "frames.rs"]
+pub mod frames;
 #[path = "net.rs"]
 pub mod net;
 #[path = "fuzz_query.rs"]
@@ -20,8 +22,9 @@ pub mod reference;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use frames::masked;
 use net::{MemoryNet, Peer};
-use reference::{Frame, frames};
+use reference::{Frame, frames as frames_of};
 use wsecho::conn::read_buffer::{READ_AT, ReadBuffer};
 use wsecho::conn::{Cause, Connection, Context, Next, Reply};
 use wsecho::ending::Ending;
@@ -38,9 +41,7 @@ use wsecho::ws::deflate::negotiate;
 use wsecho::ws::mask::unmask;
 
 /// A request that is upgraded, for inputs that begin behind it.
-pub const UPGRADE: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+pub const UPGRADE: &[u8] = frames::REQUEST.as_bytes();
 
 /// Limits that an input of a few KiB can reach.
 fn config() -> Config {
@@ -156,7 +157,7 @@ fn check_response(head: &Head<'_>) {
 /// byte, the fault with the first byte that makes it one.
 pub fn decode(input: &[u8]) {
     let (cuts, bytes) = Cuts::take(input);
-    let (expected, fault) = frames(bytes, &bounds());
+    let (expected, fault) = frames_of(bytes, &bounds());
     for cuts in [cuts, Cuts::NONE, Cuts { sizes: &[1], at: 0 }] {
         let (found, found_fault, read) = decode_cut(bytes, cuts);
         assert_eq!(found_fault, fault);
@@ -173,8 +174,8 @@ pub fn decode(input: &[u8]) {
             assert!(!whole || found.payload.len() == expected.payload.len());
         }
         if fault.is_some() && cuts.sizes == [1] {
-            assert_eq!(frames(&bytes[..read], &bounds()).1, fault);
-            assert_eq!(frames(&bytes[..read - 1], &bounds()).1, None, "told too late");
+            assert_eq!(frames_of(&bytes[..read], &bounds()).1, fault);
+            assert_eq!(frames_of(&bytes[..read - 1], &bounds()).1, None, "told too late");
         }
     }
 }
@@ -343,7 +344,7 @@ struct Conversation {
 
 impl Conversation {
     fn of(bytes: &[u8]) -> Self {
-        let (mut all, fault) = frames(bytes, &bounds());
+        let (mut all, fault) = frames_of(bytes, &bounds());
         let of_content = |fault| matches!(fault, Fault::Utf8 | Fault::CloseBody | Fault::CloseCode);
         let at_fault = fault.filter(|&fault| of_content(fault)).and_then(|_| all.pop());
         let mut before = Vec::new();
@@ -535,25 +536,4 @@ impl World<'_> {
         assert!(!self.turn(), "an empty server drains at once");
         assert!(self.peers.iter().all(|peer| peer.wire().dropped));
     }
-}
-
-/// A client's frame; its key depends on its length.
-pub fn masked(first: u8, plain: &[u8]) -> Vec<u8> {
-    let length = plain.len();
-    let mut frame = vec![first];
-    match length {
-        0..=125 => frame.push(0x80 | length as u8),
-        126..=65_535 => {
-            frame.push(0xFE);
-            frame.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            frame.push(0xFF);
-            frame.extend((length as u64).to_be_bytes());
-        }
-    }
-    let key = (length as u32).wrapping_mul(0x9E37_79B9).to_be_bytes();
-    frame.extend(key);
-    frame.extend(plain.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
 }

@@ -2,16 +2,22 @@
 
 #![allow(dead_code, reason = "each test target uses its own part")]
 
+#[path = "frames.rs"]
+pub mod frames;
 #[path = "net.rs"]
 pub mod net;
 
 use std::io;
 use std::time::Duration;
 
+pub use frames::masked as frame;
 use net::{MemoryNet, Peer};
 use wsecho::limits::Config;
 use wsecho::net::Source;
 use wsecho::server::Server;
+
+/// An opening handshake.
+pub const REQUEST: &[u8] = frames::REQUEST.as_bytes();
 
 /// More turns than any test needs for the server to come to rest.
 const TURNS_MAX: u32 = 100_000;
@@ -181,29 +187,3 @@ impl Client {
         (std::mem::take(&mut wire.reads), std::mem::take(&mut wire.writes))
     }
 }
-
-/// A masked frame as a client sends it, its length in the shortest form.
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
-    let length = payload.len();
-    let mut frame = vec![first];
-    match length {
-        0..=125 => frame.push(0x80 | u8::try_from(length).expect("at most 125")),
-        126..=0xFFFF => {
-            frame.push(0x80 | 126);
-            frame.extend(u16::try_from(length).expect("at most 65535").to_be_bytes());
-        }
-        _ => {
-            frame.push(0x80 | 127);
-            frame.extend((length as u64).to_be_bytes());
-        }
-    }
-    frame.extend(KEY);
-    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
-}
-
-/// An opening handshake, with the key of RFC 6455 §1.3.
-pub const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Version: 13\r\n\r\n";

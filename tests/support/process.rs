@@ -1,20 +1,19 @@
 //! The real binary as a process, and a client that speaks to it in bytes.
 
+#[path = "frames.rs"]
+pub mod frames;
+
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use frames::{REQUEST, masked};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a read may wait before a test fails rather than hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-
-/// An opening handshake, with the key of RFC 6455 §1.3.
-pub const REQUEST: &str = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Version: 13\r\n\r\n";
 
 /// A server process on a port of the system's choice, ended with its test.
 pub struct Server {
@@ -160,7 +159,7 @@ impl Peer {
     /// Has one message echoed.
     pub fn echo(&mut self, text: &str) {
         let length = u8::try_from(text.len()).expect("short");
-        self.send(&frame(0x81, text.as_bytes()));
+        self.send(&masked(0x81, text.as_bytes()));
         assert_eq!(self.read(text.len() + 2), [&[0x81, length], text.as_bytes()].concat());
     }
 
@@ -174,11 +173,4 @@ impl Peer {
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
         }
     }
-}
-
-/// A masked frame with a payload of at most 125 bytes, under the key 0.
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(payload.len()).expect("short");
-    assert!(length <= 125);
-    [&[first, 0x80 | length, 0, 0, 0, 0], payload].concat()
 }
