@@ -382,11 +382,15 @@ fn who_was_idle_is_not_slow() {
     let mut world = World::new(Config { ping_interval: MINUTE, ..Config::default() });
     let mut members: Vec<Client> = (0..70).map(|_| open(&mut world, "/broadcast/den")).collect();
     let loud = members.pop().expect("one of seventy");
+    world.pass(MINUTE);
     loud.send(&frame(0x81, b"hi").repeat(64));
-    world.pass(MINUTE + Duration::from_secs(1));
+    // The clock goes to the deadline before the server looks at these.
+    world.pass(Duration::from_secs(1));
     for member in &members {
-        member.take(|heard| assert!(heard.starts_with(&b"\x81\x02hi".repeat(64))));
-        assert!(!member.saw_end());
+        // A ping of the keep-alive may stand before or behind them.
+        let heard = member.take(<[u8]>::to_vec);
+        let all = b"\x81\x02hi".repeat(64);
+        assert!(heard.windows(all.len()).any(|part| part == all) && !member.saw_end());
     }
 }
 

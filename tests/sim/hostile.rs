@@ -137,7 +137,7 @@ fn sipper(dice: &mut Dice) -> Script {
 /// Keeps a message that is not whole in a room.
 fn hoarder(dice: &mut Dice) -> Script {
     let mut script = hostile("hoarder", dice);
-    script.hello = HELLO.replacen("GET / ", "GET /broadcast ", 1).into();
+    script.hello = HELLO.replacen("GET / ", "GET /broadcast/hoard ", 1).into();
     let payload = dice.bytes(30_000);
     script.say(false, 2, &payload, dice);
     script
