@@ -115,6 +115,13 @@ impl World {
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
             arrivals.push((at, hostile::draw_one(&mut more)));
         }
+        if all && more.chance(250) {
+            // One after the other, so that what is left of one comes to the next.
+            for at in [1000, 1001, 1003, 1500] {
+                more.speaker += 1;
+                arrivals.push((Duration::from_millis(at), packed::draw_narrow(&mut more)));
+            }
+        }
         if held {
             more.speaker += 1;
             arrivals.push((Duration::from_secs(1), packed::draw_holder(&mut more)));
