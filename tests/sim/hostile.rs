@@ -40,7 +40,11 @@ pub fn draw(dice: &mut Dice) -> (Profile, Vec<(Duration, Script)>) {
     profile.takeover = dice.chance(300);
     profile.scarce = dice.chance(200);
     let mut arrivals = Vec::new();
-    for _ in 0..1 + dice.below(2) {
+    let crowded = dice.chance(150);
+    if crowded {
+        arrivals.extend(crowd(dice));
+    }
+    for _ in 0..if crowded { 0 } else { 1 + dice.below(2) } {
         let kind = dice.below(9);
         let count = dice.pick(if (3..6).contains(&kind) { &[200] } else { &[1, 8, 40] });
         for _ in 0..count {
@@ -48,9 +52,6 @@ pub fn draw(dice: &mut Dice) -> (Profile, Vec<(Duration, Script)>) {
             let at = Duration::from_millis(1000 + dice.below(2000) as u64);
             arrivals.push((at, draw_kind(kind, if count == 1 { 30 } else { 2 }, dice)));
         }
-    }
-    if dice.chance(200) {
-        arrivals.extend(crowd(dice));
     }
     for second in [2, 20, 70, 150, 280] {
         dice.speaker += 1;

@@ -280,7 +280,9 @@ impl World {
         for client in &self.clients {
             let link = &net.links[client.link];
             // Too slow for its room, or no room to keep what it waits for.
-            let talks = client.script.seat.is_some() || client.script.kind.starts_with("scripted");
+            let talks = client.script.seat.is_some()
+                || client.script.kind.starts_with("scripted")
+                || client.script.reads_last;
             let refused = profile.tight && talks;
             let excused = link.spoiled || starving || refused || net.leapt > Duration::ZERO;
             client.judge(excused, self.drained_early, shed);
