@@ -57,6 +57,7 @@ macro_rules! scenario {
 /// All of them. After 19 000 steps the idle connections of a sweep would want a ping.
 pub const SCENARIOS: &[Scenario] = &[
     scenario!("mask 16 KiB in place", 100, 1, mask(16 * 1024, 0)),
+    scenario!("mask 16 KiB, slide 4", 100, 1, mask(16 * 1024, 4)),
     scenario!("mask 64 B, slide 4", 10_000, 1, mask(64, 4)),
     scenario!("request head", 100, 1, request_head()),
     scenario!("request head, byte by byte", 20, 1, dripped_head()),

@@ -7,18 +7,19 @@
 //!
 //! Loops over eight-byte words compile to vector code without `unsafe`. Long payloads have them
 //! compiled a second time, for AVX2, which the processor is asked for at run time: half the time
-//! in place and a third of it for a slide. Every 64-bit ARM has the vectors that its code uses.
+//! in place and a third of it for a slide.
 
 use std::ops::Range;
 
-use multiversion::multiversion;
+use multiversion::{multiversion, target::match_target};
 
 /// Payloads of up to this many bytes are not worth the look for vectors.
 const SHORT_BYTES_MAX: usize = 64;
-/// Words that a long slide reads before it writes the first of them. Source and destination
-/// overlap, so one by one they would not become vectors; sixteen are what the registers hold.
-const BLOCK_WORDS: usize = 16;
-const BLOCK_BYTES: usize = 8 * BLOCK_WORDS;
+/// A block of a slide with AVX2: four of its registers.
+#[cfg(any(test, target_arch = "x86_64"))]
+const BLOCK_BYTES: usize = 128;
+/// A part of a slide without AVX2.
+const COPY_BYTES: usize = 8 * 1024;
 const TOP_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// Unmasks `buf[from]` to `to..`, which is not to the right of it. `key` belongs to the first
@@ -48,15 +49,16 @@ fn word_key(key: [u8; 4]) -> u64 {
 
 #[multiversion(targets("x86_64+avx2"))]
 fn unmask_long(buf: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) -> bool {
-    long(buf, from, to, key)
+    if to == from.start {
+        return in_place(&mut buf[from], key);
+    }
+    match_target! {
+        "x86_64+avx2" => slide_at_once(buf, from, to, key),
+        _ => slide_copied(buf, from, to, key),
+    }
 }
 
-// From here on `inline(always)`: only so is it compiled with the vectors of its caller.
-#[inline(always)]
-fn long(buf: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) -> bool {
-    if to == from.start { in_place(&mut buf[from], key) } else { slide_long(buf, from, to, key) }
-}
-
+// What follows is compiled with the vectors of its caller only where it is inlined.
 #[inline(always)]
 fn in_place(bytes: &mut [u8], key: [u8; 4]) -> bool {
     let wide = word_key(key);
@@ -119,15 +121,19 @@ fn slide_bytes(span: &mut [u8], slide: usize, key: [u8; 4]) -> bool {
     seen >= 0x80
 }
 
+/// Source and destination overlap, so word by word there would be no vectors: a block is read
+/// before any of it is written. Without AVX2 it depends on the compiler's version whether that is
+/// faster than copying first or half as fast.
+#[cfg(any(test, target_arch = "x86_64"))]
 #[inline(always)]
-fn slide_long(buf: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) -> bool {
+fn slide_at_once(buf: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) -> bool {
     const _: () = assert!(BLOCK_BYTES % 4 == 0, "the key starts anew with each block");
     let slide = from.start - to;
     let wide = word_key(key);
-    let mut seen = [0; BLOCK_WORDS];
+    let mut seen = [0; BLOCK_BYTES / 8];
     let mut at = from.start;
     while at + BLOCK_BYTES <= from.end {
-        let mut block = [0; BLOCK_WORDS];
+        let mut block = [0; BLOCK_BYTES / 8];
         for (plain, word) in block.iter_mut().zip(buf[at..at + BLOCK_BYTES].chunks_exact(8)) {
             // The chunk has exactly eight bytes; the fallback is never taken and costs nothing.
             *plain = u64::from_le_bytes(word.try_into().unwrap_or_default()) ^ wide;
@@ -145,6 +151,22 @@ fn slide_long(buf: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) -> bo
     slide_short(buf, at..from.end, at - slide, key) || seen & TOP_BITS != 0
 }
 
+/// Moves first and unmasks then, part by part in the first-level cache.
+#[inline(always)]
+fn slide_copied(buf: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) -> bool {
+    const _: () = assert!(COPY_BYTES % 4 == 0, "the key starts anew with each part");
+    let slide = from.start - to;
+    let mut beyond_ascii = false;
+    let mut at = from.start;
+    while at < from.end {
+        let end = from.end.min(at + COPY_BYTES);
+        buf.copy_within(at..end, at - slide);
+        beyond_ascii |= in_place(&mut buf[at - slide..end - slide], key);
+        at = end;
+    }
+    beyond_ascii
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,7 +182,7 @@ mod tests {
     #[test]
     fn f19_every_length_slide_and_phase() {
         let key = [0x37, 0xFA, 0x21, 0x3D];
-        let lengths = (0..=3 * BLOCK_BYTES + 8).chain([16 * 1024 + 3]);
+        let lengths = (0..=3 * BLOCK_BYTES + 8).chain([2 * COPY_BYTES + 3]);
         for length in lengths {
             for slide in [0, 4, 8, 12, 64, 1000] {
                 for phase in 0..4 {
@@ -172,8 +194,8 @@ mod tests {
                     // With and without room for the last word, and nothing else is touched.
                     let slack = if phase % 2 == 0 { 8 } else { 0 };
                     buf.extend(vec![0xDD; slack]);
-                    // As this processor has it, and as one without its vectors would.
-                    for pass in [unmask, long] {
+                    // As this processor has it, and as others would.
+                    for pass in [unmask, slide_copied, slide_at_once] {
                         let mut buf = buf.clone();
                         let high = pass(&mut buf, slide..slide + length, 0, key);
                         assert_eq!(buf[..length], plain[..], "length {length}, slide {slide}");
