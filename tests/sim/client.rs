@@ -302,6 +302,11 @@ impl Client {
         format!("{kind}: not what was sent, but of {speakers:?}: {text:.100}")
     }
 
+    /// Whether there was no room for what it said.
+    pub fn was_refused(&self) -> bool {
+        self.closed == Some(1013)
+    }
+
     /// Judges everything. `excused`: the connection may have been broken at any moment.
     pub fn judge(&self, excused: bool, drained: bool, shed: bool) {
         self.inflate();

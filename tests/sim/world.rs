@@ -283,7 +283,7 @@ impl World {
             let talks = client.script.seat.is_some()
                 || client.script.kind.starts_with("scripted")
                 || client.script.reads_last;
-            let refused = profile.tight && talks;
+            let refused = talks && (profile.tight || client.was_refused() && self.is_small());
             let excused = link.spoiled || starving || refused || net.leapt > Duration::ZERO;
             client.judge(excused, self.drained_early, shed);
             let dropped = link.dropped.expect("the server has let go of everyone");
@@ -291,6 +291,11 @@ impl World {
             let limit = client.script.limit + SLACK + net.leapt;
             assert!(held <= limit, "{} was held for {held:?}", client.script.kind);
         }
+    }
+
+    /// Whether one message as long as may be uses the budget up.
+    fn is_small(&self) -> bool {
+        self.memory.budget < 4 * MESSAGE_BYTES_MAX as usize
     }
 
     /// Rooms: one order for all, and everything for whoever was there all the time.
