@@ -6,6 +6,7 @@
 //! RFCs as functions; [`conn`] is one connection; [`net`] and [`server`] are the machinery;
 //! [`cli`] is the entry.
 
+pub mod behaviour;
 pub mod budget;
 pub mod cli;
 pub mod conn;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use loopback::frames::plain as server_frame;
 use loopback::{Client, World, frame};
+use wsecho::behaviour::NAMES;
 use wsecho::limits::Config;
-use wsecho::service::behaviour::NAMES;
 
 const PAGE: &str = include_str!("../docs/protocols.md");
 

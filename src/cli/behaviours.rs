@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::spec::{Spec, Takes};
 use super::value;
-use crate::service::behaviour::{Behaviour, NAMES};
+use crate::behaviour::{Behaviour, NAMES};
 
 const HEADING: &str = "Behaviour of all echoes; the query of a URL sets it for one";
 

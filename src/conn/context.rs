@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::inflaters::Inflaters;
 use super::send_queue::SendQueues;
 use super::timers::Timers;
+use crate::behaviour::Behaviours;
 use crate::budget::Budget;
 use crate::http::{Refusal, Rules, write_refusal};
 use crate::limits::{Config, INFLATER_TIME_MAX, PACE_WINDOW_MAX};
 use crate::metrics::Metrics;
-use crate::service::behaviour::Behaviours;
 use crate::service::{Effects, MOUNTED, Now, Service};
 use crate::ws::decoder::Bounds;
 

@@ -5,7 +5,6 @@
 //! A new one is one file here and one line where services are mounted.
 
 mod allowance;
-pub mod behaviour;
 mod broadcast;
 mod chat;
 pub mod mirror;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use wsecho::behaviour::{Behaviour, Facts, NAMES, Template};
 use wsecho::service::Now;
-use wsecho::service::behaviour::{Behaviour, Facts, NAMES, Template};
 
 /// The query of a URL: read as plain decoding says, within the limits of the documents, and wrong
 /// in one line.

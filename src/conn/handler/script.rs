@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::behaviour::{Behaviour, Facts, Frame, Script, Step};
 use crate::budget::Charge;
 use crate::conn::Context;
 use crate::conn::send_queue::Slot;
@@ -11,7 +12,6 @@ use crate::conn::session::Boundary;
 use crate::id::ConnId;
 use crate::limits::SCRIPT_BYTES_SOFT;
 use crate::service::Kind;
-use crate::service::behaviour::{Behaviour, Facts, Frame, Script, Step};
 use crate::ws::Fault;
 use crate::ws::close::CloseCode;
 use crate::ws::decoder::Piece;
