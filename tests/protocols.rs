@@ -48,7 +48,7 @@ struct Stage {
 impl Stage {
     fn new(service: &str) -> Self {
         let mut mounted = MOUNTED.iter();
-        let mounted = mounted.find(|mounted| mounted.place.path.strip_prefix('/') == Some(service));
+        let mounted = mounted.find(|mounted| mounted.path.path.strip_prefix('/') == Some(service));
         let mounted = mounted.unwrap_or_else(|| panic!("no service at /{service}"));
         Self { service: (mounted.make)(), names: Vec::new(), said: VecDeque::new() }
     }
@@ -186,7 +186,7 @@ fn examples_come_out_as_they_stand() {
 fn each_service_and_each_type_has_an_example() {
     let examples = examples();
     for mounted in MOUNTED {
-        let service = mounted.place.path.trim_start_matches('/');
+        let service = mounted.path.path.trim_start_matches('/');
         assert!(examples.iter().any(|example| example.service == service), "{service}");
     }
     let lines = examples.iter().flat_map(|example| &example.lines);

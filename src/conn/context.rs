@@ -67,7 +67,7 @@ impl Context {
         let rules = Rules {
             subprotocols: config.subprotocols.clone(),
             origins: config.origins.clone(),
-            places: MOUNTED.iter().map(|mounted| mounted.place).collect(),
+            services: MOUNTED.iter().map(|mounted| mounted.path).collect(),
         };
         Self {
             rules,

@@ -150,7 +150,7 @@ impl Handshake {
         let out = &mut cx.scratch;
         match answer {
             Answer::Page => write_answer(out, Status::OK, Media::Html, CONSOLE, head_only),
-            Answer::Place(place) => {
+            Answer::ServicePage(place) => {
                 let page = MOUNTED.get(place).and_then(|mounted| mounted.page).unwrap_or_default();
                 write_answer(out, Status::OK, Media::Html, page, head_only);
             }

@@ -34,7 +34,7 @@ pub use name::Name;
 pub use origin::normalize_origin;
 pub use refusal::{HeadFault, Refusal};
 pub use response::{Media, write_answer, write_opening, write_options, write_refusal};
-pub use routes::{Answer, Mount, Place, Rooms, Route, route};
+pub use routes::{Answer, Mount, RoomPaths, Route, ServicePath, route};
 pub use scan::{Progress, Scan};
 pub use status::Status;
 pub use upgrade::{AcceptKey, Opening, Rules, extensions};

@@ -30,7 +30,7 @@ pub enum Mount<'a> {
     },
     /// The echo that no behaviour touches, for health checks.
     Exact,
-    /// The service at one of [`Rules::places`].
+    /// The service at one of [`Rules::services`].
     Service {
         /// Which one, by its index.
         place: usize,
@@ -41,18 +41,18 @@ pub enum Mount<'a> {
 
 /// A path where a service other than the echo is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ServicePath {
     /// Begins with `/` and does not end with one.
     pub path: &'static str,
     /// Whether rooms lie below it.
-    pub rooms: Rooms,
+    pub rooms: RoomPaths,
     /// A page is shown to whoever does not ask for an upgrade.
     pub page: bool,
 }
 
 /// Which paths below that of a place are its rooms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rooms {
+pub enum RoomPaths {
     /// None.
     One,
     /// `/PATH/ROOM`, and `/PATH` for a room without a name.
@@ -66,7 +66,7 @@ pub enum Rooms {
 struct Row {
     path: &'static str,
     /// Which paths below are its own; `None` if it has no say in them.
-    rooms: Option<Rooms>,
+    rooms: Option<RoomPaths>,
     upgraded: Upgraded,
     plain: Result<Answer, Refusal>,
 }
@@ -80,7 +80,7 @@ enum Upgraded {
     Nothing,
 }
 
-/// The rows of the server itself; those of [`Rules::places`] follow.
+/// The rows of the server itself; those of [`Rules::services`] follow.
 const FIXED: [Row; 6] = [
     Row::fixed("/", Upgraded::Echo { mirror: false }, Ok(Answer::Page)),
     Row::fixed("/ws", Upgraded::Echo { mirror: false }, Err(Refusal::UpgradeOnly)),
@@ -98,10 +98,10 @@ impl Row {
         Self { path, rooms: None, upgraded, plain }
     }
 
-    fn of_place(at: usize, place: &Place) -> Self {
-        let plain = if place.page { Ok(Answer::Place(at)) } else { Err(Refusal::UpgradeOnly) };
+    fn of_service(at: usize, path: &ServicePath) -> Self {
+        let plain = if path.page { Ok(Answer::ServicePage(at)) } else { Err(Refusal::UpgradeOnly) };
         let upgraded = Upgraded::Service { place: at };
-        Self { path: place.path, rooms: Some(place.rooms), upgraded, plain }
+        Self { path: path.path, rooms: Some(path.rooms), upgraded, plain }
     }
 
     /// What an upgrade gets here.
@@ -124,9 +124,11 @@ impl Row {
         let room = match (below.strip_prefix('/'), self.rooms) {
             (None, _) if !below.is_empty() => return None,
             (Some(_), None) => return None,
-            (None, Some(Rooms::Named)) | (Some(_), Some(Rooms::One)) => Err(Refusal::NotFound),
+            (None, Some(RoomPaths::Named)) | (Some(_), Some(RoomPaths::One)) => {
+                Err(Refusal::NotFound)
+            }
             (None, _) => Ok(""),
-            (Some(room), Some(Rooms::Optional | Rooms::Named)) => {
+            (Some(room), Some(RoomPaths::Optional | RoomPaths::Named)) => {
                 is_room(room).then_some(room).ok_or(Refusal::NotFound)
             }
         };
@@ -147,8 +149,8 @@ fn is_room(segment: &str) -> bool {
 pub enum Answer {
     /// The test page.
     Page,
-    /// The page of one of [`Rules::places`], by its index.
-    Place(usize),
+    /// The page of one of [`Rules::services`], by its index.
+    ServicePage(usize),
     /// The request itself as JSON.
     Info,
     /// The server is well.
@@ -179,7 +181,7 @@ fn decide<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Result<Route<'a
         return Ok(Route::Answer(Answer::Options));
     };
 
-    let (row, room) = find(target.path, &rules.places)?;
+    let (row, room) = find(target.path, &rules.services)?;
     let mount = row.mount(room, target.query);
     if upgrade::requested(head) {
         let mount = mount.ok_or(Refusal::NotFound)?;
@@ -203,8 +205,8 @@ fn is_stripped(head: &Head<'_>) -> bool {
 }
 
 /// The row that a path belongs to, and its room there.
-fn find<'a>(path: &'a str, places: &[Place]) -> Result<(Row, &'a str), Refusal> {
-    let mounted = places.iter().enumerate().map(|(at, place)| Row::of_place(at, place));
+fn find<'a>(path: &'a str, services: &[ServicePath]) -> Result<(Row, &'a str), Refusal> {
+    let mounted = services.iter().enumerate().map(|(at, place)| Row::of_service(at, place));
     let mut rows = FIXED.into_iter().chain(mounted);
     let found = rows.find_map(|row| Some((row, row.room(path)?)));
     let (row, room) = found.unwrap_or((OTHER, Ok("")));
@@ -314,13 +316,13 @@ mod tests {
     const DRAINING: Got = Got::Refused(Refusal::Draining, "503");
 
     fn rules() -> Rules {
-        let place = |path, rooms, page| Place { path, rooms, page };
-        let places = vec![
-            place("/talk", Rooms::Optional, true),
-            place("/hall", Rooms::Named, false),
-            place("/desk", Rooms::One, true),
+        let place = |path, rooms, page| ServicePath { path, rooms, page };
+        let services = vec![
+            place("/talk", RoomPaths::Optional, true),
+            place("/hall", RoomPaths::Named, false),
+            place("/desk", RoomPaths::One, true),
         ];
-        Rules { places, ..Rules::default() }
+        Rules { services, ..Rules::default() }
     }
 
     fn send(request: &str, draining: bool) -> Got {
@@ -552,7 +554,7 @@ mod tests {
     #[test]
     fn places_and_their_rooms() {
         let longest = format!("/talk/{}", "r".repeat(ROOM_BYTES_MAX));
-        let page = |place| Got::Answer(Answer::Place(place));
+        let page = |place| Got::Answer(Answer::ServicePage(place));
         let cases = [
             ("/talk", page(0), Got::Service(0, 0)),
             ("/talk?a=b", page(0), Got::Service(0, 0)),

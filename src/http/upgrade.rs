@@ -10,7 +10,7 @@ use sha1_smol::Sha1;
 
 use super::class::is_token;
 use super::name::is_word;
-use super::{Head, Name, Place, Refusal, Version, normalize_origin};
+use super::{Head, Name, Refusal, ServicePath, Version, normalize_origin};
 use crate::limits::SUBPROTOCOLS_MAX;
 
 /// Which handshakes the operator wants.
@@ -21,7 +21,7 @@ pub struct Rules {
     /// Origins that may connect, as [`normalize_origin`] writes them; if there are none, all may.
     pub origins: Vec<String>,
     /// Where services other than the echo are.
-    pub places: Vec<Place>,
+    pub services: Vec<ServicePath>,
 }
 
 /// A handshake that may be answered with 101.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::budget::Budget;
-use crate::http::{Place, Rooms};
+use crate::http::{RoomPaths, ServicePath};
 use crate::id::ConnId;
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
@@ -74,7 +74,7 @@ pub trait Service: std::fmt::Debug {
 #[derive(Clone, Copy, Debug)]
 pub struct Mounted {
     /// Its paths.
-    pub place: Place,
+    pub path: ServicePath,
     /// The page for whoever does not ask for an upgrade.
     pub page: Option<&'static [u8]>,
     /// Makes the service.
@@ -84,17 +84,17 @@ pub struct Mounted {
 /// The services: one line each.
 pub const MOUNTED: &[Mounted] = &[
     Mounted {
-        place: Place { path: "/chat", rooms: Rooms::Optional, page: true },
+        path: ServicePath { path: "/chat", rooms: RoomPaths::Optional, page: true },
         page: Some(include_bytes!("../pages/chat.html")),
         make: || Box::<chat::Chat>::default(),
     },
     Mounted {
-        place: Place { path: "/broadcast", rooms: Rooms::Named, page: false },
+        path: ServicePath { path: "/broadcast", rooms: RoomPaths::Named, page: false },
         page: None,
         make: || Box::<broadcast::Broadcast>::default(),
     },
     Mounted {
-        place: Place { path: "/draw", rooms: Rooms::Optional, page: true },
+        path: ServicePath { path: "/draw", rooms: RoomPaths::Optional, page: true },
         page: Some(include_bytes!("../pages/draw.html")),
         make: || Box::<broadcast::Broadcast>::default(),
     },

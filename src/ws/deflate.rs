@@ -13,7 +13,7 @@
 
 use std::fmt;
 
-use super::extension::{GrammarFault, Piece, Pieces, Value};
+use super::extension::{GrammarFault, Token, Tokens, Value};
 use crate::limits::Deflate;
 
 /// The base-2 logarithm of an LZ77 window size, 8 to 15 (RFC 7692 §7.1.2).
@@ -118,13 +118,13 @@ pub fn negotiate<'a>(
     let mut accepted = None;
     for field in fields {
         let mut offer = None;
-        for piece in Pieces::new(field) {
-            match piece? {
-                Piece::Extension(name) => {
+        for token in Tokens::new(field) {
+            match token? {
+                Token::Extension(name) => {
                     accepted = accepted.or_else(|| offer.and_then(|o| accept(o, choice)));
                     offer = name.eq_ignore_ascii_case(NAME.as_bytes()).then(Offer::default);
                 }
-                Piece::Parameter(name, value) => {
+                Token::Parameter(name, value) => {
                     offer = offer.and_then(|offer| offer.with(name, value));
                 }
             }

@@ -15,9 +15,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrammarFault;
 
-/// One piece of an extension list, in the order of the field.
+/// One token of an extension list, in the order of the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum Token<'a> {
     /// A new element of the list: the name of an extension, a token. The parameters that follow are
     /// its own.
     Extension(&'a [u8]),
@@ -42,11 +42,11 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Reads one field value piece by piece. After a fault there is nothing more.
+/// Reads one field value token by token. After a fault there is nothing more.
 #[derive(Clone, Debug)]
-pub struct Pieces<'a> {
+pub struct Tokens<'a> {
     rest: &'a [u8],
-    place: Place,
+    position: Position,
 }
 
 /// What may come next.
@@ -57,42 +57,44 @@ pub struct Pieces<'a> {
 /// Parameter --token [ "=" value ]--> Behind
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     Element,
     Behind,
     Parameter,
     Done,
 }
 
-impl<'a> Pieces<'a> {
+impl<'a> Tokens<'a> {
     /// Starts at the first byte of a field value.
     pub fn new(field: &'a [u8]) -> Self {
-        Self { rest: field, place: Place::Element }
+        Self { rest: field, position: Position::Element }
     }
 
-    fn read(&mut self) -> Result<Option<Piece<'a>>, GrammarFault> {
+    fn read(&mut self) -> Result<Option<Token<'a>>, GrammarFault> {
         loop {
             self.skip_space();
-            match (self.place, self.rest.first()) {
-                (Place::Done, _) | (Place::Element | Place::Behind, None) => return Ok(None),
+            match (self.position, self.rest.first()) {
+                (Position::Done, _) | (Position::Element | Position::Behind, None) => {
+                    return Ok(None);
+                }
                 // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of
                 // empty list elements".
-                (Place::Element | Place::Behind, Some(b',')) => {
+                (Position::Element | Position::Behind, Some(b',')) => {
                     self.advance(1);
-                    self.place = Place::Element;
+                    self.position = Position::Element;
                 }
-                (Place::Behind, Some(b';')) => {
+                (Position::Behind, Some(b';')) => {
                     self.advance(1);
-                    self.place = Place::Parameter;
+                    self.position = Position::Parameter;
                 }
-                (Place::Behind, Some(_)) => return Err(GrammarFault),
-                (Place::Element, Some(_)) => {
-                    self.place = Place::Behind;
-                    return Ok(Some(Piece::Extension(self.token()?)));
+                (Position::Behind, Some(_)) => return Err(GrammarFault),
+                (Position::Element, Some(_)) => {
+                    self.position = Position::Behind;
+                    return Ok(Some(Token::Extension(self.token()?)));
                 }
-                (Place::Parameter, _) => {
-                    self.place = Place::Behind;
-                    return Ok(Some(Piece::Parameter(self.token()?, self.value()?)));
+                (Position::Parameter, _) => {
+                    self.position = Position::Behind;
+                    return Ok(Some(Token::Parameter(self.token()?, self.value()?)));
                 }
             }
         }
@@ -160,15 +162,15 @@ impl<'a> Pieces<'a> {
     }
 }
 
-impl<'a> Iterator for Pieces<'a> {
-    type Item = Result<Piece<'a>, GrammarFault>;
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Result<Token<'a>, GrammarFault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let piece = self.read();
-        if piece.is_err() {
-            self.place = Place::Done;
+        let token = self.read();
+        if token.is_err() {
+            self.position = Position::Done;
         }
-        piece.transpose()
+        token.transpose()
     }
 }
 
@@ -192,16 +194,16 @@ mod tests {
     /// A list written back in one canonical form: `name;param;param=[value],name`, or `fault`.
     fn canonical(field: &[u8]) -> String {
         let mut out = String::new();
-        for piece in Pieces::new(field) {
-            match piece {
+        for token in Tokens::new(field) {
+            match token {
                 Err(GrammarFault) => return "fault".into(),
-                Ok(Piece::Extension(name)) => {
+                Ok(Token::Extension(name)) => {
                     if !out.is_empty() {
                         out.push(',');
                     }
                     out.push_str(&String::from_utf8_lossy(name));
                 }
-                Ok(Piece::Parameter(name, value)) => {
+                Ok(Token::Parameter(name, value)) => {
                     out.push(';');
                     out.push_str(&String::from_utf8_lossy(name));
                     if let Some(value) = value {
@@ -277,7 +279,7 @@ mod tests {
     }
 
     /// Each byte is looked at a fixed number of times, so 60 KB of backslashes costs what 60 KB of
-    /// anything costs. The pieces are counted rather than timed: quadratic work would need more
+    /// anything costs. The tokens are counted rather than timed: quadratic work would need more
     /// than one pass over them.
     #[test]
     fn h28_sixty_kilobytes_of_backslashes() {
@@ -285,9 +287,9 @@ mod tests {
         field.extend([b'\\'; 60_000]);
         assert_eq!(canonical(&field), "fault", "no closing quote");
         field.push(b'"');
-        let pieces: Vec<_> = Pieces::new(&field).collect();
-        let Ok(Piece::Parameter(b"b", Some(value))) = pieces[1] else { panic!("{:?}", pieces[1]) };
-        assert_eq!(pieces.len(), 2);
+        let tokens: Vec<_> = Tokens::new(&field).collect();
+        let Ok(Token::Parameter(b"b", Some(value))) = tokens[1] else { panic!("{:?}", tokens[1]) };
+        assert_eq!(tokens.len(), 2);
         assert_eq!(value.bytes().count(), 30_000);
         assert!(value.bytes().all(|byte| byte == b'\\'));
         field.insert(5, b'\\');
@@ -296,14 +298,14 @@ mod tests {
 
     #[test]
     fn nothing_follows_a_fault() {
-        let mut pieces = Pieces::new(b"a;;b, c");
-        assert_eq!(pieces.next(), Some(Ok(Piece::Extension(b"a"))));
-        assert_eq!(pieces.next(), Some(Err(GrammarFault)));
-        assert_eq!(pieces.next(), None);
+        let mut tokens = Tokens::new(b"a;;b, c");
+        assert_eq!(tokens.next(), Some(Ok(Token::Extension(b"a"))));
+        assert_eq!(tokens.next(), Some(Err(GrammarFault)));
+        assert_eq!(tokens.next(), None);
     }
 
     /// Every field of up to six bytes over an alphabet that has one byte of each kind: no panic,
-    /// and no piece that is not in the field.
+    /// and no token that is not in the field.
     #[test]
     fn every_short_field_is_read_to_its_end() {
         const ALPHABET: &[u8] = b"a;,=\"\\ \x80";
@@ -312,10 +314,10 @@ mod tests {
                 let field: Vec<u8> = (0..len)
                     .map(|place| ALPHABET[number / ALPHABET.len().pow(place) % ALPHABET.len()])
                     .collect();
-                let names = Pieces::new(&field)
+                let names = Tokens::new(&field)
                     .map_while(Result::ok)
-                    .map(|piece| match piece {
-                        Piece::Extension(name) | Piece::Parameter(name, _) => name,
+                    .map(|token| match token {
+                        Token::Extension(name) | Token::Parameter(name, _) => name,
                     })
                     .inspect(|name| assert!(name.iter().all(|&byte| byte == b'a'), "{field:?}"))
                     .count();

@@ -31,7 +31,7 @@ struct Model {
 
 /// Runs a script.
 pub fn chat(input: &[u8]) {
-    let mounted = MOUNTED.iter().find(|mounted| mounted.place.path == "/chat").expect("a chat");
+    let mounted = MOUNTED.iter().find(|mounted| mounted.path.path == "/chat").expect("a chat");
     let mut model = Model {
         service: (mounted.make)(),
         effects: Effects::default(),
