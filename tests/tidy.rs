@@ -12,11 +12,12 @@ use wsecho::metrics::Metrics;
 
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
 /// does not know the others there.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 10] = [
     &["ending", "id", "limits", "text"],
     &["budget", "metrics"],
     &["http", "ws"],
     &["service"],
+    &["behaviour"],
     &["conn"],
     &["net"],
     &["load", "probe", "server"],
