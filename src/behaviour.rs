@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::limits::{CONTROL_BYTES_MAX, Config, SCRIPT_BYTES_SOFT};
 use crate::ws::close::CloseCode;
-pub use script::{Facts, Frame, Script, Step};
+pub use script::{Action, Facts, Frame, Script};
 pub use template::Template;
 
 /// Longest delay, jitter or distance between pings.

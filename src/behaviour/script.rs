@@ -15,7 +15,7 @@ use crate::service::Now;
 use crate::ws::close::CloseCode;
 use crate::ws::head::Opcode;
 pub use replies::Frame;
-use replies::{Reply, push_head};
+use replies::{QueuedReply, push_head};
 
 /// With a rate, bytes go out for this long at once.
 const RATE_STEP: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ pub struct Facts {
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Action {
     /// Send these bytes.
     Send(Vec<u8>),
     /// Start the closing handshake.
@@ -59,7 +59,7 @@ pub struct Script {
     over: bool,
     /// Replies begun.
     count: u64,
-    reply: Reply,
+    reply: QueuedReply,
     /// No reply is due before this one.
     last_due: Duration,
     /// What has been sent would have gone by then, at the rate.
@@ -101,7 +101,7 @@ impl Script {
             midway: false,
             over: false,
             count: 0,
-            reply: Reply::default(),
+            reply: QueuedReply::default(),
             last_due: open,
             line_free: open,
             step_end: open,
@@ -135,7 +135,7 @@ impl Script {
     }
 
     /// The next thing to do now.
-    pub fn next(&mut self, now: Duration) -> Option<Step> {
+    pub fn next(&mut self, now: Duration) -> Option<Action> {
         let time_is_up = self.end_at.is_some_and(|at| at <= now);
         if time_is_up && (!self.midway || self.behaviour.drop.is_some()) {
             self.end_at = None;
@@ -145,12 +145,12 @@ impl Script {
             if let Some(control) = self.controls.pop_front() {
                 self.queued_bytes -= control.capacity();
                 self.occupy_line(now, control.len());
-                return Some(Step::Send(control));
+                return Some(Action::Send(control));
             }
             if self.next_ping.is_some_and(|at| at <= now) {
                 self.next_ping = self.behaviour.ping.map(|ping| now + ping);
                 self.occupy_line(now, 2);
-                return Some(Step::Send(vec![0x89, 0]));
+                return Some(Action::Send(vec![0x89, 0]));
             }
         }
         let line_is_free = self.line_is_free(now);
@@ -173,7 +173,7 @@ impl Script {
                     self.midway = *gone % *stride != 0;
                 }
                 self.occupy_line(now, count);
-                Some(Step::Send(sent))
+                Some(Action::Send(sent))
             }
             _ => None,
         }
@@ -266,11 +266,11 @@ impl Script {
         }
     }
 
-    fn end(&mut self) -> Option<Step> {
+    fn end(&mut self) -> Option<Action> {
         let step = match (self.behaviour.drop, self.behaviour.close) {
-            (Some(Hangup::Rst), _) => Step::Reset,
-            (Some(Hangup::Fin), _) => Step::Finish,
-            (None, Some(code)) => Step::Close(code, self.behaviour.reason.clone()),
+            (Some(Hangup::Rst), _) => Action::Reset,
+            (Some(Hangup::Fin), _) => Action::Finish,
+            (None, Some(code)) => Action::Close(code, self.behaviour.reason.clone()),
             (None, None) => return None,
         };
         self.stop();

@@ -154,9 +154,9 @@ impl Connection {
             _ => return,
         };
         let reason = std::mem::take(&mut cx.reason);
-        if let Some(diary) = &mut self.diary {
-            diary.code = code.map(CloseCode::number);
-            diary.reason = reason;
+        if let Some(log) = &mut self.log {
+            log.code = code.map(CloseCode::number);
+            log.reason = reason;
         }
     }
 
@@ -181,13 +181,13 @@ impl Connection {
         }
     }
 
-    /// Gives everything back; the log line if a diary was kept.
+    /// Gives everything back; the log line if a log was kept.
     pub fn bury(mut self, ending: Ending, now: Duration, cx: &mut Context) {
         self.turn_into(Phase::Ended(ending), cx);
         cx.queues.reclaim(&mut self.queue);
         cx.metrics.endings[ending as usize] += 1;
-        if let Some(diary) = self.diary {
-            diary.close(ending, now);
+        if let Some(log) = self.log {
+            log.close(ending, now);
         }
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::handler::{Handler, Member, ScriptedEcho};
 use super::inflaters::Deflate as Deflating;
 use super::read_buffer::ReadBuffer;
-use super::{Context, Diary};
+use super::{ConnectionLog, Context};
 use crate::budget::Charge;
 use crate::ending::Ending;
 use crate::http::{
@@ -67,7 +67,7 @@ impl Handshake {
         &mut self,
         buffer: &ReadBuffer,
         span: Range<usize>,
-        diary: Option<&Diary>,
+        log: Option<&ConnectionLog>,
         cx: &mut Context,
     ) -> Outcome {
         let Some(mut partial) = self.partial.take() else {
@@ -82,7 +82,7 @@ impl Handshake {
                     Outcome::Partial
                 }
                 Ok(Progress::Complete(head)) => {
-                    self.decide(&head, span.start + head.length(), diary, cx)
+                    self.decide(&head, span.start + head.length(), log, cx)
                 }
                 Err(fault) => self.refuse(fault.into(), None, cx),
             };
@@ -102,7 +102,7 @@ impl Handshake {
                 Outcome::Partial
             }
             Ok(Progress::Complete(head)) => {
-                self.decide(&head, span.start + head.length() - before, diary, cx)
+                self.decide(&head, span.start + head.length() - before, log, cx)
             }
             Err(fault) => self.refuse(fault.into(), None, cx),
         }
@@ -123,7 +123,7 @@ impl Handshake {
         &self,
         head: &Head<'_>,
         behind: usize,
-        diary: Option<&Diary>,
+        log: Option<&ConnectionLog>,
         cx: &mut Context,
     ) -> Outcome {
         let (outcome, subprotocol) = match route(head, &cx.rules, cx.draining) {
@@ -133,14 +133,14 @@ impl Handshake {
             Route::Answer(answer) => (self.give(answer, head, cx), None),
             Route::Refuse(refusal) => (self.refuse(refusal, Some(head), cx), None),
         };
-        let Some(diary) = diary else { return outcome };
+        let Some(log) = log else { return outcome };
         let (status, extension) = match &outcome {
             Outcome::Opened { handler, .. } => ("101", handler.extension()),
             Outcome::Answered(Ending::Answered) => ("200", None),
             // It has been logged with its reason.
             Outcome::Answered(_) | Outcome::Partial => return outcome,
         };
-        diary.request(head.target(), status, subprotocol, extension.as_deref());
+        log.request(head.target(), status, subprotocol, extension.as_deref());
         outcome
     }
 
@@ -256,7 +256,7 @@ impl Handshake {
     ) -> Outcome {
         cx.metrics.count_answer(status.label());
         if cx.logging {
-            Diary::refused(self.peer, head.map(Head::target), status, reason);
+            ConnectionLog::refused(self.peer, head.map(Head::target), status, reason);
         }
         Outcome::Answered(Ending::Refused)
     }

@@ -20,8 +20,8 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)
 )]
 
+mod connection_log;
 mod context;
-mod diary;
 mod end;
 mod handler;
 mod handshake;
@@ -40,8 +40,8 @@ use std::rc::Rc;
 use crate::ending::Ending;
 use crate::id::ConnId;
 use crate::service::SharedFrame;
+pub use connection_log::ConnectionLog;
 pub use context::Context;
-pub use diary::Diary;
 pub use end::Cause;
 use handler::{Handler, Wish};
 use handshake::Handshake;
@@ -54,7 +54,7 @@ pub use timeout::Timeout;
 pub struct Connection {
     phase: Phase,
     queue: Slot,
-    diary: Option<Box<Diary>>,
+    log: Option<Box<ConnectionLog>>,
     pinged: bool,
 }
 
@@ -125,10 +125,10 @@ pub enum Reply {
 }
 
 impl Connection {
-    /// A connection just accepted. A diary is kept if somebody will read it.
-    pub fn new(id: ConnId, peer: SocketAddr, diary: Option<Box<Diary>>) -> Self {
+    /// A connection just accepted. A log is kept if somebody will read it.
+    pub fn new(id: ConnId, peer: SocketAddr, log: Option<Box<ConnectionLog>>) -> Self {
         let phase = Phase::Head(Handshake::new(id, peer));
-        Self { phase, queue: None, diary, pinged: false }
+        Self { phase, queue: None, log, pinged: false }
     }
 
     /// A connection above the limit: it is told so and closed in order.
@@ -270,9 +270,9 @@ impl Connection {
     /// Counts for the log line at the end.
     #[inline]
     pub fn note_bytes(&mut self, received: usize, sent: usize) {
-        if let Some(diary) = &mut self.diary {
-            diary.received += received as u64;
-            diary.sent += sent as u64;
+        if let Some(log) = &mut self.log {
+            log.received += received as u64;
+            log.sent += sent as u64;
         }
     }
 }

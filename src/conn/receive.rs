@@ -128,7 +128,7 @@ impl Connection {
             _ => return nothing,
         };
         cx.scratch.clear();
-        let outcome = handshake.receive(buffer, span, self.diary.as_deref(), cx);
+        let outcome = handshake.receive(buffer, span, self.log.as_deref(), cx);
         let behind = match outcome {
             handshake::Outcome::Partial => return nothing,
             handshake::Outcome::Answered(ending) => {
@@ -147,9 +147,9 @@ impl Connection {
     fn account(&mut self, outcome: Outcome, end: usize, cx: &mut Context) -> Received {
         cx.metrics.frames += u64::from(outcome.frames);
         cx.metrics.messages += u64::from(outcome.messages);
-        if let Some(diary) = &mut self.diary {
-            diary.frames += u64::from(outcome.frames);
-            diary.messages += u64::from(outcome.messages);
+        if let Some(log) = &mut self.log {
+            log.frames += u64::from(outcome.frames);
+            log.messages += u64::from(outcome.messages);
         }
         match outcome.verdict {
             Verdict::Continue => {}

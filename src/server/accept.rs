@@ -8,7 +8,7 @@ use log::{error, warn};
 use rustix::io::Errno;
 
 use super::Server;
-use crate::conn::{Cause, Connection, Diary};
+use crate::conn::{Cause, Connection, ConnectionLog};
 use crate::ending::Ending;
 use crate::limits::{SHED_CONNECTIONS_MAX, TICK, TURN_ACCEPTS_MAX};
 use crate::net::{Net, Stream};
@@ -137,7 +137,9 @@ impl<N: Net> Server<N> {
         }
         let cx = &mut self.cx;
         let id = self.registry.insert(stream, |id| match open < limit {
-            true => Connection::new(id, peer, cx.logging.then(|| Diary::open(peer, cx.now))),
+            true => {
+                Connection::new(id, peer, cx.logging.then(|| ConnectionLog::open(peer, cx.now)))
+            }
             false => Connection::turned_away(id, peer, cx),
         });
         let Some(entry) = self.registry.get(id) else { return };

@@ -25,7 +25,7 @@ pub struct Frame<'a> {
 
 /// The reply to the message that is arriving.
 #[derive(Debug, Default)]
-pub(super) struct Reply {
+pub(super) struct QueuedReply {
     pub(super) due: Duration,
     kind: Option<Kind>,
     behind: String,

@@ -27,11 +27,11 @@ fn say(script: &mut Script, kind: Kind, payload: &[u8], now: u64) {
 }
 
 /// All that is to be done at a time: the bytes, and how it ends if it does.
-fn run(script: &mut Script, now: u64) -> (Vec<u8>, Option<Step>) {
+fn run(script: &mut Script, now: u64) -> (Vec<u8>, Option<Action>) {
     let mut sent = Vec::new();
     while let Some(step) = script.next(ms(now)) {
         match step {
-            Step::Send(bytes) => sent.extend(bytes),
+            Action::Send(bytes) => sent.extend(bytes),
             end => return (sent, Some(end)),
         }
     }
@@ -219,7 +219,7 @@ fn pings_come_at_their_distance() {
 
 #[test]
 fn it_ends_at_once_after_some_replies_or_at_a_time() {
-    let close = |code| Some(Step::Close(CloseCode::from_wire(code).unwrap(), "why".to_owned()));
+    let close = |code| Some(Action::Close(CloseCode::from_wire(code).unwrap(), "why".to_owned()));
     let mut at_once = script("close=4001&reason=why&welcome=Hi");
     assert_eq!(run(&mut at_once, 1000), (b"\x81\x02Hi".to_vec(), close(4001)));
     assert_eq!(run(&mut at_once, 1000), (vec![], None), "once");
@@ -234,8 +234,8 @@ fn it_ends_at_once_after_some_replies_or_at_a_time() {
     say(&mut timed, Kind::Text, b"a", 1000);
     assert_eq!(run(&mut timed, 1049), (b"\x81\x01a".to_vec(), None));
     assert_eq!(timed.wake(), Some(ms(1050)));
-    assert_eq!(run(&mut timed, 1050), (vec![], Some(Step::Reset)));
-    assert_eq!(run(&mut script("drop=fin"), 1000), (vec![], Some(Step::Finish)));
+    assert_eq!(run(&mut timed, 1050), (vec![], Some(Action::Reset)));
+    assert_eq!(run(&mut script("drop=fin"), 1000), (vec![], Some(Action::Finish)));
     assert_eq!(run(&mut script("after=1"), 1000), (vec![], None), "an end has to be named");
 }
 
@@ -256,7 +256,7 @@ fn a_close_waits_for_the_end_of_a_frame() {
     timed.data(part(false, true, b"cd"), at(1070));
     let (bytes, end) = run(&mut timed, 1070);
     assert_eq!(bytes, b"cd");
-    assert!(matches!(end, Some(Step::Close(..))));
+    assert!(matches!(end, Some(Action::Close(..))));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::behaviour::{Behaviour, Facts, Frame, Script, Step};
+use crate::behaviour::{Action, Behaviour, Facts, Frame, Script};
 use crate::budget::Charge;
 use crate::conn::Context;
 use crate::conn::send_queue::Slot;
@@ -118,10 +118,10 @@ impl ScriptedEcho {
                     self.set_timer(cx);
                     return Wish::Stay;
                 }
-                Some(Step::Send(bytes)) => cx.queues.push(slot, &bytes),
-                Some(Step::Close(code, reason)) => return Wish::Close(code, reason),
-                Some(Step::Finish) => return Wish::Finish,
-                Some(Step::Reset) => return Wish::Reset,
+                Some(Action::Send(bytes)) => cx.queues.push(slot, &bytes),
+                Some(Action::Close(code, reason)) => return Wish::Close(code, reason),
+                Some(Action::Finish) => return Wish::Finish,
+                Some(Action::Reset) => return Wish::Reset,
             }
         }
         self.paused = true;

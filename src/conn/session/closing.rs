@@ -2,7 +2,7 @@
 
 use super::{Boundary, Closing, Cursor, Reply, Session, Verdict};
 use crate::conn::Context;
-use crate::conn::diary::escape;
+use crate::conn::connection_log::escape;
 use crate::conn::handler::Handler;
 use crate::conn::send_queue::Slot;
 use crate::ws::Fault;

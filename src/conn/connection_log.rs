@@ -16,7 +16,7 @@ use crate::text::is_invisible;
 
 /// Notes on one connection.
 #[derive(Debug)]
-pub struct Diary {
+pub struct ConnectionLog {
     peer: SocketAddr,
     opened: Duration,
     /// Frames received whole.
@@ -33,7 +33,7 @@ pub struct Diary {
     pub reason: String,
 }
 
-impl Diary {
+impl ConnectionLog {
     /// Begins the notes and logs the opening.
     pub fn open(peer: SocketAddr, now: Duration) -> Box<Self> {
         debug!("{peer} connected");
