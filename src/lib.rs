@@ -16,6 +16,7 @@ pub mod id;
 pub mod limits;
 pub mod metrics;
 pub mod net;
+pub mod peer;
 pub mod server;
 pub mod service;
 pub mod text;

@@ -96,11 +96,11 @@ pub const SHED_CONNECTIONS_MAX: usize = 64;
 /// Descriptors that are not connections: standard streams, poll, listeners, signals, the spare.
 pub const RESERVED_DESCRIPTORS: usize = 16;
 
-/// Outbox buffers kept for the next connection that needs one, so that replies which arrive in
+/// Send queues kept for the next connection that needs one, so that replies which arrive in
 /// pieces do not allocate either.
 pub const SPARE_QUEUES_MAX: usize = 32;
 
-/// An outbox grown beyond this is given back to the allocator rather than kept as a spare.
+/// A send queue grown beyond this is given back to the allocator rather than kept as a spare.
 pub const SPARE_QUEUE_BYTES_MAX: usize = HEADROOM_BYTES;
 
 /// Where inflated bytes are looked at before they are thrown away. Smaller, and the inflater loses
@@ -138,7 +138,7 @@ pub const MEMBER_QUEUE_BYTES_MAX: usize = 256 * 1024;
 /// tables.
 pub const MEMBER_BYTES: usize = 512;
 
-/// Bytes of replies that a behaving echo may have queued, and again in its outbox, before no more
+/// Bytes of replies that a behaving echo may have queued, and again in its send queue, before no more
 /// is read from its peer.
 pub const SCRIPT_BYTES_SOFT: usize = 64 * 1024;
 
@@ -207,7 +207,7 @@ pub struct Config {
     pub max_fragments: u32,
     /// Most connections at one time.
     pub max_connections: usize,
-    /// Bytes that all outboxes together may hold.
+    /// Bytes that all send queues together may hold.
     pub buffer_budget: usize,
     /// From accept to the end of the request head; not extended by traffic.
     pub handshake_timeout: Duration,

@@ -48,7 +48,7 @@ pub struct Metrics {
     pub pings_received: u64,
     /// Pings sent to idle peers.
     pub pings_sent: u64,
-    /// Bytes in all outboxes now.
+    /// Bytes in all send queues now.
     pub buffered_bytes: u64,
     /// Reads put off because the buffer budget was used up.
     pub budget_waits: u64,
@@ -86,9 +86,12 @@ const TABLE: &[Row] = &[
     ("sent_bytes_total", "counter", "Bytes written to sockets.", |m| m.bytes_sent),
     ("pings_received_total", "counter", "Pings received.", |m| m.pings_received),
     ("pings_sent_total", "counter", "Pings sent to idle peers.", |m| m.pings_sent),
-    ("buffered_bytes", "gauge", "Bytes in all outboxes, and kept for talks, now.", |m| {
-        m.buffered_bytes
-    }),
+    (
+        "buffered_bytes",
+        "gauge",
+        "Bytes in all send queues, and kept for scripts and inflaters, now.",
+        |m| m.buffered_bytes,
+    ),
     ("budget_waits_total", "counter", "Reads put off by the buffer budget.", |m| m.budget_waits),
     ("deflate_opens_total", "counter", "Connections with permessage-deflate.", |m| m.deflate_opens),
     ("compressed_messages_total", "counter", "Compressed messages received whole.", |m| {

@@ -13,7 +13,7 @@ use wsecho::metrics::Metrics;
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
 /// does not know the others there.
 const FLOORS: [&[&str]; 10] = [
-    &["ending", "id", "limits", "text"],
+    &["ending", "id", "limits", "peer", "text"],
     &["budget", "metrics"],
     &["http", "ws"],
     &["service"],

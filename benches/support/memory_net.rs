@@ -11,7 +11,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use wsecho::net::{Event, Net, Source, Stream};
+use wsecho::net::{Event, Incoming, Net, Source, Stream};
+use wsecho::peer::Peer as Address;
 
 /// Both ends of one connection: the server holds one handle, the test another.
 #[derive(Debug, Default)]
@@ -89,9 +90,9 @@ impl Net for MemoryNet {
         self.now
     }
 
-    fn accept(&mut self, _listener: usize) -> io::Result<(Socket, SocketAddr)> {
+    fn accept(&mut self, _listener: usize) -> io::Result<(Socket, Address)> {
         let peer = self.backlog.pop_front().ok_or(ErrorKind::WouldBlock)?;
-        Ok((Socket(peer), (Ipv4Addr::LOCALHOST, 1).into()))
+        Ok((Socket(peer), SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into()))
     }
 
     fn register(&mut self, stream: &mut Socket, token: usize) -> io::Result<()> {
@@ -113,7 +114,7 @@ impl Net for MemoryNet {
 }
 
 impl Stream for Socket {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
         let pipe = &mut *self.0.borrow_mut();
         assert!(!into.is_empty(), "a read of nothing looks like the end of the stream");
         let rest = &pipe.input[pipe.taken..];
@@ -123,7 +124,7 @@ impl Stream for Socket {
         let count = rest.len().min(into.len());
         into[..count].copy_from_slice(&rest[..count]);
         pipe.taken += count;
-        Ok(count)
+        Ok(Incoming::of_socket(count, into.len()))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -6,11 +6,11 @@
 mod replies;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Behaviour, Hangup};
+use crate::peer::Peer;
 use crate::service::Now;
 use crate::ws::close::CloseCode;
 use crate::ws::head::Opcode;
@@ -26,7 +26,7 @@ pub struct Facts {
     /// Its number, counted from 1 since the server began.
     pub id: u64,
     /// Who is at the other end.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// The request as JSON, if the behaviour mirrors it.
     pub mirror: Option<String>,
 }

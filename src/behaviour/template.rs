@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn render(text: &str) -> Result<(String, String), String> {
-        let facts = Facts { id: 7, peer: ([192, 0, 2, 1], 80).into(), mirror: None };
+        let facts = Facts { id: 7, peer: crate::peer::tests::somebody(), mirror: None };
         let now = Now { utc: Duration::from_millis(1500), ..Now::default() };
         Template::parse(text).map(|template| template.render(3, &facts, now))
     }

@@ -4,7 +4,6 @@
 //! pay for words that nobody will see.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::debug;
@@ -12,12 +11,13 @@ use log::debug;
 use crate::ending::Ending;
 use crate::http::Status;
 use crate::limits::LOGGED_BYTES_MAX;
+use crate::peer::Peer;
 use crate::text::is_invisible;
 
 /// Notes on one connection.
 #[derive(Debug)]
 pub struct ConnectionLog {
-    peer: SocketAddr,
+    peer: Peer,
     opened: Duration,
     /// Frames received whole.
     pub frames: u64,
@@ -35,7 +35,7 @@ pub struct ConnectionLog {
 
 impl ConnectionLog {
     /// Begins the notes and logs the opening.
-    pub fn open(peer: SocketAddr, now: Duration) -> Box<Self> {
+    pub fn open(peer: Peer, now: Duration) -> Box<Self> {
         debug!("{peer} connected");
         Box::new(Self {
             peer,
@@ -69,7 +69,7 @@ impl ConnectionLog {
     }
 
     /// Logs that a request is refused, and why. There is no `target` if no whole head has come.
-    pub fn refused(peer: SocketAddr, target: Option<&str>, status: Status, reason: &str) {
+    pub fn refused(peer: Peer, target: Option<&str>, status: Status, reason: &str) {
         let target = target.map_or("(no request)".into(), |target| escape(target.as_bytes()));
         let (code, reason) = (status.code(), escape(reason.as_bytes()));
         debug!("{peer} {target} {code}, {reason}");

@@ -1,6 +1,5 @@
 //! A connection before it is open: the request head, and what it is answered.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::handler::{Handler, Member, ScriptedEcho};
@@ -15,6 +14,7 @@ use crate::http::{
 };
 use crate::id::ConnId;
 use crate::limits::{Deflate, HEAD_BYTES_MAX};
+use crate::peer::Peer;
 use crate::service::MOUNTED;
 use crate::service::mirror::mirror;
 use crate::ws::deflate::{Agreement, negotiate};
@@ -29,7 +29,7 @@ const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;
 #[derive(Debug)]
 pub struct Handshake {
     id: ConnId,
-    peer: SocketAddr,
+    peer: Peer,
     partial: Option<Box<Partial>>,
 }
 
@@ -58,7 +58,7 @@ pub enum Outcome {
 
 impl Handshake {
     /// Nothing has arrived yet.
-    pub fn new(id: ConnId, peer: SocketAddr) -> Self {
+    pub fn new(id: ConnId, peer: Peer) -> Self {
         Self { id, peer, partial: None }
     }
 

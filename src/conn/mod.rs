@@ -33,12 +33,12 @@ mod session;
 mod timeout;
 pub mod timers;
 
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
 
 use crate::ending::Ending;
 use crate::id::ConnId;
+use crate::peer::Peer;
 use crate::service::SharedFrame;
 pub use connection_log::ConnectionLog;
 pub use context::Context;
@@ -126,13 +126,13 @@ pub enum Reply {
 
 impl Connection {
     /// A connection just accepted. A log is kept if somebody will read it.
-    pub fn new(id: ConnId, peer: SocketAddr, log: Option<Box<ConnectionLog>>) -> Self {
+    pub fn new(id: ConnId, peer: Peer, log: Option<Box<ConnectionLog>>) -> Self {
         let phase = Phase::Head(Handshake::new(id, peer));
         Self { phase, queue: None, log, pinged: false }
     }
 
     /// A connection above the limit: it is told so and closed in order.
-    pub fn turned_away(id: ConnId, peer: SocketAddr, cx: &mut Context) -> Self {
+    pub fn turned_away(id: ConnId, peer: Peer, cx: &mut Context) -> Self {
         let mut connection = Self::new(id, peer, None);
         cx.queues.push(&mut connection.queue, &cx.busy);
         connection.end(Cause::TurnedAway, cx);

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::event::Event as MioEvent;
@@ -10,8 +10,9 @@ use mio::net::{TcpListener, TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
-use super::{Event, Net, Source, Stream};
+use super::{Event, Incoming, Net, Source, Stream};
 use crate::limits::TURN_EVENTS_MAX;
+use crate::peer::Peer;
 
 /// Tokens from here on are not connections; [`crate::id::ConnId::COUNT_MAX`] stays clear of them.
 const LISTENER_TOKENS: usize = usize::MAX - 254;
@@ -84,10 +85,9 @@ impl Net for MioNet {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
-    fn accept(&mut self, listener: usize) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.listener(listener)?.accept()?;
-        // On a socket for both families an IPv4 peer has an address like ::ffff:192.0.2.1.
-        Ok((stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())))
+    fn accept(&mut self, listener: usize) -> io::Result<(TcpStream, Peer)> {
+        let (stream, address) = self.listener(listener)?.accept()?;
+        Ok((stream, address.into()))
     }
 
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
@@ -117,8 +117,8 @@ impl Net for MioNet {
 
 impl Stream for TcpStream {
     #[inline]
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        Read::read(self, into)
+    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
+        Read::read(self, into).map(|count| Incoming::of_socket(count, into.len()))
     }
 
     #[inline]

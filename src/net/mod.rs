@@ -7,8 +7,9 @@ pub mod listen;
 pub mod mio_net;
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
+
+use crate::peer::Peer;
 
 /// What an event speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub trait Net {
     }
 
     /// Accepts one connection. `WouldBlock` when there is none.
-    fn accept(&mut self, listener: usize) -> io::Result<(Self::Stream, SocketAddr)>;
+    fn accept(&mut self, listener: usize) -> io::Result<(Self::Stream, Peer)>;
 
     /// Registers a stream for both directions, once for its life.
     fn register(&mut self, stream: &mut Self::Stream, token: usize) -> io::Result<()>;
@@ -66,15 +67,33 @@ pub trait Net {
     fn close_listeners(&mut self);
 }
 
+/// What a read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Bytes read; 0 is the end of the stream.
+    pub count: usize,
+    /// Nothing is left: an event will tell of more. Only the stream knows, which may hold bytes
+    /// that its socket no longer has.
+    pub drained: bool,
+}
+
+impl Incoming {
+    /// A read of a plain socket, which is drained when it fills less than the `asked` bytes.
+    #[inline]
+    pub fn of_socket(count: usize, asked: usize) -> Self {
+        Self { count, drained: count < asked }
+    }
+}
+
 /// One connection's socket; dropping it closes it.
 pub trait Stream {
-    /// Reads; 0 is the end of the stream.
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize>;
+    /// Reads.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming>;
 
     /// Writes a part of `bytes`, usually all.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Finishes the sending side.
+    /// Finishes the sending side. `WouldBlock` if that has to wait until it can be written to.
     fn shut(&mut self) -> io::Result<()>;
 
     /// Dropping the stream will reset it instead of finishing it. A fake may not tell the two

@@ -1,7 +1,6 @@
 //! Accepting: a budget per turn, a limit on connections, and what to do without descriptors.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::{error, warn};
@@ -12,6 +11,7 @@ use crate::conn::{Cause, Connection, ConnectionLog};
 use crate::ending::Ending;
 use crate::limits::{SHED_CONNECTIONS_MAX, TICK, TURN_ACCEPTS_MAX};
 use crate::net::{Net, Stream};
+use crate::peer::Peer;
 
 /// A log line about trouble with accept at most this often.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
@@ -120,7 +120,7 @@ impl<N: Net> Server<N> {
         }
     }
 
-    fn admit(&mut self, mut stream: N::Stream, peer: SocketAddr) {
+    fn admit(&mut self, mut stream: N::Stream, peer: Peer) {
         self.cx.metrics.connections_accepted += 1;
         let open = self.registry.len();
         let limit = self.cx.config.max_connections;

@@ -7,7 +7,7 @@ use crate::net::Net;
 use crate::service::Effect;
 
 impl<N: Net> Server<N> {
-    /// Does what the services want. Messages go to the outboxes; the connections that got some
+    /// Does what the services want. Messages go to the send queues; the connections that got some
     /// are driven next, so that one write sends all that came together.
     pub(super) fn deliver(&mut self) {
         let mut effects = std::mem::take(&mut self.cx.effects);

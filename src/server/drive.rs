@@ -9,7 +9,7 @@ use crate::conn::read_buffer::{READ_AT, ReadBuffer};
 use crate::conn::{Cause, Context, Need, Next, Reply};
 use crate::id::ConnId;
 use crate::limits::READ_BYTES_MAX;
-use crate::net::{Net, Stream};
+use crate::net::{Incoming, Net, Stream};
 
 impl<N: Net> Server<N> {
     /// Does what the connection asks for until it has to wait or has read its `quantum` of bytes.
@@ -102,7 +102,7 @@ impl<S: Stream> Entry<S> {
                 self.connection.end(Cause::TimeIsUp, cx);
                 Step::Done
             }
-            Next::Shut => {
+            Next::Shut if self.writable => {
                 self.shut();
                 Step::Done
             }
@@ -123,7 +123,7 @@ impl<S: Stream> Entry<S> {
                 Ok(()) => Step::Moved(self.resume(buffer, cx)),
                 Err(need) => Step::Need(need),
             },
-            Next::Read | Next::Rest => Step::Wait,
+            Next::Read | Next::Rest | Next::Shut => Step::Wait,
             Next::Reap(ending) => Step::Reap(ending),
         }
     }
@@ -145,17 +145,16 @@ impl<S: Stream> Entry<S> {
     /// Reads once and answers what was read. Returns how many bytes came.
     fn read(&mut self, limit: usize, buffer: &mut ReadBuffer, cx: &mut Context) -> usize {
         let window = buffer.window(limit);
-        let asked = window.len();
         match self.stream.read(window) {
-            Ok(0) => {
+            Ok(Incoming { count: 0, .. }) => {
                 self.readable = false;
                 self.connection.end(Cause::PeerFinished, cx);
                 0
             }
-            Ok(count) => {
-                // A short read has drained the socket, unless the end of the stream has been
-                // announced: then no further event will come, and only reading on finds it.
-                if count < asked && !self.hangup {
+            Ok(Incoming { count, drained }) => {
+                // If the end of the stream has been announced no further event will come, and only
+                // reading on finds it.
+                if drained && !self.hangup {
                     self.readable = false;
                 }
                 cx.metrics.bytes_received += count as u64;
@@ -246,9 +245,12 @@ impl<S: Stream> Entry<S> {
     }
 
     fn shut(&mut self) {
-        // A socket that cannot be shut has failed already; reading from it will say so.
-        let _ = self.stream.shut();
-        self.connection.has_shut();
+        match self.stream.shut() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
+            // A socket that cannot be shut has failed already; reading from it will say so.
+            _ => self.connection.has_shut(),
+        }
     }
 }
 

@@ -108,14 +108,13 @@ impl<S> Default for Registry<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
+    use crate::peer::tests::somebody;
 
     #[test]
     fn r09_a_reused_slot_does_not_answer_to_the_old_id() {
         let mut registry = Registry::new();
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let peer = somebody();
         let old = registry.insert("old", |id| Connection::new(id, peer, None));
         assert!(registry.remove(old).is_some());
         let new = registry.insert("new", |id| Connection::new(id, peer, None));

@@ -200,15 +200,14 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
     use crate::conn::Connection;
     use crate::limits::Config;
+    use crate::peer::tests::somebody;
 
     fn registry(count: usize) -> (Registry<()>, Vec<ConnId>) {
         let mut registry = Registry::new();
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let peer = somebody();
         let ids =
             (0..count).map(|_| registry.insert((), |id| Connection::new(id, peer, None))).collect();
         (registry, ids)

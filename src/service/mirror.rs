@@ -1,11 +1,11 @@
 //! A request as JSON, for whoever wants to see what reached the server.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::http::{Head, Version};
+use crate::peer::Peer;
 
 /// Fields that let their reader act as the client. Any page that a browser shows may ask for
 /// `/info`, and the browser adds these to the request.
@@ -14,14 +14,14 @@ const SECRETS: [&str; 4] = ["cookie", "authorization", "proxy-authorization", "x
 /// The request's method, target, version and fields in the order they came, and who sent it.
 /// Bytes that are not UTF-8 are replaced, and so are cookies and credentials, by their length,
 /// unless these `secrets` are to be shown.
-pub fn mirror(head: &Head<'_>, peer: SocketAddr, secrets: bool) -> String {
+pub fn mirror(head: &Head<'_>, peer: Peer, secrets: bool) -> String {
     // What fails here is a map whose keys are no strings; there is none.
     serde_json::to_string(&Mirror { head, peer, secrets }).unwrap_or_default()
 }
 
 struct Mirror<'a> {
     head: &'a Head<'a>,
-    peer: SocketAddr,
+    peer: Peer,
     secrets: bool,
 }
 
@@ -58,6 +58,7 @@ impl Mirror<'_> {
 mod tests {
     use super::*;
     use crate::http::{Progress, Scan};
+    use crate::peer::tests::somebody;
 
     #[test]
     fn what_came_is_shown_as_it_came() {
@@ -65,8 +66,8 @@ mod tests {
         let Ok(Progress::Complete(head)) = Scan::default().advance(request) else {
             panic!("a whole head");
         };
-        let text = mirror(&head, ([192, 0, 2, 1], 4000).into(), false);
-        let expected = "{\"peer\":\"192.0.2.1:4000\",\"method\":\"GET\",\
+        let text = mirror(&head, somebody(), false);
+        let expected = "{\"peer\":\"192.0.2.1:80\",\"method\":\"GET\",\
             \"target\":\"/info?a=%20<b>\",\"version\":\"1.1\",\
             \"fields\":[[\"Host\",\"h\"],[\"X-A\",\"\\\"q\\\"\"],[\"x-a\",\"\u{FFFD}\"]]}";
         assert_eq!(text, expected);
@@ -81,7 +82,7 @@ mod tests {
             let Ok(Progress::Complete(head)) = Scan::default().advance(request.as_bytes()) else {
                 panic!("a whole head");
             };
-            let peer = ([192, 0, 2, 1], 4000).into();
+            let peer = somebody();
             let fields =
                 |value| format!("\"fields\":[[\"{name}\",\"{value}\"],[\"X-Cookie\",\"a\"]]");
             let (hidden, shown) = (mirror(&head, peer, false), mirror(&head, peer, true));

@@ -17,6 +17,8 @@ pub struct Link {
     again_edges: u8,
     /// Something happened that the client can see.
     pub news: bool,
+    /// The server was told to shut its side later.
+    pub shut_later: bool,
     /// The network has broken it; nothing is owed to the client.
     pub spoiled: bool,
 }
@@ -41,6 +43,7 @@ impl Link {
             again_at: None,
             again_edges: 0,
             news: true,
+            shut_later: false,
             spoiled: false,
         }
     }

@@ -32,7 +32,7 @@ pub fn draw(dice: &mut Dice) -> Vec<(Duration, Script)> {
     members.collect()
 }
 
-/// `loud`: they may say more at once than an outbox takes, so that any of them may be too slow.
+/// `loud`: they may say more at once than a send queue takes, so that any of them may be too slow.
 fn member(chat: bool, loud: bool, number: usize, dice: &mut Dice) -> Script {
     let mut script = Script::new("member").paced(dice);
     let path = if chat { "GET /chat/den " } else { "GET /broadcast/den " };

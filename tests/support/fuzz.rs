@@ -241,7 +241,8 @@ fn drive(
 ) -> (Vec<u8>, Ending) {
     let mut cx = Context::new(config);
     let mut buffer = ReadBuffer::new();
-    let mut connection = Connection::new(ConnId::new(0, 0), ([127, 0, 0, 1], 1).into(), None);
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+    let mut connection = Connection::new(ConnId::new(0, 0), address.into(), None);
     let (mut output, mut at, mut shut) = (Vec::new(), 0, false);
     let ending = loop {
         let _ = connection.timeout();

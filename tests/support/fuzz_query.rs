@@ -75,7 +75,8 @@ fn decode(text: &str) -> String {
 /// A template: what it says is what reading it letter by letter says, and so is what is wrong.
 pub fn template(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    let facts = Facts { id: 7, peer: ([192, 0, 2, 1], 80).into(), mirror: None };
+    let address = std::net::SocketAddr::from(([192, 0, 2, 1], 80));
+    let facts = Facts { id: 7, peer: address.into(), mirror: None };
     let now = Now { utc: Duration::from_millis(1500), ..Now::default() };
     match Template::parse(text) {
         Ok(template) => {

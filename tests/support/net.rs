@@ -17,7 +17,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use wsecho::net::{Event, Net, Source, Stream};
+use wsecho::net::{Event, Incoming, Net, Source, Stream};
+use wsecho::peer::Peer as Address;
 
 /// An edge of the reading side, in [`Wire::edges`].
 pub const READ: u8 = 1;
@@ -114,6 +115,8 @@ pub trait Weather: std::fmt::Debug {
     fn read(&mut self, wire: &mut Wire, most: usize) -> Option<io::Result<usize>>;
     /// How many of `most` bytes a write takes; `None` lets it go as usual.
     fn write(&mut self, wire: &mut Wire, most: usize) -> Option<io::Result<usize>>;
+    /// An error instead of the end of what the server sends.
+    fn shut(&mut self, wire: &mut Wire) -> io::Result<()>;
     /// What became of such a call.
     fn note(&mut self, wire: &mut Wire, call: Call, outcome: &io::Result<usize>);
     /// The server has stopped to listen before it accepted this one.
@@ -388,7 +391,7 @@ impl Net for MemoryNet {
         self.core.borrow().now
     }
 
-    fn accept(&mut self, listener: usize) -> io::Result<(Socket, SocketAddr)> {
+    fn accept(&mut self, listener: usize) -> io::Result<(Socket, Address)> {
         let core = &mut *self.core.borrow_mut();
         if let Some(error) = core.accept_errors.pop_front() {
             return Err(error);
@@ -399,7 +402,7 @@ impl Net for MemoryNet {
         let wire = core.backlogs.get_mut(listener).and_then(VecDeque::pop_front);
         let wire = wire.ok_or(ErrorKind::WouldBlock)?;
         let socket = Socket { wire, weather: self.weather.clone() };
-        Ok((socket, (Ipv4Addr::LOCALHOST, 9).into()))
+        Ok((socket, SocketAddr::from((Ipv4Addr::LOCALHOST, 9)).into()))
     }
 
     fn register(&mut self, stream: &mut Socket, token: usize) -> io::Result<()> {
@@ -442,11 +445,13 @@ impl Net for MemoryNet {
 }
 
 impl Stream for Socket {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
         assert!(!into.is_empty(), "a read of nothing looks like the end of the stream");
         let wire = &mut *self.wire.borrow_mut();
         wire.reads += 1;
-        let Some(weather) = &self.weather else { return wire.read(into) };
+        let Some(weather) = &self.weather else {
+            return wire.read(into).map(|count| Incoming::of_socket(count, into.len()));
+        };
         let weather = &mut *weather.borrow_mut();
         let outcome = match weather.read(wire, into.len()) {
             Some(Ok(most)) => wire.read(&mut into[..most]),
@@ -454,7 +459,7 @@ impl Stream for Socket {
             None => wire.read(into),
         };
         weather.note(wire, Call::Read, &outcome);
-        outcome
+        outcome.map(|count| Incoming::of_socket(count, into.len()))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -475,10 +480,12 @@ impl Stream for Socket {
 
     fn shut(&mut self) -> io::Result<()> {
         let wire = &mut *self.wire.borrow_mut();
-        wire.shut = true;
         if let Some(weather) = &self.weather {
-            weather.borrow_mut().note(wire, Call::Shut, &Ok(0));
+            let weather = &mut *weather.borrow_mut();
+            weather.shut(wire)?;
+            weather.note(wire, Call::Shut, &Ok(0));
         }
+        wire.shut = true;
         Ok(())
     }
 

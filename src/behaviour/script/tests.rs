@@ -13,7 +13,7 @@ fn script(query: &str) -> Script {
     let behaviour = Behaviour::default().with_query(query, &super::super::NAMES).unwrap();
     let facts = Facts {
         id: 1,
-        peer: ([192, 0, 2, 1], 80).into(),
+        peer: crate::peer::tests::somebody(),
         mirror: behaviour.mirror.then(|| "{}".to_owned()),
     };
     Script::new(Rc::new(behaviour), facts, at(1000), 7)

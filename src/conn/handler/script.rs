@@ -1,6 +1,5 @@
 //! An echo that behaves: its replies wait in a script until they are due.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use crate::conn::send_queue::Slot;
 use crate::conn::session::Boundary;
 use crate::id::ConnId;
 use crate::limits::SCRIPT_BYTES_SOFT;
+use crate::peer::Peer;
 use crate::service::Kind;
 use crate::ws::Fault;
 use crate::ws::close::CloseCode;
@@ -63,7 +63,7 @@ impl ScriptedEcho {
     /// `None` if there is no room to keep that request.
     pub fn new(
         id: ConnId,
-        peer: SocketAddr,
+        peer: Peer,
         behaviour: Rc<Behaviour>,
         mirror: Option<String>,
         cx: &Context,
