@@ -138,8 +138,8 @@ pub const MEMBER_QUEUE_BYTES_MAX: usize = 256 * 1024;
 /// tables.
 pub const MEMBER_BYTES: usize = 512;
 
-/// Bytes of replies that a behaving echo may have queued, and again in its send queue, before no more
-/// is read from its peer.
+/// Bytes of replies that a behaving echo may have queued, and again in its send queue, before no
+/// more is read from its peer.
 pub const SCRIPT_BYTES_SOFT: usize = 64 * 1024;
 
 /// Messages to others that wait to be handed out. When there are more, whoever speaks has had its
