@@ -122,6 +122,13 @@ impl Behaviour {
         *self == Self::default()
     }
 
+    /// Bytes of memory that it takes.
+    pub fn footprint(&self) -> usize {
+        let welcome = self.welcome.as_ref().map_or(0, String::capacity);
+        let reply = self.reply.as_ref().map_or(0, Template::footprint);
+        size_of::<Self>() + welcome + reply + self.reason.capacity()
+    }
+
     /// Sets one parameter.
     ///
     /// # Errors

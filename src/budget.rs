@@ -5,6 +5,10 @@
 //! one inequality: what is resident stays below what the process had at its start, plus the
 //! budget, plus a constant ([`crate::limits::RESIDENT_SLACK_BYTES`]), whatever peers do.
 //!
+//! What waits for something other than the peer's reading is *kept*: a script's replies for later, a
+//! room's members, inflaters. Nobody is slow with it, so it has no more than half of the budget; in
+//! the other half, whoever makes others wait can be told by its pace, and ended.
+//!
 //! A part beside the budget is *reserved* for peers that have no open connection: partial request
 //! heads, and answers that a socket would not take. Connections that are open cannot use it, so
 //! handshakes, `/healthz` and `/metrics` are answered however full the budget is.
@@ -24,6 +28,8 @@ pub struct Budget(Rc<Ledger>);
 struct Ledger {
     limit: usize,
     used: Cell<usize>,
+    /// The part of `used` that is kept.
+    kept: Cell<usize>,
     reserve_used: Cell<usize>,
 }
 
@@ -31,8 +37,24 @@ impl Ledger {
     fn cell(&self, account: Account) -> &Cell<usize> {
         match account {
             Account::Open => &self.used,
+            Account::Kept => &self.kept,
             Account::Reserve => &self.reserve_used,
         }
+    }
+
+    #[inline]
+    fn exchange(&self, account: Account, old: usize, new: usize) {
+        let book = |cell: &Cell<usize>| cell.set(cell.get() - old + new);
+        book(self.cell(account));
+        if account == Account::Kept {
+            book(&self.used);
+        }
+    }
+
+    /// The most that one may have of an account of which others have `others`: as much as it
+    /// leaves free.
+    fn most(limit: usize, others: usize) -> usize {
+        limit.saturating_sub(others) / 2
     }
 }
 
@@ -40,6 +62,7 @@ impl Ledger {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Account {
     Open,
+    Kept,
     Reserve,
 }
 
@@ -54,8 +77,8 @@ pub struct Charge {
 impl Budget {
     /// A ledger for `limit` bytes, and the reserve beside it.
     pub fn new(limit: usize) -> Self {
-        let (used, reserve_used) = (Cell::new(0), Cell::new(0));
-        Self(Rc::new(Ledger { limit, used, reserve_used }))
+        let (used, kept, reserve_used) = Default::default();
+        Self(Rc::new(Ledger { limit, used, kept, reserve_used }))
     }
 
     /// Bytes charged to open connections.
@@ -78,26 +101,30 @@ impl Budget {
     /// A charge that cannot be refused: for bytes that are here already, whose room was made sure
     /// of by [`Self::read_limit`] before they were read.
     pub fn charge(&self, bytes: usize) -> Charge {
-        let mut charge = Charge { ledger: Rc::clone(&self.0), account: Account::Open, bytes: 0 };
-        charge.set(bytes);
-        charge
+        self.open(Account::Open, bytes)
     }
 
-    /// A charge, if there is room.
-    pub fn try_charge(&self, bytes: usize) -> Option<Charge> {
-        (bytes <= self.free()).then(|| self.charge(bytes))
+    /// A charge for what is kept, and cannot be refused: its room has been made sure of.
+    pub fn keep(&self, bytes: usize) -> Charge {
+        self.open(Account::Kept, bytes)
+    }
+
+    /// A charge for what is kept, if there is room.
+    pub fn try_keep(&self, bytes: usize) -> Option<Charge> {
+        (bytes <= self.keep_left()).then(|| self.keep(bytes))
+    }
+
+    fn open(&self, account: Account, bytes: usize) -> Charge {
+        let mut charge = Charge { ledger: Rc::clone(&self.0), account, bytes: 0 };
+        charge.set(bytes);
+        charge
     }
 
     /// A charge against the reserve, if there is room, for a peer without an open connection.
     pub fn try_reserve(&self, bytes: usize) -> Option<Charge> {
         let free = RESERVE_BYTES.saturating_sub(self.reserve_used());
         let fits = bytes <= RESERVE_SHARE_BYTES_MAX && bytes <= free;
-        fits.then(|| {
-            let ledger = Rc::clone(&self.0);
-            let mut charge = Charge { ledger, account: Account::Reserve, bytes: 0 };
-            charge.set(bytes);
-            charge
-        })
+        fits.then(|| self.open(Account::Reserve, bytes))
     }
 
     /// How many bytes one connection may read now: no more than can be kept should its socket
@@ -119,6 +146,11 @@ impl Budget {
     #[inline]
     pub fn share_left(&self, own: usize) -> usize {
         self.free().saturating_sub(own)
+    }
+
+    /// How many more bytes may be kept: up to half of the budget, and no more than is free.
+    pub fn keep_left(&self) -> usize {
+        (self.0.limit / 2).saturating_sub(self.0.kept.get()).min(self.free())
     }
 
     /// How many bytes may be added until half of the budget is used: for what waits on its own
@@ -144,20 +176,25 @@ impl Charge {
     /// Brings the charge up to date with what is kept now.
     #[inline]
     pub fn set(&mut self, bytes: usize) {
-        let cell = self.ledger.cell(self.account);
-        cell.set(cell.get() - self.bytes + bytes);
+        self.ledger.exchange(self.account, self.bytes, bytes);
         self.bytes = bytes;
     }
 
     /// As [`Self::set`]; false, and nothing changes, if that is more than before and more than
     /// it may be: of the reserve a fixed share, of the budget as much as that leaves free.
     pub fn try_set(&mut self, bytes: usize) -> bool {
-        let others = self.ledger.cell(self.account).get() - self.bytes;
-        let left = match self.account {
-            Account::Open => self.ledger.limit.saturating_sub(others) / 2,
-            Account::Reserve => RESERVE_BYTES.saturating_sub(others).min(RESERVE_SHARE_BYTES_MAX),
+        let limit = self.ledger.limit;
+        let others = |account| self.ledger.cell(account).get() - self.bytes;
+        let most = match self.account {
+            Account::Open => Ledger::most(limit, others(Account::Open)),
+            Account::Kept => Ledger::most(limit, others(Account::Open))
+                .min(Ledger::most(limit / 2, others(Account::Kept))),
+            Account::Reserve => {
+                let left = RESERVE_BYTES.saturating_sub(others(Account::Reserve));
+                left.min(RESERVE_SHARE_BYTES_MAX)
+            }
         };
-        let fits = bytes <= self.bytes.max(left);
+        let fits = bytes <= self.bytes.max(most);
         if fits {
             self.set(bytes);
         }
@@ -179,7 +216,6 @@ mod tests {
     fn a_dropped_charge_is_given_back() {
         let budget = Budget::new(100_000);
         let mut charge = budget.charge(60_000);
-        assert!(budget.try_charge(50_000).is_none());
         assert!(!charge.try_set(60_001) && charge.try_set(40_000) && charge.try_set(50_000));
         assert!(!charge.try_set(50_001), "as much as that leaves free");
         charge.set(100_000);
@@ -189,6 +225,21 @@ mod tests {
         assert_eq!(budget.share_left(20_000), 10_000);
         drop(charge);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn what_is_kept_leaves_half_of_the_budget() {
+        let budget = Budget::new(100_000);
+        let mut kept = budget.try_keep(1000).expect("there is room");
+        assert!(kept.try_set(25_000) && !kept.try_set(25_001), "as much as that leaves of a half");
+        let others: Vec<Charge> = std::iter::from_fn(|| budget.try_keep(1000)).collect();
+        assert_eq!((budget.used(), budget.keep_left(), others.len()), (50_000, 0, 25));
+        assert_eq!(budget.free(), 50_000, "which those have who can be told to be slow");
+        let _slow = budget.charge(49_500);
+        drop(others);
+        assert!(budget.try_keep(26_000).is_none() && !kept.try_set(25_251));
+        drop(kept);
+        assert_eq!(budget.keep_left(), 50_000);
     }
 
     #[test]

@@ -3,18 +3,18 @@
 use super::script::Facts;
 use crate::service::Now;
 
-/// A reply: what stands before the message, and what behind it.
+/// A reply: words and names, kept as they were written, because each connection may bring its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    before: Vec<Part>,
-    /// Stands in it, once at most, so that a reply can stream as the message does.
+    text: Box<str>,
+    /// The message stands in it, once at most, so that a reply can stream as the message does.
     message: bool,
-    behind: Vec<Part>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Words(String),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part<'a> {
+    Words(&'a str),
+    Message,
     Time,
     Count,
     Id,
@@ -28,19 +28,13 @@ impl Template {
     /// # Errors
     /// Which name is not known, or which brace stands alone.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut template = Self { before: Vec::new(), message: false, behind: Vec::new() };
-        let mut rest = text;
-        while !rest.is_empty() {
-            let part;
-            (part, rest) = split_part(rest)?;
-            match part {
-                None if template.message => return Err("{message} stands twice".to_owned()),
-                None => template.message = true,
-                Some(part) if template.message => template.behind.push(part),
-                Some(part) => template.before.push(part),
+        let mut message = false;
+        for part in Parts(text) {
+            if part? == Part::Message && std::mem::replace(&mut message, true) {
+                return Err("{message} stands twice".to_owned());
             }
         }
-        Ok(template)
+        Ok(Self { text: text.into(), message })
     }
 
     /// True if the message stands in it.
@@ -48,43 +42,67 @@ impl Template {
         self.message
     }
 
+    /// Bytes of memory that it takes, beside itself.
+    pub fn footprint(&self) -> usize {
+        self.text.len()
+    }
+
     /// What stands before and behind the message that is number `count`.
     pub fn render(&self, count: u64, facts: &Facts, now: Now) -> (String, String) {
-        let render = |parts: &[Part]| {
-            let words = parts.iter().map(|part| match part {
-                Part::Words(words) => words.clone(),
-                Part::Time => now.timestamp(),
-                Part::Count => count.to_string(),
-                Part::Id => facts.id.to_string(),
-                Part::Peer => facts.peer.to_string(),
-            });
-            words.collect()
-        };
-        (render(&self.before), render(&self.behind))
+        let (mut before, mut behind) = (String::new(), String::new());
+        let mut into = &mut before;
+        // It has been parsed before, so there are no errors.
+        for part in Parts(&self.text).flatten() {
+            match part {
+                Part::Words(words) => into.push_str(words),
+                Part::Message => into = &mut behind,
+                Part::Time => into.push_str(&now.timestamp()),
+                Part::Count => into.push_str(&count.to_string()),
+                Part::Id => into.push_str(&facts.id.to_string()),
+                Part::Peer => into.push_str(&facts.peer.to_string()),
+            }
+        }
+        (before, behind)
     }
 }
 
-/// The first part of `text`, `None` for the message, and what follows it.
-fn split_part(text: &str) -> Result<(Option<Part>, &str), String> {
-    for brace in ["{", "}"] {
-        if let Some(rest) = text.strip_prefix(&brace.repeat(2)) {
-            return Ok((Some(Part::Words(brace.to_owned())), rest));
+/// What is left of a template's text, part for part; nothing follows an error.
+struct Parts<'a>(&'a str);
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = Result<Part<'a>, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = std::mem::take(&mut self.0);
+        if text.is_empty() {
+            return None;
         }
+        Some(split_part(text).map(|(part, rest)| {
+            self.0 = rest;
+            part
+        }))
+    }
+}
+
+/// The first part of `text`, and what follows it.
+fn split_part(text: &str) -> Result<(Part<'_>, &str), String> {
+    if text.starts_with("{{") || text.starts_with("}}") {
+        return Ok((Part::Words(&text[..1]), &text[2..]));
     }
     if text.starts_with('}') {
         return Err("a } stands alone; }} is one".to_owned());
     }
     let Some(inside) = text.strip_prefix('{') else {
         let end = text.find(['{', '}']).unwrap_or(text.len());
-        return Ok((Some(Part::Words(text[..end].to_owned())), &text[end..]));
+        return Ok((Part::Words(&text[..end]), &text[end..]));
     };
     let (name, rest) = inside.split_once('}').ok_or("a { stands alone; {{ is one")?;
     let part = match name {
-        "message" => None,
-        "time" => Some(Part::Time),
-        "count" => Some(Part::Count),
-        "id" => Some(Part::Id),
-        "peer" => Some(Part::Peer),
+        "message" => Part::Message,
+        "time" => Part::Time,
+        "count" => Part::Count,
+        "id" => Part::Id,
+        "peer" => Part::Peer,
         _ => {
             let known = "{message}, {time}, {count}, {id}, {peer}";
             return Err(format!("{{{}}} is none of {known}", name.escape_debug()));

@@ -181,6 +181,7 @@ impl Handshake {
             Mount::Exact => return Ok(None),
             Mount::Service { place, room } => {
                 let member = Member::new(self.id, place, room, cx);
+                let member = member.ok_or_else(|| self.refuse(Refusal::Busy, Some(head), cx))?;
                 return Ok(Some(Handler::Member(Box::new(member))));
             }
         };
@@ -195,10 +196,8 @@ impl Handshake {
         }
         let request = behaviour.mirror.then(|| mirror(head, self.peer, cx.config.mirror_secrets));
         let script = ScriptedEcho::new(self.id, self.peer, behaviour, request, cx);
-        match script {
-            Some(script) => Ok(Some(Handler::Script(Box::new(script)))),
-            None => Err(self.refuse(Refusal::Busy, Some(head), cx)),
-        }
+        let script = script.ok_or_else(|| self.refuse(Refusal::Busy, Some(head), cx))?;
+        Ok(Some(Handler::Script(Box::new(script))))
     }
 
     fn upgrade(

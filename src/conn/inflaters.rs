@@ -61,9 +61,9 @@ pub struct Inflated {
 impl Lease {
     fn of_pool(lent: &Rc<Cell<usize>>, budget: &Budget) -> Self {
         // One may always be lent, so it is no part of the budget: whoever has it must be read.
-        let charge = if lent.get() == 0 { 0 } else { INFLATER_BYTES };
+        let bytes = if lent.get() == 0 { 0 } else { INFLATER_BYTES };
         lent.set(lent.get() + 1);
-        Self { lent: Some(Rc::clone(lent)), _charge: budget.charge(charge) }
+        Self { lent: Some(Rc::clone(lent)), _charge: budget.keep(bytes) }
     }
 }
 
@@ -83,7 +83,7 @@ impl Deflate {
     /// As agreed in the opening handshake. With takeover the window is charged at once.
     pub fn new(agreement: Agreement, budget: &Budget) -> Self {
         let work = agreement.context_takeover().then(|| {
-            let lease = Lease { lent: None, _charge: budget.charge(INFLATER_BYTES) };
+            let lease = Lease { lent: None, _charge: budget.keep(INFLATER_BYTES) };
             let since = Duration::ZERO;
             Box::new(Work { inflater: None, inflated: 0, since, lease: Some(lease) })
         });
@@ -199,7 +199,7 @@ impl Inflaters {
 
     /// How many more may be lent: up to half of the budget, and one however full that is.
     pub fn free(&self) -> usize {
-        let room = self.budget.half_left() / INFLATER_BYTES;
+        let room = self.budget.keep_left() / INFLATER_BYTES;
         let room = room.max(usize::from(self.lent() == 0));
         self.most.saturating_sub(self.lent()).min(room)
     }
@@ -213,7 +213,7 @@ impl Inflaters {
 
     /// True when a connection may be given a window of its own.
     pub fn may_keep_window(&self) -> bool {
-        self.budget.half_left() >= INFLATER_BYTES
+        self.budget.keep_left() >= INFLATER_BYTES
     }
 
     /// A connection's turn begins; `called` if it has waited for its inflater.

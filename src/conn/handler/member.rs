@@ -25,10 +25,13 @@ pub struct Member {
 
 impl Member {
     /// A membership that begins with [`Self::begin`].
-    pub fn new(id: ConnId, service: usize, room: &str, cx: &Context) -> Self {
-        let charge = cx.budget.charge(MEMBER_BYTES + room.len());
+    ///
+    /// # Errors
+    /// `None` if there is no room for it.
+    pub fn new(id: ConnId, service: usize, room: &str, cx: &Context) -> Option<Self> {
+        let charge = cx.budget.try_keep(MEMBER_BYTES + room.len())?;
         let (kind, message) = (Kind::Text, Vec::new());
-        Self { id, service, room: room.into(), begun: false, kind, message, charge }
+        Some(Self { id, service, room: room.into(), begun: false, kind, message, charge })
     }
 
     pub(in crate::conn) fn bounds(&self, cx: &Context) -> Bounds {

@@ -60,7 +60,7 @@ impl ScriptedEcho {
     /// A script that begins with [`Self::begin`]. `mirror` is the request, if it is to be shown.
     ///
     /// # Errors
-    /// `None` if there is no room to keep that request.
+    /// `None` if there is no room for it.
     pub fn new(
         id: ConnId,
         peer: Peer,
@@ -68,8 +68,8 @@ impl ScriptedEcho {
         mirror: Option<String>,
         cx: &Context,
     ) -> Option<Self> {
-        let bytes = BASE_BYTES + mirror.as_ref().map_or(0, String::capacity);
-        let charge = cx.budget.try_charge(bytes)?;
+        let own = behaviour.footprint() + mirror.as_ref().map_or(0, String::capacity);
+        let charge = cx.budget.try_keep(BASE_BYTES + own)?;
         let facts = Facts { id: cx.metrics.opens + 1, peer, mirror };
         let (script, timer) = (None, None);
         Some(Self {
@@ -218,7 +218,8 @@ impl ScriptedEcho {
     }
 
     fn footprint(&self) -> usize {
-        BASE_BYTES + self.facts.mirror.as_ref().map_or(0, String::capacity) + self.queued()
+        let mirror = self.facts.mirror.as_ref().map_or(0, String::capacity);
+        BASE_BYTES + self.behaviour.footprint() + mirror + self.queued()
     }
 
     fn recharge(&mut self) {
