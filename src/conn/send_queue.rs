@@ -46,7 +46,7 @@ pub struct SendQueue {
 struct Pace {
     /// When the current measurement began.
     since: Duration,
-    /// Bytes taken since.
+    /// Bytes taken since, and bytes held.
     taken: usize,
     /// The socket has been full for so long that the rest of the message in progress is read.
     stuck: bool,
@@ -132,11 +132,11 @@ impl SendQueue {
         self.pace.stuck = true;
     }
 
-    /// True if the peer has had `window` to take something, and took less than
-    /// [`PEER_BYTES_PER_SECOND_MIN`]. Begins a new measurement if it took enough.
+    /// True if the peer has had `window` to take something, or to send the rest of what is held, and
+    /// that was less than [`PEER_BYTES_PER_SECOND_MIN`]. Begins a new measurement if it took enough.
     pub fn is_too_slow(&mut self, now: Duration, window: Duration) -> bool {
         let passed = now.saturating_sub(self.pace.since);
-        if self.is_flushed() || passed < window {
+        if self.is_flushed() && self.claimed == 0 || passed < window {
             return false;
         }
         let expected = passed.as_secs().saturating_mul(PEER_BYTES_PER_SECOND_MIN);

@@ -112,6 +112,7 @@ impl SendQueues {
             queue.bytes.reserve_exact(total);
         }
         queue.bytes.extend_from_slice(bytes);
+        queue.pace.taken += bytes.len();
         assert!(queue.held().len() <= queue.claimed, "a reply is longer than was announced");
         queue.recharge();
     }
@@ -179,13 +180,14 @@ impl SendQueues {
         }
     }
 
-    /// The queue of a connection; its peer's pace is measured from when there is something to send.
+    /// The queue of a connection; its peer's pace is measured from when there is something to send,
+    /// or to hold.
     fn lend<'a>(&mut self, slot: &'a mut Slot) -> &'a mut SendQueue {
         let Self { spares, budget, now, .. } = self;
         let queue = slot.get_or_insert_with(|| {
             spares.pop().unwrap_or_else(|| Box::new(SendQueue::new(budget.charge(0))))
         });
-        if queue.is_flushed() {
+        if queue.is_flushed() && queue.claimed == 0 {
             queue.pace = Pace { since: *now, ..Pace::default() };
         }
         queue
