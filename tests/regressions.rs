@@ -531,3 +531,97 @@ fn a_close_is_a_frame_like_any_other() {
         assert_eq!(world.server.metrics().frames, 1, "{target}");
     }
 }
+
+/// Found by reading: what a URL asks of its echo was in no account, and 8 KiB of it became 115.
+#[test]
+fn what_a_url_asks_for_counts() {
+    let memory = |letter: &str| {
+        let mut world = World::new(budget(4 << 20));
+        let target = format!("/?reply={}", letter.repeat(2000));
+        let taken = measure(|| {
+            let clients: Vec<Client> = (0..100).map(|_| open(&mut world, &target)).collect();
+            assert!(world.server.metrics().buffered_bytes > 100 * 4000);
+            drop(clients);
+        });
+        taken.bytes_max
+    };
+    assert!(memory("{{") < memory("ab") + 100_000);
+}
+
+/// Found by reading: while a message was finished behind a full socket, each empty pong within it
+/// cost two reads, and a turn had room for 150 000.
+#[test]
+fn small_frames_in_a_blocked_message_cost_a_share_too() {
+    let mut world = World::new(Config::default());
+    let client = open(&mut world, "/");
+    client.set_room(Some(0));
+    client.send(&frame(0x02, &[7; 100]));
+    world.settle();
+    world.pass(Duration::from_secs(1));
+    client.send(&frame(0x8A, b"").repeat(50_000));
+    client.calls();
+    let turns = world.server.metrics().turns;
+    world.settle();
+    let turns = world.server.metrics().turns - turns;
+    let reads = u64::from(client.calls().0);
+    assert!(reads <= 150 * turns, "{reads} reads in {turns} turns");
+}
+
+/// Found by reading: scripts and members kept all of the budget, and nobody was slow.
+#[test]
+fn what_is_kept_for_later_leaves_room_for_echoes() {
+    let mut world = World::new(budget(1 << 20));
+    let resting: Vec<Client> = (0..40)
+        .map(|_| world.connect(64 * 1024))
+        .chain((0..900).map(|_| world.connect(2048)))
+        .collect();
+    for (at, client) in resting.iter().enumerate() {
+        let room = format!("/broadcast/{}{at}", "r".repeat(700));
+        let target = if at < 40 { "/?delay=600000" } else { &room };
+        client.send(&request(target, ""));
+        world.settle();
+        if at < 40 {
+            client.send(&frame(0x82, &[7; 200]).repeat(300));
+            world.settle();
+        }
+    }
+    let plain = open(&mut world, "/");
+    plain.send(&frame(0x81, b"now"));
+    world.settle();
+    plain.take(|echo| assert_eq!(echo, b"\x81\x03now"));
+}
+
+/// Found by reading: nobody noticed that the peer of a script with much to say later had gone.
+#[test]
+fn a_resting_script_ends_with_its_peer() {
+    for leave in [Client::reset, Client::finish] {
+        let mut world = World::new(Config::default());
+        let client = open(&mut world, "/?delay=600000");
+        client.send(&frame(0x82, &[7; 200]).repeat(1000));
+        world.settle();
+        leave(&client);
+        world.pass(Duration::from_secs(10));
+        assert_eq!(world.server.metrics().connections_open, 0);
+    }
+}
+
+/// Found by reading: a reply that was held for the rest of its frame kept room for as long as a
+/// byte came now and then, whoever waited for it.
+#[test]
+fn a_held_reply_is_ended_while_others_wait() {
+    let mut world = World::new(budget(400_000));
+    let dribblers: Vec<Client> = (0..100).map(|_| open(&mut world, "/")).collect();
+    let text = frame(0x81, &[b'x'; 4000]);
+    for client in &dribblers {
+        client.send(&text[..20]);
+        world.settle();
+    }
+    let gluttons = gluttons(&mut world);
+    for at in 20..32 {
+        for client in dribblers.iter().filter(|client| !client.saw_fin()) {
+            client.send(&text[at..=at]);
+        }
+        world.pass(Duration::from_secs(5));
+    }
+    drop(gluttons);
+}

@@ -73,7 +73,7 @@ impl MemoryNet {
     }
 
     fn push(&mut self, source: Source, readable: bool, writable: bool, hangup: bool) {
-        self.events.push(Event { source, readable, writable, hangup });
+        self.events.push(Event { source, readable, writable, hangup, failed: false });
     }
 }
 

@@ -151,6 +151,7 @@ fn translate(event: &MioEvent) -> Event {
         readable: event.is_readable() || hangup,
         writable: event.is_writable() || event.is_write_closed() || failed,
         hangup,
+        failed,
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Event {
     /// The peer has finished its side, or the socket failed: a short read does not mean that
     /// nothing else will come, because no further event will tell.
     pub hangup: bool,
+    /// The socket failed: nothing that is sent will arrive.
+    pub failed: bool,
 }
 
 /// Listening sockets, the poll and the clock.

@@ -8,7 +8,7 @@ use super::registry::Entry;
 use crate::conn::read_buffer::{READ_AT, ReadBuffer};
 use crate::conn::{Cause, Context, Need, Next, Reply};
 use crate::id::ConnId;
-use crate::limits::READ_BYTES_MAX;
+use crate::limits::{READ_BYTES_MAX, READ_BYTES_MIN};
 use crate::net::{Incoming, Net, Stream};
 
 impl<N: Net> Server<N> {
@@ -114,7 +114,7 @@ impl<S: Stream> Entry<S> {
                 }
             }
             // It keeps its place in line, even if there is something again by now.
-            Next::Read | Next::Resume if self.waits() => Step::Wait,
+            Next::Read | Next::Resume if self.waits() => self.wait_unread(None, cx),
             Next::Read if self.readable => match self.connection.read_limit(others_wait, cx) {
                 Ok(limit) => Step::Moved(self.read(limit.min(left), buffer, cx)),
                 Err(need) => Step::Need(need),
@@ -123,7 +123,8 @@ impl<S: Stream> Entry<S> {
                 Ok(()) => Step::Moved(self.resume(buffer, cx)),
                 Err(need) => Step::Need(need),
             },
-            Next::Read | Next::Rest | Next::Shut => Step::Wait,
+            Next::Rest => self.wait_unread(self.hangup.then_some(Cause::PeerFinished), cx),
+            Next::Read | Next::Shut => Step::Wait,
             Next::Reap(ending) => Step::Reap(ending),
         }
     }
@@ -132,7 +133,8 @@ impl<S: Stream> Entry<S> {
     fn finish(&mut self, left: usize, buffer: &mut ReadBuffer, cx: &mut Context) -> Step {
         let Some(limit) = self.connection.finishing(cx) else { return Step::Wait };
         match () {
-            () if !self.has_input() || self.waits() => Step::Wait,
+            () if !self.has_input() => Step::Wait,
+            () if self.waits() => self.wait_unread(None, cx),
             () if left == 0 => Step::Yield,
             () if self.connection.has_unprocessed() => match self.connection.may_resume(cx) {
                 Ok(()) => Step::Moved(self.resume(buffer, cx)),
@@ -140,6 +142,15 @@ impl<S: Stream> Entry<S> {
             },
             () => Step::Moved(self.read(limit.min(left), buffer, cx)),
         }
+    }
+
+    /// Waits without reading, which would tell if the peer has gone: then, or if it has finished
+    /// for `end`, there is nobody to wait for.
+    fn wait_unread(&mut self, end: Option<Cause>, cx: &mut Context) -> Step {
+        let end = if self.failed { Some(Cause::SocketFailed) } else { end };
+        let Some(cause) = end else { return Step::Wait };
+        self.connection.end(cause, cx);
+        Step::Done
     }
 
     /// Reads once and answers what was read. Returns how many bytes came.
@@ -199,10 +210,11 @@ impl<S: Stream> Entry<S> {
         self.standing.waits_for().is_some() && !self.connection.is_discarding()
     }
 
-    /// What is left of `left` bytes after `count`. Bytes that were put aside mean that the share is
-    /// used up, in effort if not in bytes.
+    /// What is left of `left` bytes after `count`, of which each read costs some, however little it
+    /// brings. Bytes that were put aside mean that the share is used up, in effort if not in bytes.
     fn left(&self, left: usize, count: usize) -> usize {
-        if self.connection.has_unprocessed() { 0 } else { left.saturating_sub(count) }
+        let cost = count.max(READ_BYTES_MIN);
+        if self.connection.has_unprocessed() { 0 } else { left.saturating_sub(cost) }
     }
 
     /// Writes a reply at once; what the socket refuses goes to the send queue.

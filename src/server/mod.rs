@@ -168,6 +168,7 @@ impl<N: Net> Server<N> {
                     entry.readable |= event.readable;
                     entry.writable |= event.writable;
                     entry.hangup |= event.hangup;
+                    entry.failed |= event.failed;
                     self.schedule.wake(id, &mut entry.standing);
                 }
                 Source::Listener(at) => self.acceptor.mark(at),

@@ -19,6 +19,8 @@ pub(super) struct Entry<S> {
     pub writable: bool,
     /// The peer has finished, or the socket failed: read to the end.
     pub hangup: bool,
+    /// The socket failed.
+    pub failed: bool,
     /// In which queues its id is.
     pub standing: Standing,
 }
@@ -62,6 +64,7 @@ impl<S> Registry<S> {
             // A fresh socket has room; waiting to be told would cost a turn.
             writable: true,
             hangup: false,
+            failed: false,
             standing: Standing::Parked,
         });
         id

@@ -125,8 +125,9 @@ impl Network {
             events.extend(told);
             if spurious {
                 let bits = self.dice.pick(&[READ, WRITE, READ | WRITE]);
-                let hangup = self.links[at].peer.wire().hangs_up();
-                events.push(event(Source::Connection(token), bits, hangup));
+                let wire = self.links[at].peer.wire();
+                let event = event(Source::Connection(token), bits, wire.hangs_up());
+                events.push(Event { failed: wire.has_failed(), ..event });
             }
         }
         if !self.ghosts.is_empty() && self.dice.chance(self.profile.spurious) {
@@ -311,5 +312,5 @@ impl std::fmt::Debug for Network {
 
 fn event(source: Source, bits: u8, hangup: bool) -> Event {
     let readable = bits & READ != 0 || hangup;
-    Event { source, readable, writable: bits & WRITE != 0, hangup }
+    Event { source, readable, writable: bits & WRITE != 0, hangup, failed: false }
 }

@@ -204,7 +204,13 @@ impl Core {
     /// An edge of something that is no connection.
     pub fn raise(&mut self, source: Source) {
         if self.others.iter().all(|event| event.source != source) {
-            self.others.push(Event { source, readable: true, writable: false, hangup: false });
+            self.others.push(Event {
+                source,
+                readable: true,
+                writable: false,
+                hangup: false,
+                failed: false,
+            });
         }
     }
 }
@@ -304,6 +310,10 @@ impl Wire {
         self.finished || self.reset
     }
 
+    pub fn has_failed(&self) -> bool {
+        self.reset
+    }
+
     /// What a poll tells of it, if there was an edge since the last one: all that is true now, or
     /// with `narrow` only what the edges were about, as kqueue does.
     #[inline]
@@ -315,7 +325,13 @@ impl Wire {
         let writable = (self.room > 0 || self.reset) && about(WRITE);
         let source = Source::Connection(self.token?);
         let told = edges != 0 && !self.dropped && (readable || writable);
-        told.then_some(Event { source, readable: readable || hangup, writable, hangup })
+        told.then_some(Event {
+            source,
+            readable: readable || hangup,
+            writable,
+            hangup,
+            failed: self.reset,
+        })
     }
 
     #[inline]
