@@ -19,7 +19,7 @@ pub use template::Template;
 const PAUSE_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// Shortest distance between pings.
-const PING_MIN: Duration = Duration::from_millis(10);
+const PING_MIN: Duration = Duration::from_millis(100);
 
 /// Longest welcome or template in bytes.
 const TEXT_BYTES_MAX: usize = 4096;

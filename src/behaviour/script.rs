@@ -3,6 +3,7 @@
 //! Pure: pieces of frames and the time go in, steps come out. Replies stream as the exact echo
 //! does; whoever asks stops reading while too much is queued.
 
+mod rate;
 mod replies;
 
 use std::collections::VecDeque;
@@ -43,6 +44,12 @@ pub enum Action {
     /// Finish TCP without a Close.
     Finish,
 }
+
+/// Memory of what is queued beside its bytes and its place in the queue: what allocators add.
+const ITEM_BYTES: usize = 24;
+
+/// Places for replies that a script keeps when all have gone.
+const PLACES_KEPT: usize = 8;
 
 /// One connection's script.
 #[derive(Debug)]
@@ -169,6 +176,9 @@ impl Script {
                     self.midway = !*ends_frame;
                     self.queued_bytes -= bytes.capacity();
                     self.queue.pop_front();
+                    if self.queue.is_empty() {
+                        self.queue.shrink_to(PLACES_KEPT);
+                    }
                 } else {
                     self.midway = *gone % *stride != 0;
                 }
@@ -177,31 +187,6 @@ impl Script {
             }
             _ => None,
         }
-    }
-
-    /// True if the rate lets something be sent now.
-    fn line_is_free(&self, now: Duration) -> bool {
-        self.behaviour.rate.is_none() || self.line_free <= now || self.line_free < self.step_end
-    }
-
-    /// How many bytes the rate lets be sent at once, while the line is free.
-    fn step_bytes_max(&self, now: Duration) -> Option<usize> {
-        let rate = f64::from(self.behaviour.rate?);
-        let ahead = match self.line_free <= now {
-            true => RATE_STEP,
-            false => self.step_end.saturating_sub(self.line_free),
-        };
-        Some(((ahead.as_secs_f64() * rate) as usize).max(1))
-    }
-
-    /// Notes that `count` bytes were sent: with a rate, they take their time.
-    fn occupy_line(&mut self, now: Duration, count: usize) {
-        let Some(rate) = self.behaviour.rate.map(f64::from) else { return };
-        if self.line_free <= now {
-            self.line_free = now;
-            self.step_end = now + RATE_STEP;
-        }
-        self.line_free += Duration::from_secs_f64(count as f64 / rate);
     }
 
     /// When there may be something to do again, once [`Self::next`] has said that there is not.
@@ -219,10 +204,19 @@ impl Script {
         [front, end, control].into_iter().flatten().min()
     }
 
-    /// Bytes of memory that wait, those of a part that has been sent until all of it has gone.
+    /// Bytes that wait, with what goes with them; those of a part that has been sent count until
+    /// all of it has gone.
     pub fn queued(&self) -> usize {
         let items = self.queue.len() + self.controls.len();
         self.queued_bytes + items * size_of::<Item>() + self.reply.held.capacity()
+    }
+
+    /// Bytes of memory that all of it takes, places for more included.
+    pub fn footprint(&self) -> usize {
+        let places = self.queue.capacity() * size_of::<Item>()
+            + self.controls.capacity() * size_of::<Vec<u8>>();
+        let items = self.queue.len() + self.controls.len();
+        self.queued_bytes + places + items * ITEM_BYTES + self.reply.held.capacity()
     }
 
     /// True when the last bytes sent were not the end of a frame.

@@ -50,7 +50,7 @@ pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
         COUNT,
         "Bytes in each frame of a reply, at most\n32768"
     ),
-    behaviour!("ping", "WSECHO_PING", MS, "Interval between pings, at least 10"),
+    behaviour!("ping", "WSECHO_PING", MS, "Interval between pings, at least 100"),
     behaviour!("no-pong", "WSECHO_NO_PONG", Takes::Switch, "Do not answer pings"),
     behaviour!("close", "WSECHO_CLOSE", COUNT, "Close with this code"),
     behaviour!("reason", "WSECHO_REASON", TEXT, "Reason to send with the close code"),

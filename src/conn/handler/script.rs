@@ -8,6 +8,7 @@ use crate::budget::Charge;
 use crate::conn::Context;
 use crate::conn::send_queue::Slot;
 use crate::conn::session::Boundary;
+use crate::conn::timers::TIMER_BYTES;
 use crate::id::ConnId;
 use crate::limits::SCRIPT_BYTES_SOFT;
 use crate::peer::Peer;
@@ -17,12 +18,8 @@ use crate::ws::close::CloseCode;
 use crate::ws::decoder::Piece;
 use crate::ws::head::Opcode;
 
-/// No timer is set further ahead than this, so that those who have gone are not remembered for
-/// long.
-const AHEAD_MAX: Duration = Duration::from_secs(5);
-
 /// Memory of a script without replies.
-const BASE_BYTES: usize = size_of::<ScriptedEcho>() + size_of::<Script>();
+const BASE_BYTES: usize = size_of::<ScriptedEcho>() + size_of::<Script>() + TIMER_BYTES;
 
 /// A connection's script and its timer.
 #[derive(Debug)]
@@ -32,7 +29,7 @@ pub struct ScriptedEcho {
     facts: Facts,
     /// Begins when the 101 is out.
     script: Option<Box<Script>>,
-    /// The earliest timer that has been set.
+    /// The timer that has been set.
     timer: Option<Duration>,
     /// More is due than the send queue should take at once.
     paused: bool,
@@ -155,9 +152,9 @@ impl ScriptedEcho {
         self.charge.bytes()
     }
 
-    /// The time of a timer has come.
-    pub fn wake(&mut self, at: Duration) {
-        self.timer = self.timer.filter(|timer| *timer > at);
+    /// The time of the timer has come.
+    pub fn wake(&mut self) {
+        self.timer = None;
     }
 
     /// Puts the rest of the frame that is being sent into the send queue, and ends the script.
@@ -219,7 +216,8 @@ impl ScriptedEcho {
 
     fn footprint(&self) -> usize {
         let mirror = self.facts.mirror.as_ref().map_or(0, String::capacity);
-        BASE_BYTES + self.behaviour.footprint() + mirror + self.queued()
+        let script = self.script.as_ref().map_or(0, |script| script.footprint());
+        BASE_BYTES + self.behaviour.footprint() + mirror + script
     }
 
     fn recharge(&mut self) {
@@ -233,11 +231,14 @@ impl ScriptedEcho {
 
     fn set_timer(&mut self, cx: &mut Context) {
         let wake = self.script.as_ref().and_then(|script| script.wake());
-        let wake = wake.map(|wake| wake.min(cx.now + AHEAD_MAX));
-        let Some(wake) = wake.filter(|wake| self.timer.is_none_or(|timer| *wake < timer)) else {
-            return;
-        };
-        self.timer = Some(wake);
-        cx.timers.set(wake, self.id);
+        if wake != self.timer {
+            cx.timers.set(self.timer, wake, self.id);
+            self.timer = wake;
+        }
+    }
+
+    /// The connection is over.
+    pub(super) fn end(&mut self, cx: &mut Context) {
+        cx.timers.set(self.timer.take(), None, self.id);
     }
 }
