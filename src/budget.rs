@@ -5,8 +5,8 @@
 //! one inequality: what is resident stays below what the process had at its start, plus the
 //! budget, plus a constant ([`crate::limits::RESIDENT_SLACK_BYTES`]), whatever peers do.
 //!
-//! What waits for something other than the peer's reading is *kept*: a script's replies for later, a
-//! room's members, inflaters. Nobody is slow with it, so it has no more than half of the budget; in
+//! What waits for something else than the peer's reading is *kept*: replies for later, members of
+//! rooms, inflaters. Nobody is slow with it, so it has no more than half of the budget; in
 //! the other half, whoever makes others wait can be told by its pace, and ended.
 //!
 //! A part beside the budget is *reserved* for peers that have no open connection: partial request
@@ -16,9 +16,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::limits::{
-    BUFFERED_BYTES_SOFT, READ_BYTES_MAX, READ_BYTES_MIN, RESERVE_BYTES, RESERVE_SHARE_BYTES_MAX,
-};
+use crate::limits::{BUFFERED_BYTES_SOFT, READ_BYTES_MAX, READ_BYTES_MIN, RESERVE_BYTES};
 
 /// The ledger; clones share it.
 #[derive(Clone, Debug)]
@@ -120,11 +118,16 @@ impl Budget {
         charge
     }
 
-    /// A charge against the reserve, if there is room, for a peer without an open connection.
-    pub fn try_reserve(&self, bytes: usize) -> Option<Charge> {
-        let free = RESERVE_BYTES.saturating_sub(self.reserve_used());
-        let fits = bytes <= RESERVE_SHARE_BYTES_MAX && bytes <= free;
-        fits.then(|| self.open(Account::Reserve, bytes))
+    /// A charge against the reserve, for a peer without an open connection. It cannot be refused:
+    /// whoever has been there longest makes room for the newest.
+    pub fn reserve(&self, bytes: usize) -> Charge {
+        self.open(Account::Reserve, bytes)
+    }
+
+    /// True when more of the reserve is used than there is.
+    #[inline]
+    pub fn reserve_is_short(&self) -> bool {
+        self.reserve_used() > RESERVE_BYTES
     }
 
     /// How many bytes one connection may read now: no more than can be kept should its socket
@@ -180,8 +183,8 @@ impl Charge {
         self.bytes = bytes;
     }
 
-    /// As [`Self::set`]; false, and nothing changes, if that is more than before and more than
-    /// it may be: of the reserve a fixed share, of the budget as much as that leaves free.
+    /// As [`Self::set`]; false, and nothing changes, if that is more than before and more than that
+    /// leaves free.
     pub fn try_set(&mut self, bytes: usize) -> bool {
         let limit = self.ledger.limit;
         let others = |account| self.ledger.cell(account).get() - self.bytes;
@@ -189,10 +192,7 @@ impl Charge {
             Account::Open => Ledger::most(limit, others(Account::Open)),
             Account::Kept => Ledger::most(limit, others(Account::Open))
                 .min(Ledger::most(limit / 2, others(Account::Kept))),
-            Account::Reserve => {
-                let left = RESERVE_BYTES.saturating_sub(others(Account::Reserve));
-                left.min(RESERVE_SHARE_BYTES_MAX)
-            }
+            Account::Reserve => bytes,
         };
         let fits = bytes <= self.bytes.max(most);
         if fits {
@@ -246,13 +246,13 @@ mod tests {
     fn the_reserve_is_apart_from_the_budget() {
         let budget = Budget::new(10);
         let full = budget.charge(1000);
-        let partial = budget.try_reserve(8000).expect("room in the reserve");
+        let mut partial = budget.reserve(8000);
         assert_eq!((budget.used(), budget.reserve_used()), (1000, 8000));
-        assert!(budget.try_reserve(RESERVE_SHARE_BYTES_MAX + 1).is_none());
-        let all: Vec<Charge> =
-            std::iter::from_fn(|| budget.try_reserve(RESERVE_SHARE_BYTES_MAX)).collect();
-        assert!(budget.reserve_used() <= RESERVE_BYTES && !all.is_empty());
-        drop((full, partial, all));
+        partial.set(RESERVE_BYTES);
+        assert!(!budget.reserve_is_short());
+        partial.set(RESERVE_BYTES + 1);
+        assert!(budget.reserve_is_short());
+        drop((full, partial));
         assert_eq!((budget.used(), budget.reserve_used()), (0, 0));
     }
 

@@ -51,12 +51,8 @@ pub const READ_BYTES_MIN: usize = 4 * 1024;
 pub const BUFFERED_BYTES_SOFT: usize = 4 * 1024 * 1024;
 
 /// What is kept for peers that have no open connection, beside the budget: partial request heads,
-/// and answers that a socket would not take.
+/// and answers that a socket would not take. When it is short, the oldest make room.
 pub const RESERVE_BYTES: usize = 4 * 1024 * 1024;
-
-/// The most that one peer without an open connection may keep of it: a page and the mirror of a
-/// long request are shorter.
-pub const RESERVE_SHARE_BYTES_MAX: usize = 128 * 1024;
 
 /// What the process may take beside its memory at start and the buffer budget: the reserve, the
 /// read buffer, spare buffers, the tables of connections, and what the allocator wastes.
@@ -146,10 +142,16 @@ pub const SCRIPT_BYTES_SOFT: usize = 64 * 1024;
 /// share of the turn.
 pub const TURN_EFFECTS_MAX: usize = 4096;
 
+/// The same in bytes of different frames.
+pub const TURN_EFFECT_BYTES_MAX: usize = 256 * 1024;
+
 /// Effort that one connection may spend on inflating in one turn: 2 for a byte that comes out, 32
 /// for one that goes in (256 with a window below 32 KiB, whose inflater builds tables slowly).
 /// Spent in full it is about 50 us, whatever was sent.
 pub const TURN_INFLATE_EFFORT: usize = 256 * 1024;
+
+/// The same while very many are ready.
+pub const TURN_INFLATE_EFFORT_MIN: usize = TURN_INFLATE_EFFORT / 8;
 
 /// Effort that a message takes however short it is: an inflater is fetched, reset and given back.
 pub const INFLATE_MESSAGE_EFFORT: usize = 1024;
@@ -180,8 +182,6 @@ const _: () = assert!(HEAD_METHOD_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(INFLATE_READ_BYTES <= READ_BYTES_MAX);
 const _: () = assert!(INFLATE_SLICE_BYTES > FRAME_HEAD_BYTES_MAX, "a slice has a whole head");
 const _: () = assert!(QUANTUM_BYTES_MIN >= READ_BYTES_MIN && HEAD_BYTES_MAX <= QUANTUM_BYTES_MIN);
-const _: () =
-    assert!(HEAD_BYTES_MAX <= RESERVE_SHARE_BYTES_MAX && RESERVE_SHARE_BYTES_MAX <= RESERVE_BYTES);
 const _: () = assert!(READ_BYTES_MAX <= BUFFERED_BYTES_SOFT / 4);
 const _: () = assert!(ROOM_MEMBERS_MAX <= TURN_EFFECTS_MAX, "a message to all is one share");
 const _: () = assert!(TIMEOUT_MAX.as_millis() / TICK.as_millis() < u16::MAX as u128 - 1024);

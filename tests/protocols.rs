@@ -136,7 +136,7 @@ impl Stage {
         if effects.take_due(NOON.monotonic) {
             self.service.end_of_turn(NOON, &mut effects);
         }
-        for effect in effects.drain() {
+        for effect in effects.take() {
             let (id, words) = match effect {
                 Effect::Send(id, frame) => (id, words(&frame)),
                 Effect::Close(id, code, reason) => {

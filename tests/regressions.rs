@@ -623,5 +623,70 @@ fn a_held_reply_is_ended_while_others_wait() {
         }
         world.pass(Duration::from_secs(5));
     }
+    assert!(dribblers.iter().any(Client::saw_end));
     drop(gluttons);
+}
+
+/// Found by reading: each asked who is in its room with 14 bytes, and was answered with 100 KB
+/// that no budget could refuse.
+#[test]
+fn answers_to_who_stay_within_the_budget() {
+    const BUDGET: u64 = 1 << 20;
+    let mut world = World::new(budget(BUDGET as usize));
+    let members: Vec<Client> = (0..400).map(|_| open(&mut world, "/chat/den")).collect();
+    for (at, member) in members.iter().enumerate() {
+        let name = format!("{at:040}");
+        let nick = format!("{{\"type\":\"nick\",\"username\":\"{name}\"}}");
+        member.send(&frame(0x81, nick.as_bytes()));
+        world.settle();
+    }
+    members.iter().for_each(|member| {
+        member.take(|_| ());
+        member.set_room(Some(0));
+        member.send(&frame(0x81, br#"{"type":"who"}"#));
+    });
+    for _ in 0..20 {
+        world.server.turn().expect("the poll does not fail");
+        let buffered = world.server.metrics().buffered_bytes;
+        assert!(buffered < BUDGET + (300 << 10), "{buffered}");
+    }
+}
+
+/// Found by reading: while half requests filled the reserve, nobody's request in two parts was
+/// answered.
+#[test]
+fn half_requests_make_room_for_the_next() {
+    let mut world = World::new(budget(4 << 20));
+    let half = [b"GET / HTTP/1.1\r\nX: ", &[b'x'; 7900][..]].concat();
+    let halves: Vec<Client> = (0..700)
+        .map(|_| {
+            let client = world.connect(64 * 1024);
+            client.send(&half);
+            world.settle();
+            client
+        })
+        .collect();
+    let turned_away = halves.iter().filter(|client| client.saw_fin()).count();
+    assert!((100..400).contains(&turned_away), "{turned_away}");
+    assert!(halves[0].saw_fin() && !halves[699].saw_fin(), "the oldest go");
+    halves[0].take(|answer| assert!(answer.starts_with(b"HTTP/1.1 503 ")));
+    let client = world.connect(64 * 1024);
+    let (first, second) = loopback::REQUEST.split_at(40);
+    client.send(first);
+    world.settle();
+    client.send(second);
+    world.settle();
+    client.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 101 ")));
+}
+
+/// Found by reading: each of a crowded room had a share of effects that was meant for all.
+#[test]
+fn a_crowd_shares_the_effects_of_a_turn() {
+    let mut world = World::new(Config { max_connections: 1000, ..Config::default() });
+    let members: Vec<Client> = (0..300).map(|_| open(&mut world, "/broadcast/den")).collect();
+    members.iter().for_each(|member| member.send(&frame(0x81, b"x").repeat(20)));
+    let before = world.server.metrics().messages;
+    world.server.turn().expect("the poll does not fail");
+    let messages = world.server.metrics().messages - before;
+    assert!((300..=600).contains(&messages), "{messages} messages to 300 members in one turn");
 }

@@ -8,7 +8,10 @@ use super::timers::Timers;
 use crate::behaviour::Behaviours;
 use crate::budget::Budget;
 use crate::http::{Refusal, Rules, write_refusal};
-use crate::limits::{Config, INFLATER_TIME_MAX, PACE_WINDOW_MAX};
+use crate::limits::{
+    Config, INFLATER_TIME_MAX, PACE_WINDOW_MAX, QUANTUM_BYTES_MAX, TURN_EFFECTS_MAX,
+    TURN_INFLATE_EFFORT,
+};
 use crate::metrics::Metrics;
 use crate::service::{Effects, MOUNTED, Now, Service};
 use crate::ws::decoder::Bounds;
@@ -96,6 +99,13 @@ impl Context {
     pub fn set_now(&mut self, now: Duration) {
         self.now = now;
         self.queues.now = now;
+    }
+
+    /// In this turn each connection may read `quantum` bytes: what else it may cause shrinks with
+    /// them.
+    pub fn set_quantum(&mut self, quantum: usize) {
+        self.effects.set_share(TURN_EFFECTS_MAX * quantum / QUANTUM_BYTES_MAX);
+        self.inflaters.set_share(TURN_INFLATE_EFFORT * quantum / QUANTUM_BYTES_MAX);
     }
 
     /// For how long a peer's pace is measured before it can be too slow.

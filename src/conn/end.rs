@@ -26,7 +26,7 @@ pub enum Cause {
     Answered(Ending),
     /// There are as many connections as there may be.
     TurnedAway,
-    /// An answer cannot be kept, and its socket does not take it.
+    /// The reserve is short, and its socket does not take an answer that stands there.
     NoReserve,
     /// The request head did not arrive in time.
     NoRequest,

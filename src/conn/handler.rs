@@ -6,7 +6,6 @@ mod script;
 use super::Context;
 use super::inflaters::Deflate;
 use super::session::Boundary;
-use crate::limits::TURN_EFFECTS_MAX;
 pub use member::Member;
 pub use script::{ScriptedEcho, Wish};
 
@@ -62,8 +61,10 @@ impl Handler {
 
     /// The connection is over, or will be within moments.
     pub fn end(&mut self, cx: &mut Context) {
-        if let Self::Member(member) = self {
-            member.end(cx);
+        match self {
+            Self::Echo(_) => {}
+            Self::Member(member) => member.end(cx),
+            Self::Script(script) => script.end(cx),
         }
     }
 
@@ -73,7 +74,7 @@ impl Handler {
         match self {
             Self::Echo(None) => false,
             Self::Echo(Some(_)) => cx.inflaters.is_exhausted(),
-            Self::Member(_) => cx.effects.len() >= TURN_EFFECTS_MAX,
+            Self::Member(_) => cx.effects.share_is_used_up(),
             Self::Script(script) => script.is_full(),
         }
     }

@@ -75,9 +75,7 @@ impl Handshake {
             let bytes = buffer.part_of(span.clone());
             return match scan.advance(bytes) {
                 Ok(Progress::Partial) => {
-                    let Some(charge) = cx.budget.try_reserve(PARTIAL_BYTES + bytes.len()) else {
-                        return self.refuse(Refusal::Busy, None, cx);
-                    };
+                    let charge = cx.budget.reserve(PARTIAL_BYTES + bytes.len());
                     self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan, charge }));
                     Outcome::Partial
                 }
@@ -91,9 +89,7 @@ impl Handshake {
         // stays in the buffer. One byte more shows that a head is too long.
         let before = partial.bytes.len();
         let taken = span.len().min(HEAD_BYTES_MAX + 1 - before);
-        if !partial.charge.try_set(PARTIAL_BYTES + before + taken) {
-            return self.refuse(Refusal::Busy, None, cx);
-        }
+        partial.charge.set(PARTIAL_BYTES + before + taken);
         partial.bytes.reserve_exact(taken);
         partial.bytes.extend_from_slice(buffer.part_of(span.start..span.start + taken));
         match partial.scan.advance(&partial.bytes) {
@@ -106,6 +102,16 @@ impl Handshake {
             }
             Err(fault) => self.refuse(fault.into(), None, cx),
         }
+    }
+
+    /// True while a part of the head is kept.
+    pub fn is_partial(&self) -> bool {
+        self.partial.is_some()
+    }
+
+    /// Logs that the server has no room for the request.
+    pub fn note_turned_away(&self, reason: &str) {
+        ConnectionLog::refused(self.peer, None, Status::UNAVAILABLE, reason);
     }
 
     /// The time for the head is up. True if an answer was put into [`Context::scratch`]: a peer

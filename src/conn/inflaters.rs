@@ -16,7 +16,7 @@ use super::Context;
 use crate::budget::{Budget, Charge};
 use crate::limits::{
     INFLATE_MESSAGE_EFFORT, INFLATE_SCRATCH_BYTES, INFLATER_BYTES, SPARE_INFLATERS_MAX,
-    TURN_INFLATE_EFFORT,
+    TURN_INFLATE_EFFORT_MIN,
 };
 use crate::metrics::Metrics;
 use crate::ws::Fault;
@@ -178,6 +178,7 @@ pub struct Inflaters {
     budget: Budget,
     scratch: Box<[u8]>,
     effort: usize,
+    effort_max: usize,
     /// Connections that wait for an inflater, and so come before any other.
     pub waiting: usize,
     /// The connection whose turn it is has waited for its inflater.
@@ -189,7 +190,9 @@ impl Inflaters {
     pub fn new(most: usize, budget: Budget) -> Self {
         let scratch = vec![0; INFLATE_SCRATCH_BYTES].into_boxed_slice();
         let (lent, waiting) = (Rc::default(), 0);
-        Self { spares: Vec::new(), lent, most, budget, scratch, effort: 0, waiting, called: false }
+        let (effort, effort_max) = (0, TURN_INFLATE_EFFORT_MIN);
+        let spares = Vec::new();
+        Self { spares, lent, most, budget, scratch, effort, effort_max, waiting, called: false }
     }
 
     /// Inflaters that are lent.
@@ -216,6 +219,12 @@ impl Inflaters {
         self.budget.keep_left() >= INFLATER_BYTES
     }
 
+    /// A turn of the loop begins, in which each connection may spend `effort`. With a small one
+    /// most of a read would be put aside and laid in again.
+    pub fn set_share(&mut self, effort: usize) {
+        self.effort_max = effort.max(TURN_INFLATE_EFFORT_MIN);
+    }
+
     /// A connection's turn begins; `called` if it has waited for its inflater.
     #[inline]
     pub fn begin_turn(&mut self, called: bool) {
@@ -226,7 +235,7 @@ impl Inflaters {
     /// True when the current turn should end.
     #[inline]
     pub fn is_exhausted(&self) -> bool {
-        self.effort >= TURN_INFLATE_EFFORT
+        self.effort >= self.effort_max
     }
 
     /// Overwrites the scratch buffer, so that nothing of one connection is there for the next.

@@ -134,9 +134,37 @@ impl Connection {
     /// A connection above the limit: it is told so and closed in order.
     pub fn turned_away(id: ConnId, peer: Peer, cx: &mut Context) -> Self {
         let mut connection = Self::new(id, peer, None);
-        cx.queues.push(&mut connection.queue, &cx.busy);
-        connection.end(Cause::TurnedAway, cx);
+        connection.turn_away("too many connections", cx);
         connection
+    }
+
+    /// There is no room for a peer that has no open connection.
+    fn turn_away(&mut self, reason: &str, cx: &mut Context) {
+        if let Phase::Head(handshake) = &self.phase {
+            if cx.logging {
+                handshake.note_turned_away(reason);
+            }
+        }
+        cx.queues.push_reserved(&mut self.queue, &cx.busy);
+        self.end(Cause::TurnedAway, cx);
+    }
+
+    /// True if it has a part of the reserve that it could give up.
+    pub fn uses_reserve(&self) -> bool {
+        match &self.phase {
+            Phase::Head(handshake) => handshake.is_partial(),
+            _ => self.is_unopened() && self.queue.is_some(),
+        }
+    }
+
+    /// Gives up its part of the reserve, for those who came later: a half request is answered
+    /// with a 503, and an answer that the peer does not take is dropped.
+    pub fn leave_reserve(&mut self, cx: &mut Context) {
+        if matches!(self.phase, Phase::Head(_)) {
+            return self.turn_away("too many unfinished requests", cx);
+        }
+        cx.queues.reclaim(&mut self.queue);
+        self.end(Cause::NoReserve, cx);
     }
 
     /// What to do now.
@@ -194,7 +222,7 @@ impl Connection {
     pub fn wake(&mut self, cx: &mut Context) {
         if let Phase::Open(session) = &mut self.phase {
             if let Handler::Script(script) = session.handler() {
-                script.wake(cx.now);
+                script.wake();
             }
             self.speak(cx);
         }
@@ -232,13 +260,12 @@ impl Connection {
         cx.queues.sent(&mut self.queue, count);
     }
 
-    /// The socket refused `bytes` of a reply: they wait in the send queue. Of a peer that has no
-    /// open connection no more waits than fits into the reserve; the others are ended.
+    /// The socket refused `bytes` of a reply: they wait in the send queue.
     pub fn keep(&mut self, bytes: &[u8], cx: &mut Context) {
-        if !self.is_unopened() {
+        if self.is_unopened() {
+            cx.queues.push_reserved(&mut self.queue, bytes);
+        } else {
             cx.queues.push(&mut self.queue, bytes);
-        } else if !cx.queues.push_reserved(&mut self.queue, bytes) {
-            self.end(Cause::NoReserve, cx);
         }
     }
 

@@ -27,8 +27,10 @@ impl Connection {
             Handler::Echo(Some(_)) => {
                 limit.map(|limit| limit.min(INFLATE_READ_BYTES)).ok_or(Need::Room)
             }
-            // What a handler keeps of it has limits of its own.
-            Handler::Member(_) | Handler::Script(_) => Ok(limit.unwrap_or(READ_BYTES_MIN)),
+            // What it has others sent has to be kept as well.
+            Handler::Member(_) => limit.ok_or(Need::Room),
+            // What it keeps has a limit of its own, beyond which it ends.
+            Handler::Script(_) => Ok(limit.unwrap_or(READ_BYTES_MIN)),
         }
     }
 
@@ -66,6 +68,7 @@ impl Connection {
                 Handler::Echo(Some(deflate)) if deflate.waits() && !cx.inflaters.may_lend() => {
                     Err(Need::Inflater)
                 }
+                Handler::Member(_) if cx.budget.free() < READ_BYTES_MIN => Err(Need::Room),
                 _ => Ok(()),
             },
             _ => Ok(()),

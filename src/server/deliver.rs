@@ -10,8 +10,8 @@ impl<N: Net> Server<N> {
     /// Does what the services want. Messages go to the send queues; the connections that got some
     /// are driven next, so that one write sends all that came together.
     pub(super) fn deliver(&mut self) {
-        let mut effects = std::mem::take(&mut self.cx.effects);
-        for effect in effects.drain() {
+        let mut effects = self.cx.effects.take();
+        for effect in effects.drain(..) {
             let (Effect::Send(id, _) | Effect::Close(id, ..)) = effect;
             let Some(entry) = self.registry.get(id) else { continue };
             match effect {
@@ -27,8 +27,6 @@ impl<N: Net> Server<N> {
             }
             self.schedule.wake(id, &mut entry.standing);
         }
-        // What was taken out is put back for its memory; the services may have gone on meanwhile.
-        effects.append(&mut self.cx.effects);
-        self.cx.effects = effects;
+        self.cx.effects.give_back(effects);
     }
 }

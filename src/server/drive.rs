@@ -18,6 +18,7 @@ impl<N: Net> Server<N> {
         let (schedule, cx) = (&mut self.schedule, &mut self.cx);
         let called = schedule.begin(&mut entry.standing);
         cx.inflaters.begin_turn(called == Some(Need::Inflater));
+        cx.effects.begin_share();
         cx.inflaters.waiting = schedule.waiting(Need::Inflater);
         let others_wait = called != Some(Need::Room) && schedule.waiting(Need::Room) > 0;
         if entry.standing.waits_for().is_some() && entry.connection.is_discarding() {

@@ -11,6 +11,7 @@ mod deliver;
 mod drain;
 mod drive;
 mod registry;
+mod reserve;
 mod run;
 mod schedule;
 mod timeouts;
@@ -22,7 +23,7 @@ use crate::conn::read_buffer::ReadBuffer;
 use crate::conn::{Cause, Context, Need, Timeout};
 use crate::ending::Ending;
 use crate::id::ConnId;
-use crate::limits::{Config, POLICE_INTERVAL, TURN_EFFECTS_MAX, TURN_EVENTS_MAX};
+use crate::limits::{Config, POLICE_INTERVAL, TURN_EVENTS_MAX};
 use crate::metrics::Metrics;
 use crate::net::{Event, Net, Source};
 use accept::Acceptor;
@@ -82,10 +83,14 @@ impl<N: Net> Server<N> {
         self.advance_drain();
         self.accept();
         let quantum = self.schedule.quantum();
+        self.cx.set_quantum(quantum);
         for _ in 0..self.schedule.ready() {
             let Some(id) = self.schedule.next() else { break };
             self.drive(id, quantum);
-            if self.cx.effects.len() >= TURN_EFFECTS_MAX {
+            if self.cx.budget.reserve_is_short() {
+                self.relieve_reserve();
+            }
+            if self.cx.effects.is_full() {
                 self.deliver();
             }
         }

@@ -81,6 +81,11 @@ impl Timeouts {
         }
     }
 
+    /// For how many ticks the connection in slot `index` has waited for the same thing.
+    pub fn age(&self, index: usize) -> u16 {
+        low(self.now).wrapping_sub(self.since[index])
+    }
+
     /// Finds the slots whose time has run out and starts their timeouts anew.
     pub fn sweep(&mut self, due: &mut Vec<(usize, Timeout)>) {
         let mut soonest = NEVER;

@@ -70,7 +70,8 @@ mod tests {
         service.close(d, now, &mut effects);
         service.message(a, Kind::Text, b"\xC3\xA9", now, &mut effects);
         let heard: Vec<(ConnId, Vec<u8>)> = effects
-            .drain()
+            .take()
+            .into_iter()
             .map(|effect| match effect {
                 Effect::Send(id, frame) => (id, frame.to_vec()),
                 Effect::Close(..) => unreachable!(),
@@ -93,7 +94,7 @@ mod tests {
             }
             let mut say = |now| {
                 service.message(a, Kind::Binary, &vec![7; bytes], now, &mut effects);
-                effects.drain().collect::<Vec<_>>()
+                effects.take()
             };
             for _ in 0..messages {
                 assert!(matches!(say(now)[..], [Effect::Send(id, _)] if id == b));

@@ -25,7 +25,7 @@ use words::{Field, NoObject, Said, error, object, system};
 const MESSAGE_BYTES_MAX: u64 = 16 * 1024;
 
 /// Most names in the answer to `who`.
-const USERS_MAX: usize = 1000;
+const USERS_MAX: usize = 200;
 
 /// What is wrong with a message, for whoever sent it.
 type Outcome = Result<(), &'static str>;

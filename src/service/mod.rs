@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use crate::budget::Budget;
 use crate::http::{RoomPaths, ServicePath};
 use crate::id::ConnId;
+use crate::limits::{TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
 pub use shared::SharedFrame;
@@ -104,6 +105,11 @@ pub const MOUNTED: &[Mounted] = &[
 #[derive(Debug, Default)]
 pub struct Effects {
     queue: Vec<Effect>,
+    /// Length of the frames in `queue`, each counted once.
+    bytes: usize,
+    /// How many effects a connection may cause in its turn, and where that ends for this one.
+    share: usize,
+    share_end: usize,
     budget: Budget,
     /// When services are to be called again.
     due: Option<Duration>,
@@ -121,7 +127,7 @@ pub enum Effect {
 impl Effects {
     /// Nothing to do; frames will be charged to `budget`.
     pub fn new(budget: Budget) -> Self {
-        Self { queue: Vec::new(), budget, due: None }
+        Self { share: TURN_EFFECTS_MAX, budget, ..Self::default() }
     }
 
     /// Sends one message to everybody in `to`: encoded once, shared by all.
@@ -129,6 +135,7 @@ impl Effects {
         let mut to = to.into_iter().peekable();
         if to.peek().is_some() {
             let frame = encode(kind, payload, &self.budget);
+            self.bytes += frame.len();
             self.queue.extend(to.map(|id| Effect::Send(id, Rc::clone(&frame))));
         }
     }
@@ -154,9 +161,26 @@ impl Effects {
         self.due.take_if(|due| *due <= now).is_some()
     }
 
-    /// How many things there are to do.
-    pub fn len(&self) -> usize {
-        self.queue.len()
+    /// A turn of the loop begins, in which each connection may cause `most` effects, or what its
+    /// message has at the least.
+    pub fn set_share(&mut self, most: usize) {
+        self.share = most.max(1);
+    }
+
+    /// A connection's turn begins.
+    #[inline]
+    pub fn begin_share(&mut self) {
+        self.share_end = self.queue.len() + self.share;
+    }
+
+    /// True when the connection whose turn it is has had its share of effects.
+    pub fn share_is_used_up(&self) -> bool {
+        self.queue.len() >= self.share_end || self.is_full()
+    }
+
+    /// True when what there is to do should be done before there is more.
+    pub fn is_full(&self) -> bool {
+        self.queue.len() >= TURN_EFFECTS_MAX || self.bytes >= TURN_EFFECT_BYTES_MAX
     }
 
     /// True when there is nothing to do.
@@ -164,17 +188,17 @@ impl Effects {
         self.queue.is_empty()
     }
 
-    /// Adds what `other` holds behind all else.
-    pub fn append(&mut self, other: &mut Self) {
-        self.queue.append(&mut other.queue);
-        if let Some(due) = other.due.take() {
-            self.call_at(due);
-        }
+    /// Takes all of it out, in order.
+    pub fn take(&mut self) -> Vec<Effect> {
+        self.bytes = 0;
+        std::mem::take(&mut self.queue)
     }
 
-    /// Takes all of it out, in order.
-    pub fn drain(&mut self) -> impl Iterator<Item = Effect> + '_ {
-        self.queue.drain(..)
+    /// Gives the emptied memory of what [`Self::take`] took back.
+    pub fn give_back(&mut self, emptied: Vec<Effect>) {
+        if self.queue.is_empty() {
+            self.queue = emptied;
+        }
     }
 }
 
@@ -200,7 +224,7 @@ mod tests {
         let mut effects = Effects::default();
         let ids = [ConnId::new(1, 0), ConnId::new(2, 0)];
         effects.send(ids, Kind::Text, b"hi");
-        let queue: Vec<_> = effects.drain().collect();
+        let queue: Vec<_> = effects.take();
         let [Effect::Send(first, one), Effect::Send(second, two)] = &queue[..] else {
             panic!("{queue:?}");
         };
@@ -214,11 +238,11 @@ mod tests {
     #[test]
     fn the_earliest_wish_to_be_called_counts_and_counts_once() {
         let [early, late] = [1, 2].map(Duration::from_secs);
-        let (mut effects, mut others) = (Effects::default(), Effects::default());
+        let mut effects = Effects::default();
         effects.call_at(late);
-        others.call_at(early);
-        effects.append(&mut others);
-        assert_eq!((effects.due(), others.due()), (Some(early), None));
+        effects.call_at(early);
+        effects.call_at(late);
+        assert_eq!(effects.due(), Some(early));
         assert!(!effects.take_due(Duration::ZERO) && effects.take_due(early));
         assert!(!effects.take_due(late));
     }

@@ -117,7 +117,7 @@ impl Model {
     fn judge(&mut self, by: ConnId, words: &[u8]) {
         // One frame and all that it is for, in order.
         let mut told: Vec<(Vec<u8>, Vec<ConnId>)> = Vec::new();
-        for effect in self.effects.drain() {
+        for effect in self.effects.take() {
             match effect {
                 Effect::Send(id, frame) => match told.last_mut() {
                     Some((last, to)) if last[..] == frame[..] && !to.contains(&id) => to.push(id),

@@ -70,25 +70,21 @@ impl SendQueues {
         self.roomy = self.roomy.take().or(unused);
     }
 
-    /// Adds bytes for a peer without an open connection. False, and nothing is added, if the
-    /// reserve has no room for them.
-    pub fn push_reserved(&mut self, slot: &mut Slot, bytes: &[u8]) -> bool {
+    /// Adds bytes for a peer without an open connection: they stand in the reserve.
+    pub fn push_reserved(&mut self, slot: &mut Slot, bytes: &[u8]) {
         if slot.is_none() {
-            let charge = self.budget.try_reserve(size_of::<SendQueue>() + bytes.len());
-            *slot = charge.map(|charge| Box::new(SendQueue::new(charge)));
+            *slot = Some(Box::new(SendQueue::new(self.budget.reserve(size_of::<SendQueue>()))));
         }
-        let reserved = slot.is_some();
-        if reserved {
-            self.push(slot, bytes);
-        }
-        reserved
+        self.push(slot, bytes);
     }
 
     /// Adds a frame that other connections get too. False, and nothing is added, if more waits
     /// here already than a member may leave unsent, or than it would leave free for others.
     pub fn push_frame(&mut self, slot: &mut Slot, frame: &Rc<SharedFrame>) -> bool {
         let waiting = slot.as_ref().map_or(0, |queue| queue.unsent_bytes());
-        let most = MEMBER_QUEUE_BYTES_MAX.min(self.budget.free());
+        let references = slot.as_ref().map_or(0, |queue| queue.frames.capacity());
+        let growth = references * size_of::<Rc<SharedFrame>>();
+        let most = MEMBER_QUEUE_BYTES_MAX.min(self.budget.free().saturating_sub(growth));
         let accepted = waiting == 0 || waiting + frame.len() <= most;
         if accepted {
             self.append(slot, Rc::clone(frame));

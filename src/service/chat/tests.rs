@@ -59,7 +59,8 @@ impl Stage {
             brief(std::str::from_utf8(&frame[head_bytes..]).unwrap())
         };
         self.effects
-            .drain()
+            .take()
+            .into_iter()
             .map(|effect| match effect {
                 Effect::Send(id, frame) => (id.index(), text(&frame)),
                 Effect::Close(id, code, reason) => {
@@ -274,15 +275,15 @@ fn who_end_together_are_told_of_together() {
     stage.nick(0, "Ann");
     for user in 1..CROWD {
         stage.chat.close(id(user), stage.now, &mut stage.effects);
-        assert_eq!(stage.effects.len(), 0, "nothing before the turn ends");
+        assert_eq!(stage.effects.take(), [], "nothing before the turn ends");
     }
     let left = r#"{"message":"Anonymous and 998 others left, 3 user(s) online","type":"system"}"#;
     assert_eq!(stage.told(), [0, CROWD, CROWD + 1].map(|user| (user, left.to_owned())));
     for user in 0..CROWD {
         stage.chat.open(id(user), "den", stage.now, &mut stage.effects);
     }
-    assert_eq!(stage.effects.len(), CROWD, "welcomes");
-    assert_eq!(stage.told().len(), 2 * CROWD);
+    assert_eq!(stage.effects.take().len(), CROWD, "welcomes");
+    assert_eq!(stage.told().len(), CROWD, "one notice for each");
 }
 
 /// A crowd that comes one by one is told of ten times, and then five times a second.

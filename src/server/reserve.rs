@@ -1,0 +1,33 @@
+//! Who makes room in the reserve when it is short.
+
+use super::Server;
+use crate::limits::RESERVE_BYTES;
+use crate::net::Net;
+
+/// What is left in the reserve when it has been short: more than just enough, because everybody is
+/// looked at for it.
+const RESERVE_BYTES_LEFT: usize = RESERVE_BYTES / 4 * 3;
+
+impl<N: Net> Server<N> {
+    /// The reserve is short: those who have had a part of it for longest leave, so that whoever is
+    /// new has a chance, however many half requests there are.
+    pub(super) fn relieve_reserve(&mut self) {
+        let mut oldest: Vec<_> = Vec::new();
+        for id in self.registry.ids() {
+            let uses = self.registry.get(id).is_some_and(|entry| entry.connection.uses_reserve());
+            if uses {
+                oldest.push((self.timeouts.age(id.index()), id));
+            }
+        }
+        oldest.sort_unstable_by_key(|(age, _)| std::cmp::Reverse(*age));
+        for (_, id) in oldest {
+            if self.cx.budget.reserve_used() <= RESERVE_BYTES_LEFT {
+                return;
+            }
+            let Some(entry) = self.registry.get(id) else { continue };
+            entry.connection.leave_reserve(&mut self.cx);
+            self.cx.metrics.shed += 1;
+            self.schedule.wake(id, &mut entry.standing);
+        }
+    }
+}
