@@ -635,7 +635,7 @@ fn answers_to_who_stay_within_the_budget() {
     let mut world = World::new(budget(BUDGET as usize));
     let members: Vec<Client> = (0..400).map(|_| open(&mut world, "/chat/den")).collect();
     for (at, member) in members.iter().enumerate() {
-        let name = format!("{at:040}");
+        let name = format!("{at:030}");
         let nick = format!("{{\"type\":\"nick\",\"username\":\"{name}\"}}");
         member.send(&frame(0x81, nick.as_bytes()));
         world.settle();
@@ -689,4 +689,20 @@ fn a_crowd_shares_the_effects_of_a_turn() {
     world.server.turn().expect("the poll does not fail");
     let messages = world.server.metrics().messages - before;
     assert!((300..=600).contains(&messages), "{messages} messages to 300 members in one turn");
+}
+
+/// Found by reading: members who read all the time were ended as slow for what one share of a turn
+/// brought them, before the server had tried to write it.
+#[test]
+fn who_reads_is_not_too_slow_for_a_loud_member() {
+    let mut world = World::new(Config::default());
+    let listeners: Vec<Client> = (0..5).map(|_| open(&mut world, "/draw")).collect();
+    let loud = open(&mut world, "/draw");
+    listeners.iter().for_each(|listener| listener.take(|_| ()));
+    loud.send(&frame(0x82, &[7; 16_000]).repeat(20));
+    world.settle();
+    for listener in &listeners {
+        assert!(!listener.saw_end());
+        assert_eq!(listener.take(<[u8]>::len), 20 * 16_004);
+    }
 }

@@ -1,10 +1,14 @@
 //! What services want done to connections.
 
+use std::rc::Rc;
+
 use super::Server;
-use crate::conn::Cause;
+use super::registry::Entry;
+use crate::conn::read_buffer::ReadBuffer;
+use crate::conn::{Cause, Context};
 use crate::ending::Ending;
-use crate::net::Net;
-use crate::service::Effect;
+use crate::net::{Net, Stream};
+use crate::service::{Effect, SharedFrame};
 
 impl<N: Net> Server<N> {
     /// Does what the services want. Messages go to the send queues; the connections that got some
@@ -16,7 +20,8 @@ impl<N: Net> Server<N> {
             let Some(entry) = self.registry.get(id) else { continue };
             match effect {
                 Effect::Send(_, frame) => {
-                    if !entry.connection.post(&frame, &mut self.cx) {
+                    let (buffer, cx) = (&mut self.buffer, &mut self.cx);
+                    if !entry.post(&frame, buffer, cx) {
                         self.ended.push((id, Ending::Slow));
                         continue;
                     }
@@ -28,5 +33,18 @@ impl<N: Net> Server<N> {
             self.schedule.wake(id, &mut entry.standing);
         }
         self.cx.effects.give_back(effects);
+    }
+}
+
+impl<S: Stream> Entry<S> {
+    /// Adds a message from another connection. False if its peer is too slow for it: of what waits
+    /// already the socket does not take enough.
+    fn post(&mut self, frame: &Rc<SharedFrame>, buffer: &mut ReadBuffer, cx: &mut Context) -> bool {
+        while !self.connection.post(frame, cx) {
+            if !self.writable || self.flush(buffer, cx) == 0 {
+                return false;
+            }
+        }
+        true
     }
 }
