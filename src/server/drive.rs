@@ -8,7 +8,7 @@ use super::registry::Entry;
 use crate::conn::read_buffer::{READ_AT, ReadBuffer};
 use crate::conn::{Cause, Context, Need, Next, Reply};
 use crate::id::ConnId;
-use crate::limits::{READ_BYTES_MAX, READ_BYTES_MIN};
+use crate::limits::{QUANTUM_BYTES_MIN, READ_BYTES_MAX, READ_BYTES_MIN};
 use crate::net::{Incoming, Net, Stream};
 
 impl<N: Net> Server<N> {
@@ -24,7 +24,9 @@ impl<N: Net> Server<N> {
         if entry.standing.waits_for().is_some() && entry.connection.is_discarding() {
             schedule.leave(&mut entry.standing);
         }
-        let mut left = quantum;
+        // Who was called because a little room is there leaves the rest of it to those behind.
+        let in_turn = called == Some(Need::Room) && schedule.waiting(Need::Room) > 0;
+        let mut left = if in_turn { READ_BYTES_MIN } else { quantum };
         let mut moved = 0;
         loop {
             let step = entry.step(left, others_wait, &mut self.buffer, cx);
@@ -34,6 +36,7 @@ impl<N: Net> Server<N> {
                     left = entry.left(left, count);
                 }
                 Step::Sent(count) => moved += count,
+                Step::Spoke => left = left.saturating_sub(QUANTUM_BYTES_MIN),
                 Step::Done => {}
                 Step::Wait => break,
                 Step::Yield => {
@@ -69,6 +72,8 @@ enum Step {
     Moved(usize),
     /// So many bytes were sent.
     Sent(usize),
+    /// The connection has said something by itself.
+    Spoke,
     /// Something was done that moved no bytes.
     Done,
     /// There is nothing to do before something happens.
@@ -94,9 +99,10 @@ impl<S: Stream> Entry<S> {
         match next {
             Next::Write if self.writable => Step::Sent(self.flush(buffer, cx)),
             Next::Write => self.finish(left, buffer, cx),
+            Next::Speak if left == 0 => Step::Yield,
             Next::Speak => {
                 self.connection.speak(cx);
-                Step::Done
+                Step::Spoke
             }
             Next::Reset => {
                 self.stream.reset();
@@ -245,7 +251,7 @@ impl<S: Stream> Entry<S> {
     }
 
     /// Writes what waits in the send queue. Returns how many bytes went.
-    fn flush(&mut self, buffer: &mut ReadBuffer, cx: &mut Context) -> usize {
+    pub(super) fn flush(&mut self, buffer: &mut ReadBuffer, cx: &mut Context) -> usize {
         let unsent = self.connection.gather(buffer.window(READ_BYTES_MAX));
         let Some(count) = write(&mut self.stream, unsent, &mut self.writable) else {
             self.connection.end(Cause::SocketFailed, cx);

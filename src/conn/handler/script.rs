@@ -10,7 +10,7 @@ use crate::conn::send_queue::Slot;
 use crate::conn::session::Boundary;
 use crate::conn::timers::TIMER_BYTES;
 use crate::id::ConnId;
-use crate::limits::SCRIPT_BYTES_SOFT;
+use crate::limits::{SCRIPT_BYTES_SOFT, SPEAK_ACTIONS_MAX};
 use crate::peer::Peer;
 use crate::service::Kind;
 use crate::ws::Fault;
@@ -31,7 +31,7 @@ pub struct ScriptedEcho {
     script: Option<Box<Script>>,
     /// The timer that has been set.
     timer: Option<Duration>,
-    /// More is due than the send queue should take at once.
+    /// More is due than should be said at once.
     paused: bool,
     /// The peer cannot take its replies before it has sent the whole of its message.
     reads_on: bool,
@@ -108,7 +108,10 @@ impl ScriptedEcho {
     fn say(&mut self, slot: &mut Slot, cx: &mut Context) -> Wish {
         let has_room =
             |slot: &Slot| slot.as_ref().is_none_or(|q| q.unsent().len() < SCRIPT_BYTES_SOFT);
-        while has_room(slot) {
+        for _ in 0..SPEAK_ACTIONS_MAX {
+            if !has_room(slot) {
+                break;
+            }
             let Some(script) = &mut self.script else { return Wish::Stay };
             match script.next(cx.now) {
                 None => {
@@ -125,7 +128,7 @@ impl ScriptedEcho {
         Wish::Stay
     }
 
-    /// True when what was due was more than the send queue should take at once.
+    /// True when what was due was more than should be said at once.
     pub fn has_paused(&self) -> bool {
         self.paused
     }
