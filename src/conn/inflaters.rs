@@ -104,6 +104,12 @@ impl Deflate {
         may
     }
 
+    /// True while a message, or a window, has an inflater.
+    #[inline]
+    pub fn has_inflater(&self) -> bool {
+        self.work.is_some()
+    }
+
     /// True when what was put aside waits for an inflater.
     pub fn waits(&self) -> bool {
         self.waits

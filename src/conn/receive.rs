@@ -23,9 +23,12 @@ impl Connection {
         let limit = cx.budget.read_limit().filter(|_| !others_wait);
         match session.handler_ref() {
             Handler::Echo(None) => limit.ok_or(Need::Room),
-            // What does not get inflated in a turn has to be kept: smaller bites.
-            Handler::Echo(Some(_)) => {
-                limit.map(|limit| limit.min(INFLATE_READ_BYTES)).ok_or(Need::Room)
+            // What does not get inflated in a turn has to be kept: smaller bites, and the smallest
+            // if it is to wait for an inflater.
+            Handler::Echo(Some(deflate)) => {
+                let may_inflate = deflate.has_inflater() || cx.inflaters.may_lend();
+                let most = if may_inflate { INFLATE_READ_BYTES } else { READ_BYTES_MIN };
+                limit.map(|limit| limit.min(most)).ok_or(Need::Room)
             }
             // What it has others sent has to be kept as well.
             Handler::Member(_) => limit.ok_or(Need::Room),

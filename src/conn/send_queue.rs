@@ -132,8 +132,9 @@ impl SendQueue {
         self.pace.stuck = true;
     }
 
-    /// True if the peer has had `window` to take something, or to send the rest of what is held, and
-    /// that was less than [`PEER_BYTES_PER_SECOND_MIN`]. Begins a new measurement if it took enough.
+    /// True if the peer has had `window` to take something, or to send the rest of what is held,
+    /// and that was less than [`PEER_BYTES_PER_SECOND_MIN`]. Begins a new measurement if it was
+    /// enough.
     pub fn is_too_slow(&mut self, now: Duration, window: Duration) -> bool {
         let passed = now.saturating_sub(self.pace.since);
         if self.is_flushed() && self.claimed == 0 || passed < window {

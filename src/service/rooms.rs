@@ -27,7 +27,8 @@ struct Room<R, T> {
 #[derive(Debug)]
 struct Seat<T> {
     id: ConnId,
-    member: T,
+    /// Boxed, because a tree has places for eleven, and many rooms have one member.
+    member: Box<T>,
 }
 
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl<R: Default, T> Rooms<R, T> {
         self.next += 1;
         let new = || Room { own: R::default(), seats: BTreeMap::new() };
         let seats = &mut self.rooms.entry(Rc::clone(&room)).or_insert_with(new).seats;
-        seats.insert(number, Seat { id, member });
+        seats.insert(number, Seat { id, member: Box::new(member) });
         self.places.insert(id, Place { room, number });
         Ok(())
     }
@@ -77,7 +78,7 @@ impl<R: Default, T> Rooms<R, T> {
         if seats.is_empty() {
             self.rooms.remove(&room);
         }
-        Some((room, seat.member))
+        Some((room, *seat.member))
     }
 
     /// What is kept of a member.
@@ -110,14 +111,14 @@ impl<R: Default, T> Rooms<R, T> {
     /// Everybody in a room, first come first.
     pub fn members<'a>(&'a self, room: &str) -> impl Iterator<Item = (ConnId, &'a T)> {
         let seats = self.rooms.get(room).into_iter().flat_map(|room| room.seats.values());
-        seats.map(|seat| (seat.id, &seat.member))
+        seats.map(|seat| (seat.id, &*seat.member))
     }
 
     /// Everybody in a room, to be changed, first come first.
     pub fn members_mut<'a>(&'a mut self, room: &str) -> impl Iterator<Item = (ConnId, &'a mut T)> {
         let seats = self.rooms.get_mut(room).into_iter();
         let seats = seats.flat_map(|room| room.seats.values_mut());
-        seats.map(|seat| (seat.id, &mut seat.member))
+        seats.map(|seat| (seat.id, &mut *seat.member))
     }
 
     /// Everybody in a room but one.

@@ -1,0 +1,56 @@
+//! Peers that have no open connection: what they use of the reserve, and who is turned away.
+
+use super::{Cause, Connection, Context, Phase};
+use crate::ending::Ending;
+use crate::id::ConnId;
+use crate::peer::Peer;
+
+impl Connection {
+    /// True before the handshake, and after a plain answer.
+    pub fn is_unopened(&self) -> bool {
+        use Ending::{Answered, Handshake, Refused, Shed};
+        match &self.phase {
+            Phase::Head(_) => true,
+            Phase::Closing { ending, .. } => {
+                matches!(ending, Answered | Refused | Handshake | Shed)
+            }
+            _ => false,
+        }
+    }
+
+    /// A connection above the limit: it is told so and closed in order.
+    pub fn turned_away(id: ConnId, peer: Peer, cx: &mut Context) -> Self {
+        let mut connection = Self::new(id, peer, None);
+        connection.turn_away("too many connections", cx);
+        connection
+    }
+
+    /// There is no room for a peer that has no open connection.
+    fn turn_away(&mut self, reason: &str, cx: &mut Context) {
+        if let Phase::Head(handshake) = &self.phase {
+            if cx.logging {
+                handshake.note_turned_away(reason);
+            }
+        }
+        cx.queues.push_reserved(&mut self.queue, &cx.busy);
+        self.end(Cause::TurnedAway, cx);
+    }
+
+    /// True if it has a part of the reserve that it could give up.
+    pub fn uses_reserve(&self) -> bool {
+        match &self.phase {
+            Phase::Head(handshake) => handshake.is_partial(),
+            _ => self.is_unopened() && self.queue.is_some(),
+        }
+    }
+
+    /// Gives up its part of the reserve, for those who came later: a half request is answered
+    /// with a 503, and an answer that the peer does not take is dropped.
+    pub fn leave_reserve(&mut self, cx: &mut Context) {
+        if matches!(self.phase, Phase::Head(_)) {
+            return self.turn_away("too many unfinished requests", cx);
+        }
+        cx.queues.reclaim(&mut self.queue);
+        self.end(Cause::NoReserve, cx);
+    }
+}
