@@ -138,8 +138,8 @@ pub const MEMBER_BYTES: usize = 512;
 /// more is read from its peer.
 pub const SCRIPT_BYTES_SOFT: usize = 64 * 1024;
 
-/// Most frames, or parts of them, that a script says at once. It then has had as much of its turn as
-/// if it had read [`QUANTUM_BYTES_MIN`].
+/// Most frames, or parts of them, that a script says at once. It then has had as much of its turn
+/// as if it had read [`QUANTUM_BYTES_MIN`].
 pub const SPEAK_ACTIONS_MAX: usize = 256;
 
 /// Messages to others that wait to be handed out. When there are more, whoever speaks has had its
