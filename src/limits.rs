@@ -132,7 +132,7 @@ pub const MEMBER_QUEUE_BYTES_MAX: usize = 256 * 1024;
 
 /// Memory that a service keeps for a member of a room, beside messages: its name, its places in the
 /// tables.
-pub const MEMBER_BYTES: usize = 512;
+pub const MEMBER_BYTES: usize = 1024;
 
 /// Bytes of replies that a behaving echo may have queued, and again in its send queue, before no
 /// more is read from its peer.

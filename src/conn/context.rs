@@ -55,6 +55,8 @@ pub struct Context {
     pub effects: Effects,
     /// The time of this turn.
     pub now: Duration,
+    /// Bytes that each connection may read in this turn.
+    pub quantum: usize,
     /// What has to be added to `now` for the time of day, UTC since 1970.
     pub utc_offset: Duration,
 }
@@ -90,6 +92,7 @@ impl Context {
             behaviours: Behaviours::new(&config),
             timers: Timers::default(),
             now: Duration::ZERO,
+            quantum: 0,
             utc_offset: Duration::ZERO,
             config,
         }
@@ -104,6 +107,7 @@ impl Context {
     /// In this turn each connection may read `quantum` bytes: what else it may cause shrinks with
     /// them.
     pub fn set_quantum(&mut self, quantum: usize) {
+        self.quantum = quantum;
         self.effects.set_share(TURN_EFFECTS_MAX * quantum / QUANTUM_BYTES_MAX);
         self.inflaters.set_share(TURN_INFLATE_EFFORT * quantum / QUANTUM_BYTES_MAX);
     }

@@ -51,9 +51,9 @@ impl Acceptor {
         self.paused_until.is_none() && self.acceptable.contains(&true)
     }
 
-    /// How long accepting rests.
-    pub(super) fn pause(&self, now: Duration) -> Option<Duration> {
-        self.paused_until.map(|until| until.saturating_sub(now))
+    /// Until when accepting rests.
+    pub(super) fn paused_until(&self) -> Option<Duration> {
+        self.paused_until
     }
 
     pub(super) fn mark(&mut self, listener: usize) {
@@ -83,6 +83,9 @@ impl<N: Net> Server<N> {
             return;
         }
         self.acceptor.paused_until = None;
+        if !self.acceptor.is_open() {
+            return;
+        }
         let mut budget = TURN_ACCEPTS_MAX;
         let count = self.acceptor.acceptable.len();
         let first = self.acceptor.first;

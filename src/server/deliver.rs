@@ -6,7 +6,6 @@ use super::Server;
 use super::registry::Entry;
 use crate::conn::read_buffer::ReadBuffer;
 use crate::conn::{Cause, Context};
-use crate::ending::Ending;
 use crate::net::{Net, Stream};
 use crate::service::{Effect, SharedFrame};
 
@@ -22,8 +21,7 @@ impl<N: Net> Server<N> {
                 Effect::Send(_, frame) => {
                     let (buffer, cx) = (&mut self.buffer, &mut self.cx);
                     if !entry.post(&frame, buffer, cx) {
-                        self.ended.push((id, Ending::Slow));
-                        continue;
+                        entry.connection.end(Cause::Slow, cx);
                     }
                 }
                 Effect::Close(_, code, reason) => {

@@ -83,7 +83,9 @@ impl<N: Net> Server<N> {
         self.advance_drain();
         self.accept();
         let quantum = self.schedule.quantum();
-        self.cx.set_quantum(quantum);
+        if quantum != self.cx.quantum {
+            self.cx.set_quantum(quantum);
+        }
         for _ in 0..self.schedule.ready() {
             let Some(id) = self.schedule.next() else { break };
             self.drive(id, quantum);
@@ -151,15 +153,18 @@ impl<N: Net> Server<N> {
         if self.schedule.ready() > 0 || self.acceptor.is_open() {
             return Some(Duration::ZERO);
         }
-        let now = self.cx.now;
-        let until = |at: Duration| at.saturating_sub(now);
-        let drain = self.drain.next().map(until);
-        let pause = self.acceptor.pause(now);
-        let timer = self.cx.timers.next().map(until);
-        let services = self.cx.effects.due().map(until);
-        let police = self.somebody_waits().then(|| until(self.police_at));
-        let sweep = self.timeouts.sleep(now);
-        [sweep, drain, pause, timer, services, police].into_iter().flatten().min()
+        let mut next = self.timeouts.next_sweep();
+        let mut or_at = |at: Option<Duration>| {
+            if at.is_some() {
+                next = next.into_iter().chain(at).min();
+            }
+        };
+        or_at(self.drain.next());
+        or_at(self.acceptor.paused_until());
+        or_at(self.cx.timers.next());
+        or_at(self.cx.effects.due());
+        or_at(self.somebody_waits().then_some(self.police_at));
+        next.map(|at| at.saturating_sub(self.cx.now))
     }
 
     /// Remembers what the events said.

@@ -86,7 +86,10 @@ impl Schedule {
 
     /// Bytes that each may read in its turn: the more are ready, the less.
     pub(super) fn quantum(&self) -> usize {
-        (TURN_BYTES / self.ready.len().max(1)).clamp(QUANTUM_BYTES_MIN, QUANTUM_BYTES_MAX)
+        if self.ready.len() <= TURN_BYTES / QUANTUM_BYTES_MAX {
+            return QUANTUM_BYTES_MAX;
+        }
+        (TURN_BYTES / self.ready.len()).max(QUANTUM_BYTES_MIN)
     }
 
     /// The next one that has something to do.

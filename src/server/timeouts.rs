@@ -19,7 +19,8 @@ pub struct Timeouts {
     kinds: Vec<Timeout>,
     timeouts: [u16; Timeout::COUNT],
     now: u64,
-    next: Option<u64>,
+    /// When the next sweep is due, in ticks and as a time.
+    next: Option<(u64, Duration)>,
 }
 
 impl Timeouts {
@@ -45,13 +46,12 @@ impl Timeouts {
     /// Moves the clock. True when a sweep is due.
     pub fn advance(&mut self, now: Duration) -> bool {
         self.now = tick_of(now);
-        self.next.is_some_and(|next| next <= self.now)
+        self.next.is_some_and(|(next, _)| next <= self.now)
     }
 
-    /// How long the loop may sleep.
-    pub fn sleep(&self, now: Duration) -> Option<Duration> {
-        let next = u32::try_from(self.next?).unwrap_or(u32::MAX);
-        Some((TICK * next).saturating_sub(now))
+    /// When the next sweep is due.
+    pub fn next_sweep(&self) -> Option<Duration> {
+        self.next.map(|(_, at)| at)
     }
 
     /// A connection has moved into slot `index`.
@@ -111,7 +111,9 @@ impl Timeouts {
     fn expect(&mut self, ticks: u16) {
         if ticks != NEVER {
             let at = self.now + u64::from(ticks);
-            self.next = Some(self.next.map_or(at, |next| next.min(at)));
+            if self.next.is_none_or(|(next, _)| at < next) {
+                self.next = Some((at, TICK * u32::try_from(at).unwrap_or(u32::MAX)));
+            }
         }
     }
 }
@@ -127,7 +129,8 @@ fn ticks(timeout: Duration) -> u16 {
 }
 
 fn tick_of(now: Duration) -> u64 {
-    u64::try_from(now.as_nanos() / TICK.as_nanos()).unwrap_or(u64::MAX)
+    const TICKS_PER_SECOND: u64 = 1_000_000_000 / TICK.subsec_nanos() as u64;
+    now.as_secs() * TICKS_PER_SECOND + u64::from(now.subsec_nanos() / TICK.subsec_nanos())
 }
 
 /// What the columns keep of a tick: differences are taken modulo 2^16, and no timeout is longer.
@@ -172,15 +175,15 @@ mod tests {
     #[test]
     fn a_loop_without_timeouts_sleeps_without_end() {
         let mut columns = columns();
-        assert_eq!(columns.sleep(Duration::ZERO), None);
+        assert_eq!(columns.next_sweep(), None);
         columns.insert(3, Timeout::Stall);
-        assert_eq!(columns.sleep(Duration::ZERO), None, "turned off by zero");
+        assert_eq!(columns.next_sweep(), None, "turned off by zero");
         columns.note(3, Timeout::Idle, false);
-        let sleep = columns.sleep(Duration::ZERO);
+        let sleep = columns.next_sweep();
         assert_eq!(sleep, Some(Duration::from_secs(60) + TICK));
         columns.remove(3);
         assert!(due_at(&mut columns, 100).is_empty());
-        assert_eq!(columns.sleep(Duration::from_secs(100)), None);
+        assert_eq!(columns.next_sweep(), None);
     }
 
     /// Twice the longest stall timeout is more than the column can tell from none.
