@@ -25,6 +25,8 @@ pub struct Budget(Rc<Ledger>);
 #[derive(Debug)]
 struct Ledger {
     limit: usize,
+    /// From here on reads shrink.
+    soft_limit: usize,
     used: Cell<usize>,
     /// The part of `used` that is kept.
     kept: Cell<usize>,
@@ -76,7 +78,8 @@ impl Budget {
     /// A ledger for `limit` bytes, and the reserve beside it.
     pub fn new(limit: usize) -> Self {
         let (used, kept, reserve_used) = Default::default();
-        Self(Rc::new(Ledger { limit, used, kept, reserve_used }))
+        let soft_limit = limit.min(BUFFERED_BYTES_SOFT);
+        Self(Rc::new(Ledger { limit, soft_limit, used, kept, reserve_used }))
     }
 
     /// Bytes charged to open connections.
@@ -135,12 +138,14 @@ impl Budget {
     /// together hold little. `None` when the budget is used up.
     #[inline]
     pub fn read_limit(&self) -> Option<usize> {
-        let free = self.free();
-        if free < READ_BYTES_MIN {
-            return None;
+        let used = self.used();
+        // Nearly always: there is room for four such reads.
+        if used + 4 * READ_BYTES_MAX <= self.0.soft_limit {
+            return Some(READ_BYTES_MAX);
         }
-        let share = BUFFERED_BYTES_SOFT.min(self.0.limit).saturating_sub(self.used()) / 4;
-        Some(share.clamp(READ_BYTES_MIN, READ_BYTES_MAX).min(free))
+        let free = self.free();
+        let share = self.0.soft_limit.saturating_sub(used) / 4;
+        (free >= READ_BYTES_MIN).then(|| share.clamp(READ_BYTES_MIN, READ_BYTES_MAX).min(free))
     }
 
     /// How many bytes may be added for a connection that is charged `own` bytes already: it keeps

@@ -165,6 +165,14 @@ impl Connection {
         }
     }
 
+    /// True for an exact echo that has nothing to do before something arrives: most connections,
+    /// most of the time.
+    #[inline]
+    pub fn is_echo_at_rest(&self) -> bool {
+        let Phase::Open(session) = &self.phase else { return false };
+        self.queue.is_none() && session.handler_ref().is_echo()
+    }
+
     /// Says what there is to say by itself: the 101 has gone, or more has fallen due.
     pub fn speak(&mut self, cx: &mut Context) {
         let Phase::Open(session) = &mut self.phase else { return };

@@ -256,8 +256,10 @@ impl Session {
 impl PartialHead {
     #[inline]
     fn keep(&mut self, rest: &[u8]) {
-        self.bytes[..rest.len()].copy_from_slice(rest);
         self.length = u8::try_from(rest.len()).unwrap_or(0);
+        if !rest.is_empty() {
+            self.bytes[..rest.len()].copy_from_slice(rest);
+        }
     }
 
     /// Lays the bytes in front of [`READ_AT`]; returns where they begin.

@@ -48,7 +48,13 @@ impl Acceptor {
 
     /// True when the loop should not sleep, because there is something to accept.
     pub(super) fn is_open(&self) -> bool {
-        self.paused_until.is_none() && self.acceptable.contains(&true)
+        self.paused_until.is_none() && self.has_something()
+    }
+
+    /// True when there is something to accept, be it now or after a pause.
+    #[inline]
+    pub(super) fn has_something(&self) -> bool {
+        self.acceptable.contains(&true)
     }
 
     /// Until when accepting rests.
@@ -78,14 +84,12 @@ impl Acceptor {
 
 impl<N: Net> Server<N> {
     /// Accepts from all listeners that have something, as far as the turn's budget goes.
+    #[inline(never)]
     pub(super) fn accept(&mut self) {
         if self.acceptor.paused_until.is_some_and(|until| self.cx.now < until) {
             return;
         }
         self.acceptor.paused_until = None;
-        if !self.acceptor.is_open() {
-            return;
-        }
         let mut budget = TURN_ACCEPTS_MAX;
         let count = self.acceptor.acceptable.len();
         let first = self.acceptor.first;

@@ -12,6 +12,7 @@ use crate::service::{Effect, SharedFrame};
 impl<N: Net> Server<N> {
     /// Does what the services want. Messages go to the send queues; the connections that got some
     /// are driven next, so that one write sends all that came together.
+    #[inline(never)]
     pub(super) fn deliver(&mut self) {
         let mut effects = self.cx.effects.take();
         for effect in effects.drain(..) {

@@ -48,6 +48,7 @@ impl<N: Net> Server<N> {
     }
 
     /// Says Close 1001 to everyone when the delay is over.
+    #[cold]
     pub(super) fn advance_drain(&mut self) {
         let Drain::Announced(at) = self.drain else { return };
         if self.cx.now < at {
@@ -65,6 +66,7 @@ impl<N: Net> Server<N> {
 
     /// True when nobody is left who has to be waited for. Those who ask on the way are answered,
     /// but do not keep the server.
+    #[cold]
     pub(super) fn has_drained(&mut self) -> bool {
         let Drain::Until(until) = self.drain else { return false };
         let drained = self.registry.iter().all(|entry| entry.connection.is_unopened());

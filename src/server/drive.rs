@@ -34,6 +34,9 @@ impl<N: Net> Server<N> {
                 Step::Moved(count) => {
                     moved += count;
                     left = entry.left(left, count);
+                    if !entry.readable && entry.connection.is_echo_at_rest() {
+                        break;
+                    }
                 }
                 Step::Sent(count) => moved += count,
                 Step::Spoke => left = left.saturating_sub(QUANTUM_BYTES_MIN),
@@ -137,6 +140,7 @@ impl<S: Stream> Entry<S> {
     }
 
     /// The peer does not take its replies: the rest of its message may be read all the same.
+    #[inline(never)]
     fn finish(&mut self, left: usize, buffer: &mut ReadBuffer, cx: &mut Context) -> Step {
         let Some(limit) = self.connection.finishing(cx) else { return Step::Wait };
         match () {
@@ -192,6 +196,7 @@ impl<S: Stream> Entry<S> {
     }
 
     /// Goes on with what an earlier turn left. Returns how many bytes that were.
+    #[inline(never)]
     fn resume(&mut self, buffer: &mut ReadBuffer, cx: &mut Context) -> usize {
         let span = self.connection.resume(buffer, cx);
         let count = span.len();
@@ -199,6 +204,7 @@ impl<S: Stream> Entry<S> {
         count
     }
 
+    #[inline]
     fn answer(&mut self, span: Range<usize>, buffer: &mut ReadBuffer, cx: &mut Context) {
         let mut span = span;
         while !span.is_empty() {
@@ -235,6 +241,7 @@ impl<S: Stream> Entry<S> {
         cx.scratch.clear();
     }
 
+    #[inline]
     fn send_bytes(&mut self, bytes: &[u8], cx: &mut Context) {
         if bytes.is_empty() {
             return;

@@ -79,9 +79,15 @@ impl<N: Net> Server<N> {
         self.cx.metrics.turns += 1;
         let sweep_is_due = self.timeouts.advance(now);
         self.mark();
-        self.ring();
-        self.advance_drain();
-        self.accept();
+        if self.cx.timers.next().is_some() {
+            self.ring();
+        }
+        if self.drain != Drain::No {
+            self.advance_drain();
+        }
+        if self.acceptor.has_something() {
+            self.accept();
+        }
         let quantum = self.schedule.quantum();
         if quantum != self.cx.quantum {
             self.cx.set_quantum(quantum);
@@ -114,7 +120,7 @@ impl<N: Net> Server<N> {
             self.schedule.call(&mut self.registry, &self.cx);
         }
         self.gauge();
-        Ok(!self.has_drained())
+        Ok(self.drain == Drain::No || !self.has_drained())
     }
 
     /// The counters, for tests and at the end.
@@ -191,6 +197,7 @@ impl<N: Net> Server<N> {
     }
 
     /// Wakes those whose timers have come.
+    #[inline(never)]
     fn ring(&mut self) {
         while let Some(id) = self.cx.timers.ring(self.cx.now) {
             if let Some(entry) = self.registry.get(id) {
@@ -201,6 +208,7 @@ impl<N: Net> Server<N> {
     }
 
     /// Acts on the timeouts that have run out.
+    #[inline(never)]
     fn sweep(&mut self) {
         let mut due = Vec::new();
         self.timeouts.sweep(&mut due);
@@ -222,6 +230,7 @@ impl<N: Net> Server<N> {
     }
 
     /// While somebody waits: ends those who keep what is waited for, and take their time.
+    #[inline(never)]
     fn police(&mut self) {
         if self.cx.now < self.police_at {
             return;
@@ -257,6 +266,7 @@ impl<N: Net> Server<N> {
     }
 
     /// Drops the connections that have ended.
+    #[inline(never)]
     fn reap(&mut self) {
         for (id, ending) in self.ended.drain(..) {
             let Some(mut entry) = self.registry.remove(id) else { continue };

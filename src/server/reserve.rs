@@ -11,6 +11,7 @@ const RESERVE_BYTES_LEFT: usize = RESERVE_BYTES / 4 * 3;
 impl<N: Net> Server<N> {
     /// The reserve is short: those who have had a part of it for longest leave, so that whoever is
     /// new has a chance, however many half requests there are.
+    #[cold]
     pub(super) fn relieve_reserve(&mut self) {
         let mut oldest: Vec<_> = Vec::new();
         for id in self.registry.ids() {

@@ -37,6 +37,9 @@ impl Session {
         loop {
             if self.decoder.is_between_messages() && self.handler.is_echo() && !cx.tracing {
                 whole_messages(bytes, cursor, &bounds, outcome)?;
+                if cursor.read == cursor.end {
+                    return Ok(Verdict::Continue);
+                }
             }
             let piece = match self.next_piece(bytes, cursor, &bounds, cx)? {
                 NextPiece::Piece(piece) => piece,
