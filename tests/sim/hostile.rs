@@ -42,6 +42,8 @@ pub fn draw(dice: &mut Dice) -> (Profile, Vec<(Duration, Script)>) {
     let mut arrivals = Vec::new();
     let crowded = dice.chance(150);
     if crowded {
+        // There is room for all of them.
+        profile.budget = profile.budget.max(Some(400_000));
         arrivals.extend(crowd(dice));
     }
     for _ in 0..if crowded { 0 } else { 1 + dice.below(2) } {
