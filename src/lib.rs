@@ -2,9 +2,10 @@
 //!
 //! The binary is the product; the library exists so that tests, fuzzers and benches can reach
 //! each floor on its own. ARCHITECTURE.md explains how they hang together. Lowest floor first:
-//! [`limits`], [`metrics`], [`ending`], [`id`] and [`text`] are words; [`ws`] and [`http`] are the
-//! RFCs as functions; [`conn`] is one connection; [`net`] and [`server`] are the machinery;
-//! [`cli`] is the entry.
+//! [`ending`], [`id`], [`limits`], [`peer`] and [`text`] are words; [`budget`] is the ledger of
+//! memory, and [`metrics`] are the counters; [`ws`] and [`http`] are the RFCs as functions;
+//! [`service`] and [`behaviour`] say what is said beside an exact echo; [`conn`] is one connection;
+//! [`net`] and [`server`] are the machinery; [`cli`] is the entry.
 
 pub mod behaviour;
 pub mod budget;

@@ -211,7 +211,7 @@ pub struct Config {
     pub max_fragments: u32,
     /// Most connections at one time.
     pub max_connections: usize,
-    /// Bytes that all send queues together may hold.
+    /// Bytes that may be kept for peers with open connections, all together.
     pub buffer_budget: usize,
     /// From accept to the end of the request head; not extended by traffic.
     pub handshake_timeout: Duration,
@@ -229,7 +229,7 @@ pub struct Config {
     pub drain_delay: Duration,
     /// From the end of that delay to the end of the process.
     pub drain_timeout: Duration,
-    /// Subprotocols to choose from, in order of preference; `*` takes the client's first.
+    /// Subprotocols that may be chosen; the client's first of them is. `*` stands for any.
     pub subprotocols: Vec<String>,
     /// Origins allowed; empty allows all.
     pub origins: Vec<String>,

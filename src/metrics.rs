@@ -48,7 +48,7 @@ pub struct Metrics {
     pub pings_received: u64,
     /// Pings sent to idle peers.
     pub pings_sent: u64,
-    /// Bytes in all send queues now.
+    /// Bytes charged to open connections now.
     pub buffered_bytes: u64,
     /// Reads put off because the buffer budget was used up.
     pub budget_waits: u64,
