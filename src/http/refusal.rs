@@ -96,7 +96,7 @@ impl Refusal {
             Self::Extensions => "Sec-WebSocket-Extensions is malformed",
             Self::Subprotocol => "Sec-WebSocket-Protocol is not a list of unique tokens",
             Self::Draining => "the server is draining: connect to another",
-            Self::Busy => "too many connections",
+            Self::Busy => "no room for more connections",
             Self::Timeout => "the request head did not arrive in time",
         }
     }
