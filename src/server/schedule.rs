@@ -42,6 +42,14 @@ impl Standing {
         }
     }
 
+    /// The number of its place in line.
+    fn ticket(self) -> Option<u32> {
+        match self {
+            Self::Waiting(_, ticket) | Self::WaitingReady(_, ticket) => Some(ticket),
+            Self::Parked | Self::Ready | Self::Called(_) => None,
+        }
+    }
+
     /// True if it is in the queue of those that have something to do.
     pub(super) fn is_ready(self) -> bool {
         matches!(self, Self::Ready | Self::WaitingReady(..) | Self::Called(_))
@@ -55,6 +63,9 @@ pub(super) struct Schedule {
     lines: [Line; 2],
     tickets: u32,
 }
+
+/// Places of a line that may be left over, beside as many as are taken.
+const PLACES_LEFT_MAX: usize = 64;
 
 /// Those that wait for one thing. A connection that has left the line is passed over when its place
 /// comes up: nothing has to be searched for.
@@ -160,9 +171,22 @@ impl Schedule {
 
     /// Calls those for whom there is something now.
     pub(super) fn call<S>(&mut self, registry: &mut Registry<S>, cx: &Context) {
+        self.forget_those_who_left(registry);
         let room = (cx.budget.free() / READ_BYTES_MIN).min(CALLS_MAX);
         self.call_line(Need::Room, room, registry);
         self.call_line(Need::Inflater, cx.inflaters.free().min(CALLS_MAX), registry);
+    }
+
+    /// Drops the places of those who have left, once they are most of a line.
+    fn forget_those_who_left<S>(&mut self, registry: &mut Registry<S>) {
+        for line in &mut self.lines {
+            if line.places.len() > 2 * line.waiting + PLACES_LEFT_MAX {
+                line.places.retain(|(id, ticket)| {
+                    let standing = registry.get(*id).map(|entry| entry.standing);
+                    standing.and_then(Standing::ticket) == Some(*ticket)
+                });
+            }
+        }
     }
 
     fn call_line<S>(&mut self, need: Need, most: usize, registry: &mut Registry<S>) {
@@ -246,6 +270,20 @@ mod tests {
         schedule.call(&mut registry, &cx);
         assert_eq!([schedule.next(), schedule.next()], [Some(ids[1]), Some(ids[3])]);
         assert_eq!(schedule.next(), None);
+    }
+
+    #[test]
+    fn who_comes_and_goes_leaves_no_places() {
+        let (mut registry, ids) = registry(1);
+        let mut schedule = Schedule::default();
+        let cx = Context::new(Config { buffer_budget: 0, ..Config::default() });
+        for _ in 0..10_000 {
+            schedule.wait(ids[0], standing(&mut registry, ids[0]), Need::Room, false);
+            schedule.call(&mut registry, &cx);
+            assert!(schedule.lines[0].places.len() <= PLACES_LEFT_MAX + 3);
+            schedule.check(ids[0], *standing(&mut registry, ids[0]));
+            schedule.leave(standing(&mut registry, ids[0]));
+        }
     }
 
     #[test]
