@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -52,32 +53,57 @@ pub fn run(
     max_connections: Option<usize>,
     mut config: Config,
 ) -> Result<(), Failure> {
-    let descriptors = DescriptorLimit::raise();
-    let limit = descriptors.now.and_then(|limit| usize::try_from(limit).ok());
-    let room = connections_that_fit(limit.unwrap_or(usize::MAX), addresses.len());
+    let process = Process::set_up(addresses)?;
+    let room = process.connections_that_fit();
     config.max_connections = max_connections.unwrap_or(room);
-    let mut listeners = Vec::new();
-    for address in addresses {
-        listeners.push(address.open().map_err(|error| Failure::Listen(*address, error))?);
-    }
-    let system = |what| move |error| Failure::System(what, error);
-    let signals = catch_signals().map_err(system("signals"))?;
-    let mut ready = String::new();
-    for listener in &listeners {
-        let address = listener.local_addr().map_err(system("listener"))?;
-        ready.push_str(&format!("wsecho listening on ws://{address}/\n"));
-    }
-    let count = listeners.len();
-    let net = MioNet::new(listeners, signals).map_err(system("poll"))?;
-    let mut server = Server::new(net, count, config);
-    info!("{descriptors}");
+    let ready = process.ready_lines().map_err(system("listener"))?;
+    info!("{}", process.descriptors);
     if max_connections.map_or(room < CONNECTIONS_USUAL, |wanted| wanted > room) {
         warn!("the limit on open files leaves room for {room} connections only");
     }
+    let count = process.listeners.len();
+    let net = MioNet::new(process.listeners, process.signals).map_err(system("poll"))?;
+    let mut server = Server::new(net, count, config);
     announce(&ready);
     while server.turn().map_err(system("poll"))? {}
     info!("drained");
     Ok(())
+}
+
+/// What the process has to have before a loop can start.
+struct Process {
+    descriptors: DescriptorLimit,
+    listeners: Vec<TcpListener>,
+    signals: UnixStream,
+}
+
+impl Process {
+    fn set_up(addresses: &[ListenAddress]) -> Result<Self, Failure> {
+        let descriptors = DescriptorLimit::raise();
+        let open = |address: &ListenAddress| {
+            address.open().map_err(|error| Failure::Listen(*address, error))
+        };
+        let listeners = addresses.iter().map(open).collect::<Result<_, _>>()?;
+        let signals = catch_signals().map_err(system("signals"))?;
+        Ok(Self { descriptors, listeners, signals })
+    }
+
+    fn connections_that_fit(&self) -> usize {
+        let limit = self.descriptors.now.and_then(|limit| usize::try_from(limit).ok());
+        connections_that_fit(limit.unwrap_or(usize::MAX), self.listeners.len())
+    }
+
+    /// A line for each listener that says where it is.
+    fn ready_lines(&self) -> io::Result<String> {
+        let line = |listener: &TcpListener| {
+            Ok(format!("wsecho listening on ws://{}/\n", listener.local_addr()?))
+        };
+        self.listeners.iter().map(line).collect()
+    }
+}
+
+fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
+    move |error| Failure::System(what, error)
 }
 
 /// How many connections a limit on open files leaves room for, beside those that are turned away
