@@ -1,10 +1,16 @@
 //! The real binary: what it says, where, and with which exit status.
 
+#[allow(dead_code, reason = "its client is for the tests of what goes over the wire")]
+#[path = "support/process.rs"]
+mod process;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{ChildStderr, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use process::{PATIENCE, Server};
 
 /// The binary with nothing of the tester's own environment that it would listen to.
 fn wsecho(arguments: &[&str]) -> Command {
@@ -32,49 +38,17 @@ fn one_line(output: &Output, status: i32) -> String {
     stderr
 }
 
-/// A server process, killed with its test.
-struct Server {
-    child: Child,
-    /// `127.0.0.1:PORT`
-    address: String,
+/// Starts a server on a port of the system's choice, with stderr as `command` has it.
+fn serve(command: &mut Command) -> Server {
+    let command = command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+    Server::started(command.spawn().expect("the binary runs"))
 }
 
-impl Server {
-    /// Starts a server on a port of the system's choice and waits for its ready line.
-    fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .args(["--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        let stdout = child.stdout.as_mut().expect("piped");
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("a ready line");
-        let address = line
-            .strip_prefix("wsecho listening on ws://")
-            .and_then(|rest| rest.strip_suffix("/\n"))
-            .map(str::to_owned);
-        let mut server = Self { child, address: String::new() };
-        server.address = address.unwrap_or_else(|| panic!("{line:?} is no ready line"));
-        assert!(server.address.starts_with("127.0.0.1:") && !server.address.ends_with(":0"));
-        server
-    }
-
-    /// A connection whose reads end with an error rather than never.
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).expect("accepted");
-        let patience = Some(Duration::from_secs(10));
-        stream.set_read_timeout(patience).expect("not zero");
-        stream
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself, which is no business of this.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A connection whose reads end with an error rather than never.
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.address).expect("accepted");
+    stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+    stream
 }
 
 #[test]
@@ -183,7 +157,7 @@ fn o08_healthcheck_of_a_dripping_server_fails_in_time() {
 
 #[test]
 fn o08_healthcheck_of_the_server_itself_succeeds() {
-    let server = Server::start(wsecho(&[]).stderr(Stdio::null()));
+    let server = serve(wsecho(&[]).stderr(Stdio::null()));
     let url = format!("ws://{}/", server.address);
     let output = output(&mut wsecho(&["healthcheck", &url]));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -201,7 +175,7 @@ fn o08_healthcheck_of_a_server_that_misbehaves_succeeds() {
         &["--refuse", "503"],
     ];
     for options in each {
-        let server = Server::start(wsecho(options).stderr(Stdio::null()));
+        let server = serve(wsecho(options).stderr(Stdio::null()));
         let without_path = format!("ws://{}", server.address);
         let output = output(&mut wsecho(&["healthcheck", &without_path]));
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{options:?}");
@@ -214,7 +188,7 @@ fn o08_healthcheck_of_a_server_that_misbehaves_succeeds() {
 fn outlives_a_flood_of_log_lines(server: &Server) {
     let target = "x".repeat(4000);
     for _ in 0..1000 {
-        let mut stream = server.connect();
+        let mut stream = connect(server);
         let request = format!("GET /{target} HTTP/1.1\r\nHost: x\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("taken");
         let mut answer = String::new();
@@ -228,7 +202,7 @@ fn outlives_a_flood_of_log_lines(server: &Server) {
 
 #[test]
 fn o03_server_lives_on_while_nobody_reads_its_stderr() {
-    let mut server = Server::start(wsecho(&["-vv"]).stderr(Stdio::piped()));
+    let mut server = serve(wsecho(&["-vv"]).stderr(Stdio::piped()));
     let stderr: Option<ChildStderr> = server.child.stderr.take();
     outlives_a_flood_of_log_lines(&server);
     // Held to here, so that the pipe was full and not closed.
@@ -237,7 +211,7 @@ fn o03_server_lives_on_while_nobody_reads_its_stderr() {
 
 #[test]
 fn o03_server_lives_on_when_its_stderr_is_closed() {
-    let mut server = Server::start(wsecho(&["-vv"]).stderr(Stdio::piped()));
+    let mut server = serve(wsecho(&["-vv"]).stderr(Stdio::piped()));
     drop(server.child.stderr.take());
     outlives_a_flood_of_log_lines(&server);
 }
@@ -246,7 +220,7 @@ fn o03_server_lives_on_when_its_stderr_is_closed() {
 fn a_variable_that_nobody_knows_is_warned_of_once() {
     let mut command = wsecho(&[]);
     command.env("WSECHO_ORIGINS", "https://a").env("WSECHO_HEALTHCHECK_TIMEOUT", "1");
-    let mut server = Server::start(command.stderr(Stdio::piped()));
+    let mut server = serve(command.stderr(Stdio::piped()));
     server.child.kill().expect("it runs");
     let mut log = String::new();
     let stderr = server.child.stderr.as_mut().expect("piped");
@@ -267,8 +241,8 @@ fn a_variable_that_nobody_knows_is_warned_of_once() {
 #[test]
 fn the_log_says_what_was_agreed_on() {
     let options = ["-v", "--subprotocol", "*"];
-    let mut server = Server::start(wsecho(&options).stderr(Stdio::piped()));
-    let mut stream = server.connect();
+    let mut server = serve(wsecho(&options).stderr(Stdio::piped()));
+    let mut stream = connect(&server);
     let request = "GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
                    Sec-WebSocket-Protocol: chat, other\r\n\
@@ -286,7 +260,7 @@ fn the_log_says_what_was_agreed_on() {
 
 #[test]
 fn every_refusal_is_logged_with_its_reason() {
-    let mut server = Server::start(wsecho(&["-v"]).stderr(Stdio::piped()));
+    let mut server = serve(wsecho(&["-v"]).stderr(Stdio::piped()));
     let handshake = "HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let cases = [
@@ -305,7 +279,7 @@ fn every_refusal_is_logged_with_its_reason() {
         ),
     ];
     for (request, _) in &cases {
-        let mut stream = server.connect();
+        let mut stream = connect(&server);
         stream.write_all(request.as_bytes()).expect("taken");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
@@ -322,9 +296,9 @@ fn every_refusal_is_logged_with_its_reason() {
 
 #[test]
 fn a_refusal_asked_for_counts_as_itself() {
-    let server = Server::start(wsecho(&[]).stderr(Stdio::null()));
+    let server = serve(wsecho(&[]).stderr(Stdio::null()));
     let ask = |request: String| {
-        let mut stream = server.connect();
+        let mut stream = connect(&server);
         stream.write_all(request.as_bytes()).expect("taken");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
@@ -351,13 +325,13 @@ fn a_refusal_asked_for_counts_as_itself() {
 fn secrets_are_mirrored_only_if_the_operator_says_so() {
     let cases = [(&[][..], "(8 bytes)"), (&["--mirror-secrets"], "id=12345")];
     for (options, shown) in cases {
-        let server = Server::start(wsecho(options).stderr(Stdio::null()));
+        let server = serve(wsecho(options).stderr(Stdio::null()));
         let plain = "GET /info HTTP/1.1\r\nHost: x\r\nCookie: id=12345\r\n\r\n";
         let upgrade = "GET /?mirror&close=1000 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
                        Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nCookie: id=12345\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
         for request in [plain, upgrade] {
-            let mut stream = server.connect();
+            let mut stream = connect(&server);
             stream.write_all(request.as_bytes()).expect("taken");
             let mut answer = Vec::new();
             stream.read_to_end(&mut answer).expect("an answer");
@@ -369,8 +343,8 @@ fn secrets_are_mirrored_only_if_the_operator_says_so() {
 
 #[test]
 fn o09_log_lines_are_escaped_and_short() {
-    let mut server = Server::start(wsecho(&["-vv"]).stderr(Stdio::piped()));
-    let mut stream = server.connect();
+    let mut server = serve(wsecho(&["-vv"]).stderr(Stdio::piped()));
+    let mut stream = connect(&server);
     // ESC in a target is a bad request, so a reason of a Close frame has to carry it.
     let request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\

@@ -17,7 +17,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server process on a port of the system's choice, ended with its test.
 pub struct Server {
-    child: Child,
+    /// The process.
+    pub child: Child,
     /// Where the ready line says it listens.
     pub address: SocketAddr,
 }
@@ -38,13 +39,20 @@ impl Server {
             }
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("the binary runs");
+        Self::started(command.spawn().expect("the binary runs"))
+    }
+
+    /// A server that has just been started on loopback, with its stdout piped: waits for its ready
+    /// line.
+    pub fn started(mut child: Child) -> Self {
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("a ready line");
-        let address = line.trim_start_matches("wsecho listening on ws://").trim_end();
-        let address = address.trim_end_matches('/').parse();
-        let address = address.unwrap_or_else(|_| panic!("{line:?} is no ready line"));
+        let address = line
+            .strip_prefix("wsecho listening on ws://")
+            .and_then(|rest| rest.strip_suffix("/\n")?.parse::<SocketAddr>().ok())
+            .unwrap_or_else(|| panic!("{line:?} is no ready line"));
+        assert_ne!(address.port(), 0, "{line:?}");
         Self { child, address }
     }
 
