@@ -76,6 +76,8 @@ struct Line {
     waiting: usize,
     /// Called, and not had their turn yet.
     called: usize,
+    /// Called in vain since the last call: they stand at the head, in their old order.
+    returned: usize,
 }
 
 impl Schedule {
@@ -126,8 +128,8 @@ impl Schedule {
         called
     }
 
-    /// A connection goes to the end of the line, or back to its head if it has been `called` in
-    /// vain.
+    /// A connection goes to the end of the line, or back to its place at the head if it has been
+    /// `called` in vain.
     pub(super) fn wait(&mut self, id: ConnId, standing: &mut Standing, need: Need, called: bool) {
         assert_eq!(*standing, Standing::Parked, "who waits has nothing else to do");
         self.tickets = self.tickets.wrapping_add(1);
@@ -135,9 +137,11 @@ impl Schedule {
         *standing = Standing::Waiting(need, ticket);
         let line = self.line(need);
         line.waiting += 1;
-        match called {
-            true => line.places.push_front((id, ticket)),
-            false => line.places.push_back((id, ticket)),
+        if called {
+            line.places.insert(line.returned, (id, ticket));
+            line.returned += 1;
+        } else {
+            line.places.push_back((id, ticket));
         }
     }
 
@@ -190,6 +194,7 @@ impl Schedule {
     }
 
     fn call_line<S>(&mut self, need: Need, most: usize, registry: &mut Registry<S>) {
+        self.line(need).returned = 0;
         while self.line(need).called < most {
             let Some((id, ticket)) = self.line(need).places.pop_front() else { return };
             let Some(entry) = registry.get(id) else { continue };
@@ -270,6 +275,28 @@ mod tests {
         schedule.call(&mut registry, &cx);
         assert_eq!([schedule.next(), schedule.next()], [Some(ids[1]), Some(ids[3])]);
         assert_eq!(schedule.next(), None);
+    }
+
+    /// All that some were called for may be taken by the first of them.
+    #[test]
+    fn who_is_called_in_vain_keeps_its_place() {
+        let (mut registry, ids) = registry(4);
+        let mut schedule = Schedule::default();
+        for id in &ids {
+            schedule.wait(*id, standing(&mut registry, *id), Need::Room, false);
+        }
+        let room = |count| {
+            let buffer_budget = count * READ_BYTES_MIN;
+            Context::new(Config { buffer_budget, ..Config::default() })
+        };
+        schedule.call(&mut registry, &room(3));
+        for id in &ids[..3] {
+            assert_eq!(schedule.next(), Some(*id));
+            assert_eq!(schedule.begin(standing(&mut registry, *id)), Some(Need::Room));
+            schedule.wait(*id, standing(&mut registry, *id), Need::Room, true);
+        }
+        schedule.call(&mut registry, &room(4));
+        assert!(ids.iter().all(|id| schedule.next() == Some(*id)));
     }
 
     #[test]
