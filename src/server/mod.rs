@@ -133,6 +133,11 @@ impl<N: Net> Server<N> {
         &mut self.net
     }
 
+    /// Bytes that the ledger knows of, the reserve included; for tests.
+    pub fn charged(&self) -> usize {
+        self.cx.budget.used() + self.cx.budget.reserve_used()
+    }
+
     /// Panics if the books do not balance; for tests.
     pub fn check(&mut self) {
         let m = &self.cx.metrics;

@@ -44,6 +44,8 @@ pub struct Client {
     born: Duration,
     /// What was said in its room: who, and their how-manieth.
     pub heard: Vec<(usize, usize)>,
+    /// How often its room told it that somebody has left.
+    pub farewells: usize,
 }
 
 impl Client {
@@ -70,6 +72,7 @@ impl Client {
             part: None,
             born: now,
             heard: Vec::new(),
+            farewells: 0,
         }
     }
 
@@ -240,6 +243,7 @@ impl Client {
             }
             if self.script.seat.is_some() && frame.opcode < 3 {
                 self.heard.extend(rooms::parse(&frame.payload));
+                self.farewells += usize::from(contains(&frame.payload, b" left"));
                 continue;
             }
             if self.script.expanded.is_some() && frame.opcode < 3 {

@@ -60,6 +60,10 @@ pub fn draw(dice: &mut Dice) -> (Profile, Vec<(Duration, Script)>) {
         let at = Duration::from_secs(second);
         arrivals.push((at, if dice.chance(500) { asker(dice) } else { guest(dice) }));
     }
+    // While the worst of them are there, whatever else is drawn.
+    for (second, kind) in [(4, 0), (9, 1)] {
+        arrivals.push((Duration::from_secs(second), asker(&mut Dice::new(kind))));
+    }
     (profile, arrivals)
 }
 
@@ -165,7 +169,7 @@ fn crowd(dice: &mut Dice) -> Vec<(Duration, Script)> {
     crowd[0].1.frames =
         Frame { key: Some([0; 4]), ..Frame::plain(true, 1, b"hi") }.encode().repeat(64);
     crowd[0].1.pauses = vec![(0, Duration::from_secs(60))];
-    crowd[0].1.aims = true;
+    (crowd[0].1.aims, crowd[0].1.every) = (true, Duration::from_millis(1));
     for _ in 0..66 {
         let mut member = Script { owed: Owed::Exact, ..hostile("idle member", dice) };
         member.hello = crowd[0].1.hello.clone();

@@ -15,6 +15,8 @@ pub struct Link {
     pub dropped: Option<Duration>,
     pub again_at: Option<Duration>,
     again_edges: u8,
+    /// Writes of the server that were taken.
+    pub writes: usize,
     /// Something happened that the client can see.
     pub news: bool,
     /// The server was told to shut its side later.
@@ -42,6 +44,7 @@ impl Link {
             dropped: None,
             again_at: None,
             again_edges: 0,
+            writes: 0,
             news: true,
             shut_later: false,
             spoiled: false,

@@ -6,6 +6,7 @@ mod client;
 #[path = "../support/compress.rs"]
 mod compress;
 mod dice;
+mod gatherings;
 mod hostile;
 mod link;
 #[path = "../support/net.rs"]
@@ -28,6 +29,7 @@ use world::World;
 
 const SEEDS: u64 = 500;
 const HOSTILE_SEEDS: u64 = 40;
+const GATHERINGS: u64 = 5 * gatherings::KINDS;
 const SPLITS: u64 = 6;
 
 fn number(name: &str) -> Option<u64> {
@@ -69,6 +71,12 @@ fn swarm_of_all_kinds() {
 #[test]
 fn hostile_populations() {
     play_all(HOSTILE_SEEDS, World::hostile);
+}
+
+/// Worlds made for one question each.
+#[test]
+fn gatherings() {
+    play_all(GATHERINGS, World::gathering);
 }
 
 /// Seeds that have found something once.

@@ -39,6 +39,8 @@ pub struct Network {
     /// What has happened so far, as a number.
     pub hash: u64,
     pub accepted: u64,
+    /// Who has been sent something behind the 101, in order.
+    pub answered: Vec<usize>,
     acceptable: bool,
     accept_again: Option<Duration>,
     ghosts: Vec<usize>,
@@ -58,6 +60,7 @@ impl Network {
             spins: 0,
             hash: 0xCBF2_9CE4_8422_2325,
             accepted: 0,
+            answered: Vec::new(),
             acceptable: false,
             accept_again: None,
             ghosts: Vec::new(),
@@ -272,6 +275,12 @@ impl Weather for Network {
     fn note(&mut self, wire: &mut Wire, call: Call, outcome: &io::Result<usize>) {
         let number = wire.number;
         let count = outcome.as_ref().map_or(u64::MAX, |count| *count as u64);
+        if call == Call::Write && outcome.is_ok() {
+            self.links[number].writes += 1;
+            if self.links[number].writes == 2 {
+                self.answered.push(number);
+            }
+        }
         Network::note(self, &[2 + call as u64, number as u64, count]);
         self.links[number].news |= outcome.is_ok();
         if self.links[number].deserted && call == Call::Write && outcome.is_ok() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wsecho::limits::{Config, Deflate};
+use wsecho::limits::{Config, Deflate, TICK};
 
 use crate::dice::Dice;
 
@@ -33,6 +33,8 @@ pub struct Profile {
     pub long: bool,
     /// More clients come than are let in.
     pub crowded: bool,
+    /// Whoever is silent for a moment is pinged.
+    pub eager_pings: bool,
     /// Reading and writing are told apart, as kqueue does it; epoll tells the whole state.
     pub narrow: bool,
     pub shuffle: bool,
@@ -78,6 +80,7 @@ impl Profile {
             tight: dice.chance(200),
             budget: None,
             long: false,
+            eager_pings: false,
             crowded: dice.chance(100),
             narrow: dice.chance(400),
             shuffle: dice.chance(500),
@@ -107,7 +110,7 @@ impl Profile {
         Config {
             max_message_size: if self.long { 64 << 20 } else { MESSAGE_BYTES_MAX },
             max_fragments: FRAGMENTS_MAX,
-            ping_interval: Duration::from_secs(60),
+            ping_interval: if self.eager_pings { TICK } else { Duration::from_secs(60) },
             max_connections: if self.crowded { 4 } else { 1000 },
             buffer_budget: self.budget.unwrap_or(if self.tight { 40_000 } else { 64 << 20 }),
             deflate: if self.takeover { Deflate::Takeover } else { Deflate::On },

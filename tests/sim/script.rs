@@ -93,6 +93,8 @@ pub struct Script {
     pub life: Option<Duration>,
     /// It may send compressed messages.
     pub packs: bool,
+    /// Its place in a line: nobody is answered before all who have a lower one.
+    pub place: Option<usize>,
     /// Its seat in a room: data frames are what is said there.
     pub seat: Option<Seat>,
 }
@@ -123,6 +125,7 @@ impl Script {
             aims: false,
             life: None,
             packs: false,
+            place: None,
             seat: None,
         }
     }

@@ -54,6 +54,24 @@ pub fn draw(dice: &mut Dice) -> Script {
     script
 }
 
+/// Some whose replies take so long that they are pinged, between two frames or later.
+pub fn draw_tricklers(dice: &mut Dice) -> Vec<(Duration, Script)> {
+    let trickler = |at: u64| {
+        dice.speaker += 1;
+        let mut script = Script::new("scripted trickler");
+        script.hello = HELLO.replacen("GET / ", "GET /?rate=1 ", 1).into();
+        for length in [5, 3] {
+            let payload = dice.words(length);
+            script.say(true, 1, &payload, dice);
+            script.expect.extend(Frame::plain(true, 1, &payload).encode());
+        }
+        script.pauses.push((script.frames.len(), 2 * ALL_HEARD));
+        script.close(dice);
+        (Duration::from_millis(1000 + 130 * at), script)
+    };
+    (0..4).map(trickler).collect()
+}
+
 /// One that stops in the middle of a frame, whatever else its echo does.
 pub fn draw_staller(dice: &mut Dice) -> Script {
     let mut script = Script::new("scripted staller").paced(dice);

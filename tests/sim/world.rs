@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use wsecho::ending::Ending;
+use wsecho::limits::{INFLATE_MESSAGE_EFFORT, TURN_INFLATE_EFFORT};
 use wsecho::server::Server;
 
 use crate::client::Client;
 use crate::dice::Dice;
+use crate::gatherings;
 use crate::hostile;
 use crate::net::{MemoryNet, Network};
 use crate::packed;
@@ -29,8 +31,16 @@ const STARVED_MAX: Duration = Duration::from_secs(120);
 /// Bytes that a server may take beside its budget and what it had at its start. It promises 16 MiB
 /// to thousands of clients; these are dozens.
 const BESIDE_BUDGET: usize = wsecho::limits::RESERVE_BYTES + (2 << 20);
+/// Of that, what the ledger need not know of: the read buffer, spares, and the tables.
+const BESIDE_LEDGER: usize = 1 << 20;
+const BESIDE_LEDGER_EACH: usize = 1024;
 /// Bytes that may be inflated in one turn for each client that compresses: four times the share.
 const INFLATED_MAX: u64 = 512 * 1024;
+/// Compressed messages that may end in one turn for each of them: as many as the share has effort
+/// for, however short they are.
+const UNPACKED_MAX: u64 = (TURN_INFLATE_EFFORT / INFLATE_MESSAGE_EFFORT + 1) as u64;
+/// Sentences about those who left: a burst of them and a few more, however many they were.
+const FAREWELLS_MAX: usize = 20;
 
 /// What a run leaves behind.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,6 +80,12 @@ impl Memory {
         let promise = self.budget + BESIDE_BUDGET;
         assert!(peak <= promise as i64, "{peak} bytes, and {promise} are promised");
         outcome.expect("measured code is run")
+    }
+
+    /// Holds what is kept to what is charged for it.
+    fn check(&self, charged: usize, clients: usize) {
+        let known = charged + BESIDE_LEDGER + clients * BESIDE_LEDGER_EACH;
+        assert!(self.level <= known as i64, "{} bytes, and {charged} are charged", self.level);
     }
 }
 
@@ -148,6 +164,13 @@ impl World {
         Self::new(profile, arrivals, dice.word())
     }
 
+    /// Some who do one thing at one time.
+    pub fn gathering(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let (profile, arrivals) = gatherings::draw(seed, &mut dice);
+        Self::new(profile, arrivals, dice.word())
+    }
+
     fn new(profile: Profile, mut arrivals: Vec<(Duration, Script)>, seed: u64) -> Self {
         if !profile.tight {
             arrivals.iter_mut().for_each(|(_, script)| script.expect_holding());
@@ -199,6 +222,7 @@ impl World {
         self.settle();
         self.judge();
         self.judge_rooms();
+        self.judge_line();
         let net = self.net.borrow();
         let received = self.clients.into_iter().map(|client| client.raw).collect();
         Outcome { hash: net.hash, turns, received }
@@ -207,8 +231,10 @@ impl World {
     /// One turn, and what must hold of each.
     fn turn(&mut self) -> bool {
         let before = self.server.metrics().inflated_bytes;
+        let unpacked_before = self.server.metrics().compressed_messages;
         let server = &mut self.server;
         let goes_on = self.memory.watch(|| server.turn().expect("the fake poll does not fail"));
+        self.memory.check(self.server.charged(), self.clients.len());
         // It looks at all pairs of connections.
         if self.clients.len() < 40 || self.server.metrics().turns % 8 == 0 {
             self.server.check();
@@ -216,6 +242,8 @@ impl World {
         let inflated = self.server.metrics().inflated_bytes - before;
         let packing = self.clients.iter().filter(|client| client.script.packs).count() as u64;
         assert!(inflated <= INFLATED_MAX * packing, "{inflated} bytes inflated in one turn");
+        let unpacked = self.server.metrics().compressed_messages - unpacked_before;
+        assert!(unpacked <= UNPACKED_MAX * packing, "{unpacked} messages inflated in one turn");
         goes_on
     }
 
@@ -313,6 +341,18 @@ impl World {
         let members: Vec<&Client> = members.collect();
         let whole = calm && welcome && members.iter().all(all_sound);
         rooms::judge(&members, whole);
+        for member in members {
+            assert!(member.farewells <= FAREWELLS_MAX, "each who leaves together is told of");
+        }
+    }
+
+    /// First come, first served: nobody overtakes who stands in line.
+    fn judge_line(&self) {
+        let net = self.net.borrow();
+        let place =
+            |link: &usize| self.clients.iter().find(|client| client.link == *link)?.script.place;
+        let places: Vec<usize> = net.answered.iter().filter_map(place).collect();
+        assert!(places.is_sorted(), "somebody was overtaken: {places:?}");
     }
 
     fn has(&self, kind: &str) -> bool {
