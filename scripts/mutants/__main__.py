@@ -12,7 +12,7 @@ from pathlib import Path
 from entries import Wrong, apply, read
 
 ROOT = Path(__file__).parents[2]
-HOME = ROOT / "target/mutants"
+HOME = Path(os.environ.get("MUTANTS_DIR", ROOT / "target/mutants"))
 TREE = HOME / "tree"
 # Many times what the slowest test takes here.
 BUILD_SECONDS, TEST_SECONDS = 900, 300
@@ -26,6 +26,7 @@ def options():
     parser.add_argument("--log", required=True, type=Path)
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--named", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*", metavar="NAME")
     return parser.parse_args()
@@ -105,14 +106,14 @@ def cargo_sees(arguments, log):
     return named if status != 0 else None
 
 
-def judge(mutant, faults, log):
+def judge(mutant, only_named, log):
     """A word on what became of the mutant."""
     files = apply(mutant, TREE)
     try:
         for path, (_, after) in files.items():
             path.write_text(after)
         seen = seen_by(mutant.tests, log)
-        if not seen and not faults:
+        if not seen and not only_named:
             seen = seen_by([EVERYTHING], log)
         return seen
     finally:
@@ -144,7 +145,7 @@ def main():
     for at, mutant in enumerate(mutants, 1):
         begun = time.monotonic()
         try:
-            verdict = judge(mutant, chosen.faults, chosen.log)
+            verdict = judge(mutant, chosen.faults or chosen.named, chosen.log)
         except Wrong as wrong:
             verdict = None
             print(f"    {wrong}")
