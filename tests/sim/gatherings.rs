@@ -13,7 +13,7 @@ use crate::script::{Farewell, HELLO, Owed, Script};
 use crate::scripted;
 
 /// How many kinds there are.
-pub const KINDS: u64 = 8;
+pub const KINDS: u64 = 9;
 
 type Arrivals = Vec<(Duration, Script)>;
 
@@ -39,7 +39,8 @@ pub fn draw(kind: u64, dice: &mut Dice) -> (Profile, Arrivals) {
         4 => (calm, vec![(ms(1000), crumbs(dice))]),
         5 => (Profile { eager_pings: true, ..calm }, scripted::draw_tricklers(dice)),
         6 => (Profile { budget: Some(400_000), ..calm }, halves(dice)),
-        _ => (Profile { budget: Some(400_000), pipes: &[4096], ..calm }, deaf_rooms(dice)),
+        7 => (Profile { budget: Some(400_000), pipes: &[4096], ..calm }, deaf_rooms(dice)),
+        _ => (Profile { budget: Some(400_000), ..calm }, hoarders(dice)),
     }
 }
 
@@ -87,14 +88,17 @@ fn line_for_an_inflater(dice: &mut Dice) -> Arrivals {
     has.frames[0] &= 0x7F;
     has.expect[0] &= 0x7F;
     has.pauses.push((half, ms(5000)));
+    has.aims = true;
     has.frames.extend(Frame { key: Some([1; 4]), ..Frame::plain(true, 0, b"") }.encode());
     has.expect.extend(Frame::plain(true, 0, b"").encode());
     let waits = Script { place: Some(0), ..packed_speaker("waits", dice) };
     let mut arrivals = vec![(ms(1000), has), (ms(3000), waits)];
-    for at in 0..60 {
+    for _ in 0..4 {
         let mut script = packed_speaker("newcomer", dice);
-        (script.every, script.place) = (ms(1000), Some(1));
-        arrivals.push((ms(5000) + Duration::from_micros(900 + 5 * at), script));
+        // At the very moment when the one that has it says the rest.
+        script.pauses.push((0, ms(1000)));
+        (script.aims, script.place) = (true, Some(1));
+        arrivals.push((ms(5100), script));
     }
     arrivals
 }
@@ -160,6 +164,17 @@ fn deaf_rooms(dice: &mut Dice) -> Arrivals {
         [(ms(1000), loud), (ms(1000), deaf)]
     };
     (0..40).flat_map(pair).collect()
+}
+
+/// Members of one room with a message each that does not end.
+fn hoarders(dice: &mut Dice) -> Arrivals {
+    let hoarder = |_| {
+        let mut script = hostile("hoarder");
+        script.hello = HELLO.replacen("GET / ", "GET /broadcast/hoard ", 1).into();
+        script.say(false, 2, &[7; 60_000], dice);
+        (ms(1000), script)
+    };
+    (0..60).map(hoarder).collect()
 }
 
 /// Says one binary message of `length` bytes without waiting for the 101.
