@@ -9,7 +9,10 @@ mod loopback;
 use allocation_counter::{AllocationInfo, measure};
 use loopback::{Client, REQUEST, World, frame};
 use wsecho::conn::Connection;
-use wsecho::limits::{Config, READ_BYTES_MAX};
+use wsecho::limits::{
+    Config, INFLATER_BYTES, READ_BYTES_MAX, SPARE_INFLATERS_MAX, SPARE_QUEUE_BYTES_MAX,
+    SPARE_QUEUES_MAX,
+};
 
 /// Rounds before counting: the first echo may fetch what the later ones use again.
 const WARM_UP_ROUNDS: usize = 3;
@@ -112,6 +115,35 @@ fn no_opening_allocates() {
     };
     let counts: Vec<u64> = (0..WARM_UP_ROUNDS + ROUNDS).filter_map(&mut allocated).collect();
     assert_eq!(counts, [0; ROUNDS]);
+}
+
+/// Of what a crowd has needed at one time only a few spares are kept.
+#[test]
+fn a_crowd_leaves_few_spares() {
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let packed = [&REQUEST[..REQUEST.len() - 2], offer.as_bytes()].concat();
+    // One byte of a message of two: it has been begun, and keeps an inflater. Half of a text,
+    // which is held.
+    let crumbs: [&[u8]; 2] = [&[0x41, 0x81, 0, 0, 0, 0, 0xF2], &[0x80, 0x81, 0, 0, 0, 0, 0]];
+    let text = frame(0x81, &message(9000));
+    let held: [&[u8]; 2] = [&text[..8000], &text[8000..]];
+    let inflaters = SPARE_INFLATERS_MAX * INFLATER_BYTES;
+    for (request, [begin, end], spares) in [
+        (&packed[..], crumbs, inflaters),
+        (REQUEST, held, SPARE_QUEUES_MAX * SPARE_QUEUE_BYTES_MAX),
+    ] {
+        let mut world = World::new(Config::default());
+        let clients: Vec<Client> = (0..100).map(|_| world.connect(20_000)).collect();
+        let mut all = |bytes: &[u8]| {
+            clients.iter().for_each(|client| client.send(bytes));
+            world.settle();
+        };
+        all(request);
+        let counted = measure(|| [begin, end].into_iter().for_each(&mut all));
+        let kept = usize::try_from(counted.bytes_current).expect("spares");
+        assert!(kept <= spares + 20_000, "{kept} bytes, and {spares} are for spares");
+        assert!(counted.bytes_max as usize > 3 * spares / 2, "all of them needed one: {counted:?}");
+    }
 }
 
 #[test]

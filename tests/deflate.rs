@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use compress::{Compressor, Decompressor};
 use loopback::{Client, World, frame};
-use wsecho::limits::{Config, Deflate};
+use wsecho::limits::{Config, Deflate, INFLATER_BYTES};
 use wsecho::ws::head::{First, Opcode, write_server_head};
 
 const OFFER: &str = "permessage-deflate; client_max_window_bits";
@@ -98,6 +98,8 @@ fn d01_d09_examples_of_the_rfc_come_back_as_they_went() {
     assert_eq!(answer(&mut world, &client, &fragments), expected);
     let metrics = world.server.metrics();
     assert_eq!((metrics.deflate_opens, metrics.compressed_messages), (1, 7));
+    let sent = 3 * hello.len() + stored.len() + last.len() + two.len() + 1;
+    assert_eq!(metrics.compressed_bytes, sent as u64);
     assert_eq!((metrics.inflated_bytes, metrics.inflaters_in_use), (6 * 5, 0));
 }
 
@@ -365,6 +367,111 @@ fn d04_an_offer_whose_windows_differ_is_declined() {
     assert!(agreed.contains("client_max_window_bits=9"), "{agreed}");
     let payload = Compressor::new(6, 9, false).message(text.as_bytes());
     assert_eq!(answer(&mut world, &client, &frame(0xC1, &payload)), echo(0xC1, &payload));
+}
+
+/// The limit is for each message, whatever window they share.
+#[test]
+fn d11_the_limit_is_for_each_message_of_a_takeover_connection() {
+    let mut world = World::new(Config { deflate: Deflate::Takeover, ..config() });
+    let (client, _) = open_with(&mut world, "permessage-deflate");
+    let mut compressor = Compressor::new(9, 15, true);
+    for _ in 0..3 {
+        let payload = compressor.message(&[b'a'; 200_000]);
+        assert_eq!(answer(&mut world, &client, &frame(0xC1, &payload)), echo(0xC1, &payload));
+    }
+}
+
+/// Characters are cut wherever the share of a turn ends, and go on in the next.
+#[test]
+fn d12_text_that_takes_many_turns_is_still_text() {
+    let mut world = World::new(Config { max_message_size: 4 << 20, ..config() });
+    let client = open(&mut world);
+    let payload = Compressor::new(6, 15, false).message("a€".repeat(500_000).as_bytes());
+    assert_eq!(answer(&mut world, &client, &frame(0xC1, &payload)), echo(0xC1, &payload));
+}
+
+/// Tables are built slowly for a window below the full one: it has less for its share.
+#[test]
+fn d12_a_narrow_window_has_a_smaller_share() {
+    let mut world = World::new(Config { max_message_size: 4 << 20, ..config() });
+    let offer = "permessage-deflate; server_max_window_bits=9; client_max_window_bits";
+    let (client, _) = open_with(&mut world, offer);
+    let payload = [&[0x00, 0x00, 0x00, 0xFF, 0xFF].repeat(10_000)[..], &[0]].concat();
+    client.send(&frame(0xC2, &payload));
+    while world.server.metrics().compressed_messages == 0 {
+        let before = world.server.metrics().compressed_bytes;
+        world.server.turn().expect("this poll never fails");
+        let taken = world.server.metrics().compressed_bytes - before;
+        assert!(taken <= 1024 + 128, "{taken} bytes in one turn");
+    }
+    assert_eq!(world.server.metrics().compressed_bytes, payload.len() as u64);
+}
+
+/// However full the budget is, one may be lent, and is no part of it; the next one is.
+#[test]
+fn one_inflater_is_always_there() {
+    let whole = frame(0xC1, &Compressor::new(6, 15, false).message(b"words and words and words"));
+    let kept = |buffer_budget| {
+        let mut world = World::new(Config { buffer_budget, ..config() });
+        let clients = [open(&mut world), open(&mut world)];
+        let kept = clients.each_ref().map(|client| {
+            client.send(&whole[..12]);
+            world.settle();
+            let metrics = world.server.metrics();
+            (metrics.inflaters_in_use, metrics.buffered_bytes as usize)
+        });
+        for client in &clients {
+            client.send(&whole[12..]);
+            world.settle();
+            client.take(|echo| assert_eq!(echo.len(), whole.len() - 4));
+        }
+        kept
+    };
+    let [(1, first), (2, both)] = kept(1 << 20) else { panic!("there is room for two") };
+    assert!(first < 1000 && both >= INFLATER_BYTES, "{first} and {both} bytes");
+    let [(1, _), (1, _)] = kept(90_000) else { panic!("there is room for one") };
+}
+
+/// Of those that wait each has one message inflated when it is called, and then it is the next
+/// one's turn.
+#[test]
+fn who_waits_for_an_inflater_has_it_for_one_message() {
+    let mut world = World::new(Config { inflaters: 1, ..config() });
+    let words = frame(0xC1, &Compressor::new(6, 15, false).message(b"words and words and words"));
+    let [holds, two, one] = [open(&mut world), open(&mut world), open(&mut world)];
+    holds.send(&words[..12]);
+    world.settle();
+    two.send(&words.repeat(2));
+    world.settle();
+    one.send(&words);
+    world.settle();
+    holds.send(&words[12..]);
+    let mut heard = [0; 2];
+    while heard[1] == 0 {
+        world.server.turn().expect("this poll never fails");
+        heard[0] += two.take(<[u8]>::len);
+        heard[1] += one.take(<[u8]>::len);
+    }
+    assert_eq!(heard[0], words.len() - 4, "the second of two was inflated before the other's");
+    world.settle();
+    two.take(|echo| assert_eq!(echo.len(), words.len() - 4));
+}
+
+/// What arrives of a message meanwhile does not make its time begin anew.
+#[test]
+fn an_inflater_is_not_held_by_dribbling() {
+    let mut world = World::new(Config { inflaters: 1, ..config() });
+    let words = Compressor::new(1, 15, false).message(&b"words and words and words".repeat(9));
+    let [holds, waits] = [open(&mut world), open(&mut world)];
+    holds.send(&frame(0x41, &words[..1]));
+    world.settle();
+    waits.send(&frame(0xC1, &words));
+    for byte in &words[1..15] {
+        holds.send(&frame(0x00, &[*byte]));
+        world.pass(Duration::from_secs(1));
+    }
+    holds.take(|answer| assert!(answer.windows(4).any(|part| part[2..] == [0x03, 0xF0])));
+    waits.take(|answer| assert_eq!(answer, echo(0xC1, &words)));
 }
 
 #[test]

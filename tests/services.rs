@@ -5,6 +5,7 @@ mod loopback;
 
 use std::time::Duration;
 
+use allocation_counter::measure;
 use loopback::{Client, World, frame};
 use wsecho::ending::Ending;
 use wsecho::limits::{Config, MEMBER_BYTES, MEMBER_QUEUE_BYTES_MAX, SCRIPT_BYTES_SOFT};
@@ -305,4 +306,104 @@ fn r01_talks_keep_no_more_than_the_budget() {
         world.server.check();
         assert_eq!(world.server.metrics().buffered_bytes, 0, "{target}");
     }
+}
+
+/// The operator's limits hold in rooms too, where they are the lower ones.
+#[test]
+fn rooms_keep_to_the_limits_of_the_server() {
+    let config = Config { max_message_size: 1000, max_fragments: 4, ..Config::default() };
+    let mut world = World::new(config);
+    let other = join(&mut world, "/broadcast/den");
+    heard(&other);
+    let fragments = [frame(0x02, b"a"), frame(0x00, b"b").repeat(3), frame(0x80, b"c")].concat();
+    for (wrong, code) in [(frame(0x82, &[7; 1001]), 1009_u16), (fragments, 1008)] {
+        let client = join(&mut world, "/broadcast/den");
+        heard(&client);
+        client.send(&frame(0x82, &[7; 1000]));
+        client.send(&wrong);
+        world.settle();
+        let answer = heard(&client);
+        assert!(answer.starts_with(&[0x88]) && answer[2..4] == code.to_be_bytes());
+        assert_eq!(heard(&other).len(), 4 + 1000);
+    }
+}
+
+/// What is binary stays so in however many frames, and what was kept of them is given back.
+#[test]
+fn a_message_in_fragments_arrives_as_one() {
+    let mut world = World::new(Config::default());
+    let [speaker, other] = [0, 1].map(|_| join(&mut world, "/broadcast/den"));
+    [&speaker, &other].map(heard);
+    let before = world.server.metrics().buffered_bytes;
+    for (first, head) in [(0x02, 0x82), (0x01, 0x81), (0x02, 0x82)] {
+        for part in [frame(first, b"one, "), frame(0x00, b"two, "), frame(0x80, b"three")] {
+            speaker.send(&part);
+            world.settle();
+        }
+        assert_eq!(heard(&other), [&[head, 15][..], b"one, two, three"].concat());
+        assert_eq!(world.server.metrics().buffered_bytes, before);
+    }
+}
+
+/// A reply that has been sent is not kept, nor counted.
+#[test]
+fn a_behaviour_gives_back_what_its_replies_took() {
+    let mut world = World::new(Config::default());
+    let client = join(&mut world, "/?delay=10");
+    heard(&client);
+    let before = world.server.metrics().buffered_bytes;
+    client.send(&frame(0x82, &[7; 50_000]));
+    world.settle();
+    assert!(world.server.metrics().buffered_bytes > before + 50_000);
+    world.pass(Duration::from_millis(10));
+    assert_eq!(heard(&client).len(), 50_004);
+    let after = world.server.metrics().buffered_bytes;
+    assert!(after < before + 1000, "{after} bytes, and {before} before");
+}
+
+/// Timers of connections that have gone are forgotten within seconds, however late they are due,
+/// and a connection sets no second one for the same time.
+#[test]
+fn timers_do_not_pile_up() {
+    let mut world = World::new(Config::default());
+    let hello = frame(0x81, b"hello");
+    let mut come_and_go = |world: &mut World| {
+        let client = join(world, "/?delay=600000");
+        client.send(&hello);
+        world.settle();
+        client.reset();
+        world.settle();
+    };
+    (0..10).for_each(|_| come_and_go(&mut world));
+    let counted = measure(|| {
+        for _ in 0..40 {
+            (0..100).for_each(|_| come_and_go(&mut world));
+            world.pass(Duration::from_secs(6));
+        }
+    });
+    assert!(counted.bytes_current < 20_000, "{counted:?}");
+    let client = join(&mut world, "/?delay=600000");
+    client.send(&hello);
+    world.settle();
+    let counted = measure(|| {
+        for _ in 0..4000 {
+            client.send(&frame(0x8A, b""));
+            world.settle();
+        }
+    });
+    assert!(counted.bytes_current < 50_000, "{counted:?}");
+}
+
+/// The time of day is what the system says it is, also after it has been set.
+#[test]
+fn messages_tell_the_time_of_day_as_it_is_now() {
+    let mut world = World::new(Config::default());
+    let client = join(&mut world, "/chat");
+    world.set_clock_ahead(Duration::from_secs(3600));
+    world.pass(Duration::from_secs(40));
+    heard(&client);
+    client.send(&frame(0x81, br#"{"message":"hi"}"#));
+    world.settle();
+    let said = text(&client);
+    assert!(said.contains(r#""time":"1970-01-01T01:00:40.000Z""#), "{said}");
 }

@@ -113,6 +113,11 @@ impl World {
         core.raise(Source::Listener(0));
     }
 
+    /// Somebody sets the time of day.
+    pub fn set_clock_ahead(&self, by: Duration) {
+        self.net.core().clock_ahead = by;
+    }
+
     /// The process is asked to end.
     pub fn signal(&self) {
         self.net.signal();

@@ -76,6 +76,8 @@ type Shared<T> = Rc<RefCell<T>>;
 #[derive(Debug, Default)]
 pub struct Core {
     pub now: Duration,
+    /// By how much the time of day has been set ahead of that.
+    pub clock_ahead: Duration,
     /// How long the server was ready to sleep in its last wait.
     pub patience: Option<Duration>,
     /// That wait brought nothing.
@@ -405,6 +407,11 @@ impl Net for MemoryNet {
 
     fn now(&self) -> Duration {
         self.core.borrow().now
+    }
+
+    fn utc(&self) -> Duration {
+        let core = self.core.borrow();
+        core.now + core.clock_ahead
     }
 
     fn accept(&mut self, listener: usize) -> io::Result<(Socket, Address)> {
