@@ -287,5 +287,8 @@ mod tests {
         assert_eq!(budget.half_left(), 0);
         charges.clear();
         assert_eq!(budget.read_limit(), Some(READ_BYTES_MAX));
+        let charge = budget.charge(BUFFERED_BYTES_SOFT - 400_000);
+        assert_eq!(budget.read_limit(), Some(100_000), "a quarter of what is left");
+        drop(charge);
     }
 }

@@ -258,6 +258,44 @@ fn the_log_says_what_was_agreed_on() {
     assert!(log.ends_with(agreed), "{log}");
 }
 
+/// All of what a connection did, in one line: also what had to wait on its way out.
+#[test]
+fn the_log_tells_what_a_connection_did() {
+    let mut server = Server::start(wsecho(&["-v"]).stderr(Stdio::piped()));
+    let request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let exchange = |frames: &[u8]| {
+        let mut stream = server.connect();
+        let sent = [request.as_bytes(), frames].concat();
+        stream.write_all(&sent).expect("taken");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("closed in order");
+        (sent.len(), answer.len())
+    };
+    let masked = |first: u8, payload: &[u8]| {
+        let length = (payload.len() as u64).to_be_bytes();
+        [&[first, 0xFF][..], &length, &[0; 4], payload].concat()
+    };
+    let text = b"\x01\x82\0\0\0\0he\x80\x83\0\0\0\0llo\x89\x80\0\0\0\0";
+    let close = b"\x88\x85\0\0\0\0\x03\xE8bye";
+    let (long_in, long_out) = exchange(&[&masked(0x82, &[7; 12 << 20])[..], close].concat());
+    let (short_in, short_out) = exchange(&[&text[..], b"\x88\x80\0\0\0\0"].concat());
+    let expected = [
+        format!(
+            "2 frames, 1 messages, {long_in} bytes in, {long_out} out, code 1000, reason \"bye\""
+        ),
+        format!("4 frames, 1 messages, {short_in} bytes in, {short_out} out"),
+    ];
+    let mut log = String::new();
+    let mut stderr = BufReader::new(server.child.stderr.take().expect("piped"));
+    while log.matches(" closed after ").count() < 2 {
+        assert_ne!(stderr.read_line(&mut log).expect("UTF-8"), 0, "the ending is logged: {log}");
+    }
+    for line in expected {
+        assert!(log.contains(&format!(" s, {line}\n")), "{line} in {log}");
+    }
+}
+
 #[test]
 fn every_refusal_is_logged_with_its_reason() {
     let mut server = serve(wsecho(&["-v"]).stderr(Stdio::piped()));

@@ -4,7 +4,7 @@
 mod process;
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -68,6 +68,29 @@ fn both_families_reach_the_same_port() {
         let mut peer = Peer::to(host);
         assert!(peer.shake_hands().starts_with("HTTP/1.1 101 "), "{host}");
         peer.echo("hello");
+        // On a socket for both, IPv4 has addresses of IPv6 that nobody has asked for.
+        let mut asks = Peer::to(host);
+        asks.send(b"GET /info HTTP/1.1\r\nHost: h\r\n\r\n");
+        let info = asks.rest();
+        let shown = SocketAddr::new(host.ip(), 0).to_string().replace(":0", ":");
+        let shown = format!("\"peer\":\"{shown}");
+        assert!(String::from_utf8_lossy(&info).contains(&shown), "{shown}");
+    }
+}
+
+/// The socket is reset, which only a kernel can show.
+#[test]
+fn a_reset_that_was_asked_for_is_one() {
+    let server = Server::start(&[]);
+    for (how, reset) in [("rst", true), ("fin", false)] {
+        let mut peer = server.connect();
+        let target = format!("GET /?drop={how}&after=1 ");
+        peer.send(REQUEST.replacen("GET / ", &target, 1).as_bytes());
+        while !peer.read(1).ends_with(b"\n") || peer.read(2) != b"\r\n" {}
+        peer.send(&frame(0x81, b"hello"));
+        assert_eq!(peer.read(7), b"\x81\x05hello");
+        let end = peer.0.read(&mut [0; 10]);
+        assert_eq!(end.is_err(), reset, "{how}: {end:?}");
     }
 }
 
@@ -138,6 +161,8 @@ fn r05_without_descriptors_the_rest_is_served() {
         }
     }
     assert!(served.len() >= 40 && turned_away >= 100, "{} and {turned_away}", served.len());
+    // Without a word of its own, so that nothing turns the end into a reset.
+    assert!(server.connect().rest().starts_with(b"HTTP/1.1 503 "));
     let before = server.processor_ticks();
     assert!(!served[0].hears_within(MOMENT));
     assert!(server.processor_ticks() - before <= 5, "it spins");

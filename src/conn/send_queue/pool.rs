@@ -367,6 +367,28 @@ mod tests {
         let long = shared(&[0; 2 << 20], &budget);
         assert!(pool.push_frame(&mut other, &long), "alone it may be long");
         assert!(!pool.push_frame(&mut other, &shared(b"!", &budget)), "the budget is used up");
+        let mut third = None;
+        let short = shared(b"!", &budget);
+        assert!(pool.push_frame(&mut third, &short), "one may always wait");
+        assert!(!pool.push_frame(&mut third, &short), "the budget is used up");
+    }
+
+    /// Spares are for short replies; one buffer is kept for a long one.
+    #[test]
+    fn no_spare_is_long() {
+        let (_, mut pool) = pool();
+        let mut slots: Vec<Slot> = (0..2 * SPARE_QUEUES_MAX).map(|_| None).collect();
+        for length in [100_000, READ_BYTES_MAX, 100] {
+            for slot in &mut slots {
+                pool.push(slot, &vec![7; length]);
+            }
+            for slot in &mut slots {
+                pool.sent(slot, length);
+            }
+            assert!(pool.spares.len() <= SPARE_QUEUES_MAX);
+            let long = |queue: &Box<SendQueue>| queue.bytes.capacity() > SPARE_QUEUE_BYTES_MAX;
+            assert!(!pool.spares.iter().any(long), "{length} bytes were kept");
+        }
     }
 
     #[test]
