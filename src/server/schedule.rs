@@ -277,6 +277,28 @@ mod tests {
         assert_eq!(schedule.next(), None);
     }
 
+    /// However somebody leaves, the others are the next; and who comes again comes behind them.
+    #[test]
+    fn who_has_left_is_not_waited_for() {
+        let (mut registry, ids) = registry(4);
+        let mut schedule = Schedule::default();
+        for id in &ids {
+            schedule.wait(*id, standing(&mut registry, *id), Need::Room, false);
+        }
+        let cx = Context::new(Config { buffer_budget: READ_BYTES_MIN, ..Config::default() });
+        schedule.call(&mut registry, &cx);
+        schedule.wake(ids[1], standing(&mut registry, ids[1]));
+        for (left, id) in ids[..3].iter().enumerate() {
+            assert_eq!(schedule.waiting(Need::Room), 4 - left);
+            schedule.leave(standing(&mut registry, *id));
+        }
+        assert_eq!(schedule.waiting(Need::Room), 1);
+        schedule.wait(ids[2], standing(&mut registry, ids[2]), Need::Room, false);
+        schedule.call(&mut registry, &cx);
+        assert_eq!([schedule.next(), schedule.next()], [Some(ids[0]), Some(ids[1])]);
+        assert_eq!([schedule.next(), schedule.next()], [Some(ids[3]), None], "once more behind it");
+    }
+
     /// All that some were called for may be taken by the first of them.
     #[test]
     fn who_is_called_in_vain_keeps_its_place() {
