@@ -151,6 +151,38 @@ fn describe(out: &mut String, name: &str, kind: &str, help: &str) {
 mod tests {
     use super::*;
 
+    /// Each row shows the field that it is named for.
+    #[test]
+    fn every_row_shows_its_own_field() {
+        let metrics = Metrics {
+            connections_accepted: 1,
+            connections_open: 2,
+            opens: 3,
+            frames: 4,
+            messages: 5,
+            bytes_received: 6,
+            bytes_sent: 7,
+            pings_received: 8,
+            pings_sent: 9,
+            buffered_bytes: 10,
+            budget_waits: 11,
+            deflate_opens: 12,
+            compressed_messages: 13,
+            compressed_bytes: 14,
+            inflated_bytes: 15,
+            inflaters_in_use: 16,
+            inflater_waits: 17,
+            accept_errors: 18,
+            shed: 19,
+            turns: 20,
+            yields: 21,
+            ..Metrics::default()
+        };
+        for (at, (name, _, _, field)) in TABLE.iter().enumerate() {
+            assert_eq!(field(&metrics), at as u64 + 1, "{name} stands where its field does");
+        }
+    }
+
     #[test]
     fn every_sample_has_help_and_type() {
         let mut metrics = Metrics { opens: 7, ..Metrics::default() };

@@ -457,6 +457,23 @@ fn who_waits_for_an_inflater_has_it_for_one_message() {
     two.take(|echo| assert_eq!(echo.len(), words.len() - 4));
 }
 
+/// Each has one for ten seconds, and who has waited for it in vain for two minutes is told so.
+#[test]
+fn who_waits_too_long_for_an_inflater_is_turned_away() {
+    let mut world = World::new(Config { inflaters: 1, ..config() });
+    let begun = frame(0x41, &Compressor::new(6, 15, false).message(b"words and words"));
+    let clients: Vec<Client> = (0..16).map(|_| open(&mut world)).collect();
+    for client in &clients {
+        client.send(&begun);
+        world.settle();
+    }
+    world.pass(Duration::from_secs(180));
+    let heard: Vec<Vec<u8>> = clients.iter().map(|client| client.take(<[u8]>::to_vec)).collect();
+    let told = |reason: &[u8]| heard.iter().filter(|heard| heard.ends_with(reason)).count();
+    // And one has it still, since nobody waits for it any more.
+    assert_eq!([told(b"takes too long"), told(b"overloaded")], [12, 3]);
+}
+
 /// What arrives of a message meanwhile does not make its time begin anew.
 #[test]
 fn an_inflater_is_not_held_by_dribbling() {

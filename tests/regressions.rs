@@ -292,6 +292,23 @@ fn partial_heads_stay_within_the_budget() {
     assert_within(1 << 20, 4000, |_, client| client.send(&begun));
 }
 
+/// 6: nor is it the first piece of a head that counts.
+#[test]
+fn heads_in_pieces_count_as_a_whole() {
+    let begun = [&b"GET / HTTP/1.1\r\nHost: h\r\nX: "[..], &[b'x'; 8000]].concat();
+    let mut world = World::new(budget(1 << 20));
+    let clients: Vec<Client> = (0..4000).map(|_| world.connect(9000)).collect();
+    let taken = measure(|| {
+        for client in &clients {
+            for piece in [&begun[..20], &begun[20..]] {
+                client.send(piece);
+                world.settle();
+            }
+        }
+    });
+    assert!(taken.bytes_max < (1 << 20) + SLACK_BYTES, "{taken:?}");
+}
+
 /// 6: nor were requests that are shown to those who do not read them.
 #[test]
 fn mirrored_requests_stay_within_the_budget() {
@@ -491,6 +508,9 @@ fn a_fault_while_draining_brings_no_second_close() {
     client.send(&[0xFF, 0x00]);
     world.settle();
     client.take(|bytes| assert_eq!(bytes, b""));
+    client.finish();
+    world.settle();
+    assert_eq!(world.server.metrics().endings[Ending::Shutdown as usize], 1, "as it was to be");
 }
 
 /// Found by simulation: replies that waited for room kept the loop busy for ever once the server

@@ -77,6 +77,7 @@ fn r12_partial_writes_at_each_byte() {
         for start in 0..=expected.len() {
             let mut world = World::new(Config::default());
             let client = open(&mut world);
+            let opened = world.server.metrics().bytes_sent;
             client.set_room(Some(start));
             client.send(&messages);
             world.settle();
@@ -91,6 +92,7 @@ fn r12_partial_writes_at_each_byte() {
                 arrived.extend(more);
             }
             assert_eq!(arrived, expected);
+            assert_eq!(world.server.metrics().bytes_sent - opened, expected.len() as u64);
         }
     }
 }
@@ -123,14 +125,16 @@ fn r01_replies_held_together_leave_room() {
 /// late with what it has said, but may still come to its end.
 #[test]
 fn r01_who_is_not_read_is_not_late() {
-    let ping_interval = Duration::ZERO;
-    let config = Config { buffer_budget: 400_000, ping_interval, ..Config::default() };
+    let [ping_interval, ping_timeout] = [Duration::from_secs(30); 2];
+    let config =
+        Config { buffer_budget: 400_000, ping_interval, ping_timeout, ..Config::default() };
     let stall_timeout = config.stall_timeout;
     let mut world = World::new(config);
     let message = frame(0x82, &[7; 100]);
     let [midway, silent] = [open(&mut world), open(&mut world)];
     midway.send(&message[..50]);
-    world.pass(stall_timeout / 2);
+    world.pass(stall_timeout * 3 / 4);
+    silent.take(|ping| assert_eq!(ping, b"\x89\0"));
     let mut gluttons: Vec<Client> = (0..60).map(|_| open(&mut world)).collect();
     let fed = gluttons.iter().position(|client| {
         client.set_room(Some(0));
@@ -145,7 +149,9 @@ fn r01_who_is_not_read_is_not_late() {
     late.send(REQUEST);
     world.settle();
     gone.reset();
-    world.pass(stall_timeout - Duration::from_secs(1));
+    // By now the rest of the frame, and the life after the ping, are late.
+    world.pass(stall_timeout / 4 + Duration::from_secs(2));
+    assert!(!gluttons[0].saw_end(), "nobody has been fed");
     world.server.check();
     late.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 101 "), "a handshake needs no room"));
     assert!(!midway.saw_fin() && !silent.saw_fin());
@@ -156,6 +162,30 @@ fn r01_who_is_not_read_is_not_late() {
         client.take(|echo| assert_eq!(echo, [&[0x82, 100], &[7; 100][..]].concat()));
         echo(&mut world, &client);
     }
+    world.server.check();
+}
+
+/// A drain says goodbye to those too who wait for room, and hears what they answer.
+#[test]
+fn r01_who_waits_for_room_may_leave() {
+    let mut world = World::new(Config { buffer_budget: 400_000, ..Config::default() });
+    let mut clients: Vec<Client> = Vec::new();
+    while world.server.metrics().budget_waits == 0 {
+        let client = open(&mut world);
+        client.set_room(Some(0));
+        client.send(&frame(0x82, &[7; 8000]));
+        world.settle();
+        clients.push(client);
+    }
+    let waits = clients.pop().expect("it finds nothing left");
+    waits.set_room(None);
+    world.signal();
+    world.settle();
+    waits.take(|close| assert_eq!(close, [0x88, 2, 0x03, 0xE9]));
+    waits.send(&frame(0x88, &1001_u16.to_be_bytes()));
+    waits.finish();
+    world.settle();
+    assert!(waits.saw_end() && !clients[0].saw_end());
     world.server.check();
 }
 
@@ -173,7 +203,15 @@ fn r15_interrupted_calls_are_made_again() {
 #[test]
 fn r06_r15_errors_of_accept() {
     let mut world = World::new(Config::default());
-    let of_the_peer = [Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::PERM, Errno::NETDOWN];
+    let of_the_peer = [
+        Errno::CONNABORTED,
+        Errno::INTR,
+        Errno::PROTO,
+        Errno::PERM,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::HOSTUNREACH,
+    ];
     world.fail_accepts(&of_the_peer.map(Errno::raw_os_error));
     echo_after_opening_one(&mut world);
     assert_eq!(world.server.metrics().accept_errors, 0);
@@ -189,7 +227,47 @@ fn r06_r15_errors_of_accept() {
         client.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 101 ")));
     }
     assert_eq!(world.server.metrics().accept_errors, 2);
+    // Without descriptors, of the process or of the system, it is said on the spare one.
+    for error in [Errno::MFILE, Errno::NFILE] {
+        let client = world.connect(0);
+        world.fail_accepts(&[error.raw_os_error()]);
+        world.settle();
+        client.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 503 ")));
+    }
+    let metrics = world.server.metrics();
+    assert_eq!((metrics.accept_errors, metrics.shed), (4, 2));
     world.server.check();
+}
+
+/// Some of those beyond the limit are turned away in order, and the rest at once: all are told.
+#[test]
+fn r11_a_crowd_beyond_the_limit_is_turned_away() {
+    let mut world = World::new(Config { max_connections: 16, ..Config::default() });
+    let crowd: Vec<Client> = (0..100).map(|_| world.connect(0)).collect();
+    world.settle();
+    world.server.check();
+    let metrics = world.server.metrics();
+    assert_eq!((metrics.connections_open, metrics.shed), (16 + 8, 100 - 16));
+    for client in &crowd[16..] {
+        client.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 503 ")));
+    }
+    echo_after_opening(&mut world, &crowd[0]);
+}
+
+/// Those who ask while the server goes are answered, but it does not stay for them.
+#[test]
+fn o01_who_asks_during_a_drain_does_not_keep_the_server() {
+    let mut world = World::new(Config::default());
+    let last = open(&mut world);
+    world.signal();
+    world.settle();
+    let late = world.connect(0);
+    late.send(REQUEST);
+    world.settle();
+    late.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 503 ")));
+    last.send(&frame(0x88, &1001_u16.to_be_bytes()));
+    last.finish();
+    assert!(!world.settle(), "the server is done");
 }
 
 fn echo_after_opening_one(world: &mut World) {

@@ -297,6 +297,20 @@ mod tests {
     const BOUNDS: Bounds = Bounds { message_bytes: 300, fragments: 4 };
     const UNBOUNDED: Bounds = Bounds { message_bytes: u64::MAX, fragments: u32::MAX };
 
+    /// What is found at once is what would be found step by step.
+    #[test]
+    fn whole_messages_keep_to_the_shortest_form_and_to_the_limit() {
+        let bytes = [&[0x82, 0xFE, 0, 0][..], &[0; 504]].concat();
+        for length in 120..=310_u16 {
+            let mut bytes = bytes.clone();
+            bytes[2..4].copy_from_slice(&length.to_be_bytes());
+            let whole = WholeMessage::parse(&bytes, 0, &BOUNDS);
+            let step = Decoder::new(false).step(&bytes, 0, &BOUNDS);
+            assert_eq!(whole.is_some(), step.is_ok(), "{length} bytes");
+            assert_eq!(whole.is_some(), (126..=300).contains(&length));
+        }
+    }
+
     /// What became of some bytes: the frames that are complete (first byte, unmasked payload),
     /// the payload so far of one that is not, and the fault if there is one.
     #[derive(Debug, Default, PartialEq)]

@@ -211,8 +211,8 @@ mod tests {
     fn one_high_byte_anywhere_is_seen() {
         for length in (1..=40).chain([BLOCK_BYTES, 2 * BLOCK_BYTES + 13]) {
             for place in 0..length {
-                for slide in [0, 4] {
-                    let mut buf = vec![b'a'; slide + length];
+                for (slide, others) in [(0, b'a'), (0, 0), (4, b'a'), (4, 0)] {
+                    let mut buf = vec![others; slide + length];
                     buf[slide + place] = 0x80;
                     assert!(unmask(&mut buf, slide..slide + length, 0, [0; 4]));
                 }
