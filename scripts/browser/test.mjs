@@ -50,6 +50,13 @@ const scenarios = {
     await logged(page, 'note', /Closed cleanly, code 4321/);
     await page.click('#clear');
     assert.equal(await page.locator('#log li').count(), 0);
+    // Of two messages on their way, the first reply answers the older one.
+    await page.evaluate(() => {
+      unanswered = [1300, 1600];
+      ['one', 'two'].forEach(reply => received(reply, 2000));
+    });
+    await logged(page, 'got', /one.* 700 ms/s);
+    await logged(page, 'got', /two.* 400 ms/s);
   },
 
   // COUNT messages through the browser's own permessage-deflate; compressed.sh counts at the server.
@@ -199,6 +206,11 @@ const scenarios = {
     await says(victim, '#log .chat .what',
       /^<img src=x onerror=hacked=1><script>hacked=2<\/script>$/);
     await says(victim, '#users', /<img src=x onerror=hacked=1>/);
+    // A name that is written from right to left does not turn what stands beside it.
+    for (const part of ['.who', '.what']) {
+      const style = line => getComputedStyle(line).unicodeBidi;
+      assert.equal(await victim.locator(`#log .chat ${part}`).first().evaluate(style), 'isolate');
+    }
     await victim.locator('#users button').first().click();
     await chat(victim, 'psst');
     await says(other, '#log .private', /psst/);
@@ -264,11 +276,17 @@ const scenarios = {
     }), `${base.replace(/^http/, 'ws')}chat${room}`);
     assert.match((await bob.evaluate(() => window.heard)).join(), /that name is taken/);
     // The page leaves its socket behind, as if the network had swallowed its end.
-    await ada.evaluate(() => { socket = null; connect(); });
+    await ada.evaluate(() => {
+      const old = socket;
+      socket = null;
+      connect();
+      old.onmessage({ data: '{"type":"chat","username":"Eve","message":"from before"}' });
+    });
     await logged(bob, 'system', /Ada is back, 3 user\(s\) online/);
     await ada.waitForFunction(() => document.getElementById('me').textContent === 'Ada');
     await chat(ada, 'here I am');
     await logged(bob, 'chat', /^Ada.*here I am/s);
+    assert.doesNotMatch(await ada.textContent('#log'), /from before|Disconnected/, 'of the old one');
   },
 
   async 'draw-rooms'({ open, base }) {
