@@ -263,7 +263,8 @@ fn the_log_says_what_was_agreed_on() {
 fn the_log_tells_what_a_connection_did() {
     let mut server = Server::start(wsecho(&["-v"]).stderr(Stdio::piped()));
     let request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+                   Sec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let exchange = |frames: &[u8]| {
         let mut stream = server.connect();
         let sent = [request.as_bytes(), frames].concat();
