@@ -361,6 +361,29 @@ fn a_behaviour_gives_back_what_its_replies_took() {
     assert!(after < before + 1000, "{after} bytes, and {before} before");
 }
 
+/// So is the request that is shown first.
+#[test]
+fn a_request_that_is_shown_counts_until_it_has_been() {
+    let mut world = World::new(Config::default());
+    let client = world.connect(0);
+    client.set_room(Some(0));
+    client.send(
+        format!(
+            "GET /info HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+             X: {}\r\n\r\n",
+            "x".repeat(7000)
+        )
+        .as_bytes(),
+    );
+    world.settle();
+    let kept = world.server.metrics().buffered_bytes;
+    assert!(kept > 7000, "{kept} bytes");
+    client.set_room(None);
+    world.settle();
+    assert!(world.server.metrics().buffered_bytes < 2000 && heard(&client).len() > 7000);
+}
+
 /// Timers of connections that have gone are forgotten within seconds, however late they are due,
 /// and a connection sets no second one for the same time.
 #[test]

@@ -274,3 +274,27 @@ fn echo_after_opening_one(world: &mut World) {
     let client = world.connect(0);
     echo_after_opening(world, &client);
 }
+
+/// Half requests take turns in the reserve: who came first leaves first, and is told so.
+#[test]
+fn r02_the_oldest_half_requests_make_room() {
+    let mut world = World::new(Config::default());
+    let half = [&REQUEST[..REQUEST.len() - 2], b"X: ", &[b'x'; 7000]].concat();
+    let mut crowd = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..250 {
+            let client = world.connect(0);
+            client.send(&half);
+            world.settle();
+            crowd.push(client);
+        }
+        world.pass(Duration::from_secs(1));
+    }
+    crowd[0].take(|answer| assert!(answer.starts_with(b"HTTP/1.1 503 ")));
+    for client in &crowd[500..] {
+        client.send(b"\r\n\r\n");
+        world.settle();
+        client.take(|answer| assert!(answer.starts_with(b"HTTP/1.1 101 ")));
+    }
+    world.server.check();
+}

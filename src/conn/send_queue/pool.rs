@@ -307,10 +307,11 @@ mod tests {
 
     #[test]
     fn a_queue_comes_back_clean() {
-        let (_, mut pool) = pool();
+        let (budget, mut pool) = pool();
         let mut slot = None;
         pool.hold(&mut slot, b"secret", 6);
         pool.put_aside(&mut slot, b"input");
+        assert_eq!(budget.used(), BASE + 6 + 5);
         pool.reclaim(&mut slot);
         pool.push(&mut slot, b"new");
         let queue = slot.expect("one was lent");
@@ -378,7 +379,7 @@ mod tests {
     fn no_spare_is_long() {
         let (_, mut pool) = pool();
         let mut slots: Vec<Slot> = (0..2 * SPARE_QUEUES_MAX).map(|_| None).collect();
-        for length in [100_000, READ_BYTES_MAX, 100] {
+        for length in [100_000, READ_BYTES_MAX, 30_000, 100] {
             for slot in &mut slots {
                 pool.push(slot, &vec![7; length]);
             }
