@@ -13,7 +13,7 @@ use crate::script::{Farewell, HELLO, Owed, Script};
 use crate::scripted;
 
 /// How many kinds there are.
-pub const KINDS: u64 = 9;
+pub const KINDS: u64 = 10;
 
 type Arrivals = Vec<(Duration, Script)>;
 
@@ -40,7 +40,8 @@ pub fn draw(kind: u64, dice: &mut Dice) -> (Profile, Arrivals) {
         5 => (Profile { eager_pings: true, ..calm }, scripted::draw_tricklers(dice)),
         6 => (Profile { budget: Some(400_000), ..calm }, halves(dice)),
         7 => (Profile { budget: Some(400_000), pipes: &[4096], ..calm }, deaf_rooms(dice)),
-        _ => (Profile { budget: Some(400_000), ..calm }, hoarders(dice)),
+        8 => (Profile { budget: Some(400_000), ..calm }, hoarders(dice)),
+        _ => (Profile { budget: Some(400_000), pipes: &[4096], ..calm }, talkers(dice)),
     }
 }
 
@@ -164,6 +165,11 @@ fn deaf_rooms(dice: &mut Dice) -> Arrivals {
         [(ms(1000), loud), (ms(1000), deaf)]
     };
     (0..40).flat_map(pair).collect()
+}
+
+/// They have much to say, and read nothing of what comes back.
+fn talkers(dice: &mut Dice) -> Arrivals {
+    (0..8).map(|_| (ms(1000), speaker("talker", 3 << 20, dice))).collect()
 }
 
 /// Members of one room with a message each that does not end.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use wsecho::ending::Ending;
-use wsecho::limits::{INFLATE_MESSAGE_EFFORT, TURN_INFLATE_EFFORT};
+use wsecho::limits::{
+    INFLATE_MESSAGE_EFFORT, READ_BYTES_MAX, TURN_EFFECT_BYTES_MAX, TURN_INFLATE_EFFORT,
+};
 use wsecho::server::Server;
 
 use crate::client::Client;
@@ -34,6 +36,9 @@ const BESIDE_BUDGET: usize = wsecho::limits::RESERVE_BYTES + (2 << 20);
 /// Of that, what the ledger need not know of: the read buffer, spares, and the tables.
 const BESIDE_LEDGER: usize = 1 << 20;
 const BESIDE_LEDGER_EACH: usize = 1024;
+/// By what the ledger may be overdrawn: a read is answered, and a turn's messages are handed out,
+/// before the next one is put off.
+const OVERDRAFT: usize = READ_BYTES_MAX + TURN_EFFECT_BYTES_MAX;
 /// Bytes that may be inflated in one turn for each client that compresses: four times the share.
 const INFLATED_MAX: u64 = 512 * 1024;
 /// Compressed messages that may end in one turn for each of them: as many as the share has effort
@@ -235,6 +240,8 @@ impl World {
         let server = &mut self.server;
         let goes_on = self.memory.watch(|| server.turn().expect("the fake poll does not fail"));
         self.memory.check(self.server.charged(), self.clients.len());
+        let used = self.server.metrics().buffered_bytes as usize;
+        assert!(used <= self.memory.budget + OVERDRAFT, "the ledger is overdrawn: {used}");
         // It looks at all pairs of connections.
         if self.clients.len() < 40 || self.server.metrics().turns % 8 == 0 {
             self.server.check();
