@@ -82,7 +82,8 @@ fn line_in_vain(dice: &mut Dice) -> Arrivals {
     greedy.collect()
 }
 
-/// One has the only inflater until others speak, and one has waited for it all the time.
+/// One has the only inflater until others speak, and one has waited for it all the time. What is
+/// not compressed need not wait.
 fn line_for_an_inflater(dice: &mut Dice) -> Arrivals {
     let mut has = packed_speaker("has", dice);
     let half = has.frames.len();
@@ -92,13 +93,15 @@ fn line_for_an_inflater(dice: &mut Dice) -> Arrivals {
     has.aims = true;
     has.frames.extend(Frame { key: Some([1; 4]), ..Frame::plain(true, 0, b"") }.encode());
     has.expect.extend(Frame::plain(true, 0, b"").encode());
-    let waits = Script { place: Some(0), ..packed_speaker("waits", dice) };
-    let mut arrivals = vec![(ms(1000), has), (ms(3000), waits)];
+    let waits = Script { place: Some(1), ..packed_speaker("waits", dice) };
+    let mut plain = speaker("plain", 100, dice);
+    (plain.hello, plain.place) = (with_deflate(), Some(0));
+    let mut arrivals = vec![(ms(1000), has), (ms(3000), waits), (ms(3500), plain)];
     for _ in 0..4 {
         let mut script = packed_speaker("newcomer", dice);
         // At the very moment when the one that has it says the rest.
         script.pauses.push((0, ms(1000)));
-        (script.aims, script.place) = (true, Some(1));
+        (script.aims, script.place) = (true, Some(2));
         arrivals.push((ms(5100), script));
     }
     arrivals
@@ -169,7 +172,8 @@ fn deaf_rooms(dice: &mut Dice) -> Arrivals {
 
 /// They have much to say, and read nothing of what comes back.
 fn talkers(dice: &mut Dice) -> Arrivals {
-    (0..8).map(|_| (ms(1000), speaker("talker", 3 << 20, dice))).collect()
+    let talker = |_| (ms(1000), Script { life: None, ..speaker("talker", 1 << 20, dice) });
+    (0..8).map(talker).collect()
 }
 
 /// Members of one room with a message each that does not end.
