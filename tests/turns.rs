@@ -133,6 +133,7 @@ fn r01_who_is_not_read_is_not_late() {
     let message = frame(0x82, &[7; 100]);
     let [midway, silent] = [open(&mut world), open(&mut world)];
     midway.send(&message[..50]);
+    world.settle();
     world.pass(stall_timeout * 3 / 4);
     silent.take(|ping| assert_eq!(ping, b"\x89\0"));
     let mut gluttons: Vec<Client> = (0..60).map(|_| open(&mut world)).collect();
