@@ -333,7 +333,7 @@ fn rooms_keep_to_the_limits_of_the_server() {
 fn a_message_in_fragments_arrives_as_one() {
     let mut world = World::new(Config::default());
     let [speaker, other] = [0, 1].map(|_| join(&mut world, "/broadcast/den"));
-    [&speaker, &other].map(heard);
+    drop([heard(&speaker), heard(&other)]);
     let before = world.server.metrics().buffered_bytes;
     for (first, head) in [(0x02, 0x82), (0x01, 0x81), (0x02, 0x82)] {
         for part in [frame(first, b"one, "), frame(0x00, b"two, "), frame(0x80, b"three")] {
@@ -390,7 +390,7 @@ fn a_request_that_is_shown_counts_until_it_has_been() {
 fn timers_do_not_pile_up() {
     let mut world = World::new(Config::default());
     let hello = frame(0x81, b"hello");
-    let mut come_and_go = |world: &mut World| {
+    let come_and_go = |world: &mut World| {
         let client = join(world, "/?delay=600000");
         client.send(&hello);
         world.settle();
