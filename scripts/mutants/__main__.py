@@ -16,7 +16,7 @@ HOME = Path(os.environ.get("MUTANTS_DIR", ROOT / "target/mutants"))
 TREE = HOME / "tree"
 # Many times what the slowest test takes here.
 BUILD_SECONDS, TEST_SECONDS = 900, 150
-# What `cargo test` says of a red test, as against one that was never run.
+# The whole of `cargo test`.
 EVERYTHING = ["--no-fail-fast"]
 BROWSER = "browser"
 
@@ -106,8 +106,15 @@ def cargo_sees(arguments, log):
     return named if status != 0 else None
 
 
-def judge(mutant, only_named, log):
+def judge(mutant, only_named, known_green, log):
     """A word on what became of the mutant."""
+    for arguments in mutant.tests:
+        # A test that is red anyway would see every mutant.
+        seen = tuple(arguments) not in known_green and seen_by([arguments], log)
+        if seen and not seen.startswith("skipped"):
+            show_end(log)
+            raise Wrong(f"{' '.join(arguments)} is red without it")
+        known_green.add(tuple(arguments))
     files = apply(mutant, TREE)
     try:
         for path, (_, after) in files.items():
@@ -141,11 +148,12 @@ def main():
         print(f"{len(mutants)} mutants, {broken} that do not apply")
         return int(broken > 0)
     copy_tree()
-    survivors, start = [], time.monotonic()
+    survivors, known_green, start = [], set(), time.monotonic()
     for at, mutant in enumerate(mutants, 1):
         begun = time.monotonic()
         try:
-            verdict = judge(mutant, chosen.faults or chosen.named, chosen.log)
+            only_named = chosen.faults or chosen.named
+            verdict = judge(mutant, only_named, known_green, chosen.log)
         except Wrong as wrong:
             verdict = None
             print(f"    {wrong}")
