@@ -122,9 +122,9 @@ fn no_opening_allocates() {
 fn a_crowd_leaves_few_spares() {
     let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     let packed = [&REQUEST[..REQUEST.len() - 2], offer.as_bytes()].concat();
-    // One byte of a message of two: it has been begun, and keeps an inflater. Half of a text,
-    // which is held.
-    let crumbs: [&[u8]; 2] = [&[0x41, 0x81, 0, 0, 0, 0, 0xF2], &[0x80, 0x81, 0, 0, 0, 0, 0]];
+    // Of the RFC's compressed Hello the first byte and the rest; and two parts of a text, which is
+    // held.
+    let crumbs: [&[u8]; 2] = [b"\x41\x81\0\0\0\0\xF2", b"\x80\x86\0\0\0\0\x48\xCD\xC9\xC9\x07\0"];
     let text = frame(0x81, &message(9000));
     let held: [&[u8]; 2] = [&text[..8000], &text[8000..]];
     let inflaters = SPARE_INFLATERS_MAX * INFLATER_BYTES;
