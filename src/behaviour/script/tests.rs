@@ -55,6 +55,16 @@ fn without_a_template_it_is_an_echo() {
     assert_eq!((script.wake(), script.queued()), (None, 0));
 }
 
+/// Chance follows from the seed, and with this one it is not nothing five times in a row.
+#[test]
+fn jitter_delays_and_no_longer_than_it_may() {
+    let mut script = script("jitter=1000");
+    (0..5).for_each(|_| say(&mut script, Kind::Text, b"abc", 1000));
+    assert!(sent(&mut script, 1000).len() < 5 * 5);
+    sent(&mut script, 2000);
+    assert_eq!(script.queued(), 0);
+}
+
 #[test]
 fn the_mirror_comes_before_the_welcome() {
     assert_eq!(sent(&mut script("welcome=Hi&mirror"), 1000), b"\x81\x02{}\x81\x02Hi");
