@@ -409,7 +409,6 @@ fn parse_prometheus(text: &str) -> HashMap<String, f64> {
 /// Fault 10 of `tests/regressions.rs`: with few descriptors the reserve left one connection, and
 /// nobody was told.
 #[test]
-#[ignore = "red until the session is rebuilt"]
 fn few_descriptors_leave_some_connections() {
     let mut command = Command::new("sh");
     let program = env!("CARGO_BIN_EXE_wsecho");
