@@ -261,12 +261,12 @@ fn the_log_says_what_was_agreed_on() {
 /// All of what a connection did, in one line: also what had to wait on its way out.
 #[test]
 fn the_log_tells_what_a_connection_did() {
-    let mut server = Server::start(wsecho(&["-v"]).stderr(Stdio::piped()));
+    let mut server = serve(wsecho(&["-v"]).stderr(Stdio::piped()));
     let request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                    Sec-WebSocket-Version: 13\r\n\
                    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let exchange = |frames: &[u8]| {
-        let mut stream = server.connect();
+        let mut stream = connect(&server);
         let sent = [request.as_bytes(), frames].concat();
         stream.write_all(&sent).expect("taken");
         let mut answer = Vec::new();
