@@ -141,8 +141,7 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         takes: Takes::One("N"),
         heading: LIMITS,
         help: "Most compressed messages in progress at a\n\
-               time, 47 KiB each; other compressed\n\
-               connections wait to be read",
+               time, 47 KiB each; the next ones wait",
         default: |options| options.config.inflaters.to_string(),
         apply: |options, text| value::count(text).map(|value| options.config.inflaters = value),
     },
@@ -177,8 +176,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_BUFFER_BUDGET",
         takes: Takes::One("BYTES"),
         heading: LIMITS,
-        help: "Most that all connections together may wait\n\
-               to send, 232KiB or more",
+        help: "Memory for what is kept for all clients\n\
+               together, 232KiB or more",
         default: |options| value::show_bytes(options.config.buffer_budget as u64),
         apply: |options, text| {
             value::buffer_budget(text).map(|value| options.config.buffer_budget = value)
