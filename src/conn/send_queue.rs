@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::budget::Charge;
-use crate::limits::{PEER_BYTES_PER_SECOND_MIN, READ_BYTES_MAX, SEND_QUEUE_COMPACT_BYTES_MIN};
+use crate::limits::{PEER_BYTES_PER_SECOND_MIN, SEND_QUEUE_COMPACT_BYTES_MIN};
 use crate::service::SharedFrame;
 pub use pool::SendQueues;
 
@@ -26,6 +26,8 @@ pub type Slot = Option<Box<SendQueue>>;
 #[derive(Debug)]
 pub struct SendQueue {
     bytes: Vec<u8>,
+    /// `bytes` is the one buffer with room for a whole read, which the pool has in any case.
+    roomy: bool,
     sent: usize,
     committed: usize,
     /// What the held reply will have in all. It counts from the start: replies that are held
@@ -56,6 +58,7 @@ impl SendQueue {
     fn new(charge: Charge) -> Self {
         Self {
             bytes: Vec::new(),
+            roomy: false,
             sent: 0,
             committed: 0,
             claimed: 0,
@@ -154,11 +157,10 @@ impl SendQueue {
     }
 
     /// Bytes of memory that the queue keeps, with what its held reply will still need. Shared
-    /// frames have a charge of their own; the references to them are counted here. Of the buffer
-    /// with room for a whole read, which the pool has in any case, what is used counts.
+    /// frames have a charge of their own; the references to them are counted here. Of the pool's
+    /// own buffer what is used counts.
     fn footprint(&self) -> usize {
-        let roomy = self.bytes.capacity() >= READ_BYTES_MAX;
-        let own = if roomy { self.bytes.len() } else { self.bytes.capacity() };
+        let own = if self.roomy { self.bytes.len() } else { self.bytes.capacity() };
         let own = own.max(self.committed + self.claimed);
         let references = self.frames.capacity() * size_of::<Rc<SharedFrame>>();
         size_of::<Self>() + own + self.unprocessed.capacity() + references
@@ -169,8 +171,8 @@ impl SendQueue {
     }
 
     /// Drops the memory of what was sent, before a held reply or in front of much that is not.
-    /// Returns the old buffer if there is a new one.
-    fn compact(&mut self) -> Option<Vec<u8>> {
+    /// Returns the old buffer, and whether it is the pool's own, if there is a new one.
+    fn compact(&mut self) -> Option<(Vec<u8>, bool)> {
         let flushed = self.sent == self.committed;
         let half = self.sent >= SEND_QUEUE_COMPACT_BYTES_MIN && self.sent >= self.bytes.len() / 2;
         if self.sent == 0 || !(half || flushed && self.claimed > 0) {
@@ -181,7 +183,7 @@ impl SendQueue {
         rest.extend_from_slice(&self.bytes[self.sent..]);
         self.committed -= self.sent;
         self.sent = 0;
-        Some(std::mem::replace(&mut self.bytes, rest))
+        Some((std::mem::replace(&mut self.bytes, rest), std::mem::take(&mut self.roomy)))
     }
 
     /// Notes that `count` bytes of the shared frames have gone.

@@ -21,6 +21,7 @@ pub struct SendQueues {
     spares: Vec<Box<SendQueue>>,
     /// Room for a whole read. It goes from one refused reply to the next, because an allocator
     /// that is asked for ever other lengths keeps several of them resident.
+    /// There is one only: it is here, or in one queue.
     roomy: Option<Vec<u8>>,
     budget: Budget,
     /// The time of this turn.
@@ -58,6 +59,7 @@ impl SendQueues {
             Some(mut roomy) if queue.bytes.is_empty() => {
                 roomy.reserve_exact(READ_BYTES_MAX);
                 queue.bytes = roomy;
+                queue.roomy = true;
                 None
             }
             unused => unused,
@@ -67,7 +69,9 @@ impl SendQueues {
         queue.bytes[queue.committed..].rotate_right(bytes.len());
         queue.committed += bytes.len();
         queue.recharge();
-        self.roomy = self.roomy.take().or(unused);
+        if unused.is_some() {
+            self.roomy = unused;
+        }
     }
 
     /// Adds bytes for a peer without an open connection: they stand in the reserve.
@@ -156,8 +160,8 @@ impl SendQueues {
         queue.sent += own;
         queue.pace.taken += count;
         queue.frames_taken(count - own);
-        if let Some(old) = queue.compact() {
-            self.retire(old);
+        if let Some((old, roomy)) = queue.compact() {
+            self.retire(old, roomy);
         }
         self.settle(slot);
     }
@@ -166,8 +170,8 @@ impl SendQueues {
     pub fn reclaim(&mut self, slot: &mut Slot) {
         let Some(mut queue) = slot.take() else { return };
         let mut bytes = std::mem::take(&mut queue.bytes);
-        if bytes.capacity() > SPARE_QUEUE_BYTES_MAX {
-            return self.retire(bytes);
+        if queue.roomy || bytes.capacity() > SPARE_QUEUE_BYTES_MAX {
+            return self.retire(bytes, queue.roomy);
         }
         if self.spares.len() < SPARE_QUEUES_MAX {
             bytes.clear();
@@ -198,11 +202,11 @@ impl SendQueues {
         }
     }
 
-    /// Keeps the memory of `bytes` if it has room for a whole read and there is no such other.
-    fn retire(&mut self, mut bytes: Vec<u8>) {
-        let fits = (READ_BYTES_MAX..2 * READ_BYTES_MAX).contains(&bytes.capacity());
-        if self.roomy.is_none() && fits {
+    /// Takes a long buffer out of use; the pool's own comes back.
+    fn retire(&mut self, mut bytes: Vec<u8>, roomy: bool) {
+        if roomy {
             bytes.clear();
+            bytes.shrink_to(READ_BYTES_MAX);
             self.roomy = Some(bytes);
         }
     }
@@ -390,6 +394,27 @@ mod tests {
             let kept = pool.spares.iter().map(|queue| queue.bytes.capacity()).max();
             assert!(kept <= Some(SPARE_QUEUE_BYTES_MAX), "{length} bytes were kept");
         }
+    }
+
+    /// A buffer with room for a whole read, in which little stands, is charged as what it is: only
+    /// one of them is free.
+    #[test]
+    fn one_buffer_is_free_of_charge() {
+        let (budget, mut pool) = pool();
+        let mut slots: Vec<Slot> = (0..10).map(|_| None).collect();
+        let mut memory = 0;
+        for at in 0..10 {
+            // Whoever had a whole read to send leaves a buffer to whoever has little.
+            pool.push(&mut slots[at], &vec![7; READ_BYTES_MAX]);
+            let mut before = slots[..at].iter_mut();
+            if let Some(slot) = before.next_back() {
+                pool.reclaim(slot);
+                pool.push(slot, &vec![7; SPARE_QUEUE_BYTES_MAX + 1]);
+            }
+            memory = slots.iter().flatten().map(|queue| queue.bytes.capacity()).sum();
+            assert!(memory <= budget.used() + READ_BYTES_MAX, "{memory} of {}", budget.used());
+        }
+        assert!(memory > 0);
     }
 
     #[test]
