@@ -111,7 +111,7 @@ if [ -n "$record" ]; then
 fi
 row binary "$(($(stat -Lc %s "$wsecho") / 1024))" 2048 KiB
 start_wsecho
-row "resident at start" "$(status_kib VmRSS)" 3072 KiB
+row "resident at start" "$(status_kib VmRSS)" 3200 KiB
 stop_server
 idle 10000
 idle 50000
