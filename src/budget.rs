@@ -6,8 +6,9 @@
 //! budget, plus a constant ([`crate::limits::RESIDENT_SLACK_BYTES`]), whatever peers do.
 //!
 //! What waits for something else than the peer's reading is *kept*: replies for later, members of
-//! rooms, inflaters. Nobody is slow with it, so it has no more than half of the budget; in
-//! the other half, whoever makes others wait can be told by its pace, and ended.
+//! rooms. Nobody is slow with it, so it has no more than a quarter of the budget, and inflaters
+//! have another; in the half that is left, whoever makes others wait can be told by its pace, and
+//! ended.
 //!
 //! A part beside the budget is *reserved* for peers that have no open connection: partial request
 //! heads, and answers that a socket would not take. Connections that are open cannot use it, so
@@ -30,6 +31,8 @@ struct Ledger {
     used: Cell<usize>,
     /// The part of `used` that is kept.
     kept: Cell<usize>,
+    /// The part of `used` that inflaters have.
+    inflaters: Cell<usize>,
     reserve_used: Cell<usize>,
 }
 
@@ -38,6 +41,7 @@ impl Ledger {
         match account {
             Account::Open => &self.used,
             Account::Kept => &self.kept,
+            Account::Inflaters => &self.inflaters,
             Account::Reserve => &self.reserve_used,
         }
     }
@@ -46,7 +50,7 @@ impl Ledger {
     fn exchange(&self, account: Account, old: usize, new: usize) {
         let book = |cell: &Cell<usize>| cell.set(cell.get() - old + new);
         book(self.cell(account));
-        if account == Account::Kept {
+        if matches!(account, Account::Kept | Account::Inflaters) {
             book(&self.used);
         }
     }
@@ -63,6 +67,7 @@ impl Ledger {
 enum Account {
     Open,
     Kept,
+    Inflaters,
     Reserve,
 }
 
@@ -77,9 +82,9 @@ pub struct Charge {
 impl Budget {
     /// A ledger for `limit` bytes, and the reserve beside it.
     pub fn new(limit: usize) -> Self {
-        let (used, kept, reserve_used) = Default::default();
+        let (used, kept, inflaters, reserve_used) = Default::default();
         let soft_limit = limit.min(BUFFERED_BYTES_SOFT);
-        Self(Rc::new(Ledger { limit, soft_limit, used, kept, reserve_used }))
+        Self(Rc::new(Ledger { limit, soft_limit, used, kept, inflaters, reserve_used }))
     }
 
     /// Bytes charged to open connections.
@@ -105,14 +110,14 @@ impl Budget {
         self.open(Account::Open, bytes)
     }
 
-    /// A charge for what is kept, and cannot be refused: its room has been made sure of.
-    pub fn keep(&self, bytes: usize) -> Charge {
-        self.open(Account::Kept, bytes)
+    /// A charge for an inflater, which cannot be refused: its room has been made sure of.
+    pub fn inflater(&self, bytes: usize) -> Charge {
+        self.open(Account::Inflaters, bytes)
     }
 
     /// A charge for what is kept, if there is room.
     pub fn try_keep(&self, bytes: usize) -> Option<Charge> {
-        (bytes <= self.keep_left()).then(|| self.keep(bytes))
+        (bytes <= self.left(Account::Kept)).then(|| self.open(Account::Kept, bytes))
     }
 
     fn open(&self, account: Account, bytes: usize) -> Charge {
@@ -131,6 +136,12 @@ impl Budget {
     #[inline]
     pub fn reserve_is_short(&self) -> bool {
         self.reserve_used() > RESERVE_BYTES
+    }
+
+    /// True when so much of it is used that this cannot wait for the end of a turn.
+    #[inline]
+    pub fn reserve_is_far_too_short(&self) -> bool {
+        self.reserve_used() > 2 * RESERVE_BYTES
     }
 
     /// How many bytes one connection may read now: no more than can be kept should its socket
@@ -156,9 +167,14 @@ impl Budget {
         self.free().saturating_sub(own)
     }
 
-    /// How many more bytes may be kept: up to half of the budget, and no more than is free.
-    pub fn keep_left(&self) -> usize {
-        (self.0.limit / 2).saturating_sub(self.0.kept.get()).min(self.free())
+    /// How many more bytes inflaters may have: up to a quarter of the budget, and no more than is
+    /// free.
+    pub fn inflaters_left(&self) -> usize {
+        self.left(Account::Inflaters)
+    }
+
+    fn left(&self, account: Account) -> usize {
+        (self.0.limit / 4).saturating_sub(self.0.cell(account).get()).min(self.free())
     }
 
     /// How many bytes may be added until half of the budget is used: for what waits on its own
@@ -196,8 +212,8 @@ impl Charge {
         let most = match self.account {
             Account::Open => Ledger::most(limit, others(Account::Open)),
             Account::Kept => Ledger::most(limit, others(Account::Open))
-                .min(Ledger::most(limit / 2, others(Account::Kept))),
-            Account::Reserve => bytes,
+                .min(Ledger::most(limit / 4, others(Account::Kept))),
+            Account::Inflaters | Account::Reserve => bytes,
         };
         let fits = bytes <= self.bytes.max(most);
         if fits {
@@ -234,17 +250,20 @@ mod tests {
 
     #[test]
     fn what_is_kept_leaves_half_of_the_budget() {
-        let budget = Budget::new(100_000);
+        let budget = Budget::new(200_000);
+        let inflater = budget.inflater(20_000);
+        assert_eq!(budget.inflaters_left(), 30_000);
         let mut kept = budget.try_keep(1000).expect("there is room");
-        assert!(kept.try_set(25_000) && !kept.try_set(25_001), "as much as that leaves of a half");
+        assert!(kept.try_set(25_000) && !kept.try_set(25_001), "as much as it leaves of a quarter");
         let others: Vec<Charge> = std::iter::from_fn(|| budget.try_keep(1000)).collect();
-        assert_eq!((budget.used(), budget.keep_left(), others.len()), (50_000, 0, 25));
-        assert_eq!(budget.free(), 50_000, "which those have who can be told to be slow");
-        let _slow = budget.charge(49_500);
-        drop(others);
-        assert!(budget.try_keep(26_000).is_none() && !kept.try_set(25_251));
-        drop(kept);
-        assert_eq!(budget.keep_left(), 50_000);
+        assert_eq!((budget.used(), others.len()), (70_000, 25));
+        assert_eq!(budget.inflaters_left(), 30_000, "inflaters have a quarter of their own");
+        let slow = budget.charge(129_500);
+        drop((others, inflater));
+        assert!(budget.try_keep(26_000).is_none() && !kept.try_set(47_000));
+        assert_eq!(budget.inflaters_left(), 45_500, "no more than is free");
+        drop((kept, slow));
+        assert_eq!((budget.used(), budget.inflaters_left()), (0, 50_000));
     }
 
     #[test]

@@ -130,6 +130,10 @@ pub const ROOM_MEMBERS_MAX: usize = 4096;
 /// room neither waits for it nor remembers more and more for it.
 pub const MEMBER_QUEUE_BYTES_MAX: usize = 256 * 1024;
 
+/// Bytes of one read from a member of a room: what it says costs the others more than itself, and
+/// what is beyond its share of a turn has to be put aside.
+pub const MEMBER_READ_BYTES: usize = 16 * 1024;
+
 /// Memory that a service keeps for a member of a room, beside messages: its name, its places in the
 /// tables.
 pub const MEMBER_BYTES: usize = 1024;

@@ -651,7 +651,7 @@ fn a_held_reply_is_ended_while_others_wait() {
 /// that no budget could refuse.
 #[test]
 fn answers_to_who_stay_within_the_budget() {
-    const BUDGET: u64 = 1 << 20;
+    const BUDGET: u64 = 2 << 20;
     let mut world = World::new(budget(BUDGET as usize));
     let members: Vec<Client> = (0..400).map(|_| open(&mut world, "/chat/den")).collect();
     for (at, member) in members.iter().enumerate() {
@@ -725,4 +725,42 @@ fn who_reads_is_not_too_slow_for_a_loud_member() {
         assert!(!listener.saw_end());
         assert_eq!(listener.take(<[u8]>::len), 20 * 16_004);
     }
+}
+
+/// Found by reading: what members had put aside filled the budget, and each waited for room that
+/// all of them had.
+#[test]
+fn members_with_much_to_say_do_not_wait_for_each_other() {
+    let mut world = World::new(Config { max_connections: 1000, ..budget(400_000) });
+    let members: Vec<Client> = (0..60).map(|_| open(&mut world, "/broadcast/den")).collect();
+    members.iter().for_each(|member| member.send(&frame(0x81, b"x").repeat(2000)));
+    let before = world.server.metrics().messages;
+    world.settle();
+    let messages = world.server.metrics().messages - before;
+    let ended = members.iter().filter(|member| member.saw_end()).count();
+    assert_eq!((messages, ended), (60 * 2000, 0));
+}
+
+/// Found by reading: an answer took as much of the reserve as the short half of a request that it
+/// answered, so that everybody was turned away.
+#[test]
+fn short_half_requests_are_not_all_turned_away() {
+    let mut world = World::new(Config { max_connections: 30_000, ..Config::default() });
+    let half = [b"GET / HTTP/1.1\r\nX: ", &[b'x'; 180][..]].concat();
+    let mut halves: Vec<Client> = Vec::new();
+    while !halves.iter().rev().take(100).any(Client::saw_fin) && halves.len() < 30_000 {
+        for _ in 0..100 {
+            let client = world.connect(1024);
+            client.send(&half);
+            halves.push(client);
+        }
+        world.settle();
+        if world.server.metrics().shed > 0 {
+            break;
+        }
+    }
+    let turned_away = halves.iter().filter(|client| client.saw_fin()).count();
+    assert!((1..halves.len() / 3).contains(&turned_away), "{turned_away} of {}", halves.len());
+    assert!(halves[0].saw_fin() && halves.iter().rev().take(100).all(|half| !half.saw_fin()));
+    halves[0].take(|answer| assert!(answer.starts_with(b"HTTP/1.1 503 ")));
 }

@@ -104,9 +104,9 @@ impl Handshake {
         }
     }
 
-    /// True while a part of the head is kept.
-    pub fn is_partial(&self) -> bool {
-        self.partial.is_some()
+    /// Bytes that are charged for a part of the head.
+    pub fn charged(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.charge.bytes())
     }
 
     /// Logs that the server has no room for the request.

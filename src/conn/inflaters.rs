@@ -63,7 +63,7 @@ impl Lease {
         // One may always be lent, so it is no part of the budget: whoever has it must be read.
         let bytes = if lent.get() == 0 { 0 } else { INFLATER_BYTES };
         lent.set(lent.get() + 1);
-        Self { lent: Some(Rc::clone(lent)), _charge: budget.keep(bytes) }
+        Self { lent: Some(Rc::clone(lent)), _charge: budget.inflater(bytes) }
     }
 }
 
@@ -83,7 +83,7 @@ impl Deflate {
     /// As agreed in the opening handshake. With takeover the window is charged at once.
     pub fn new(agreement: Agreement, budget: &Budget) -> Self {
         let work = agreement.context_takeover().then(|| {
-            let lease = Lease { lent: None, _charge: budget.keep(INFLATER_BYTES) };
+            let lease = Lease { lent: None, _charge: budget.inflater(INFLATER_BYTES) };
             let since = Duration::ZERO;
             Box::new(Work { inflater: None, inflated: 0, since, lease: Some(lease) })
         });
@@ -206,9 +206,9 @@ impl Inflaters {
         self.lent.get()
     }
 
-    /// How many more may be lent: up to half of the budget, and one however full that is.
+    /// How many more may be lent: up to a quarter of the budget, and one however full that is.
     pub fn free(&self) -> usize {
-        let room = self.budget.keep_left() / INFLATER_BYTES;
+        let room = self.budget.inflaters_left() / INFLATER_BYTES;
         let room = room.max(usize::from(self.lent() == 0));
         self.most.saturating_sub(self.lent()).min(room)
     }
@@ -222,7 +222,7 @@ impl Inflaters {
 
     /// True when a connection may be given a window of its own.
     pub fn may_keep_window(&self) -> bool {
-        self.budget.keep_left() >= INFLATER_BYTES
+        self.budget.inflaters_left() >= INFLATER_BYTES
     }
 
     /// A turn of the loop begins, in which each connection may spend `effort`. With a small one

@@ -6,7 +6,9 @@ use super::handler::Handler;
 use super::read_buffer::{READ_AT, ReadBuffer};
 use super::session::{Outcome, Verdict};
 use super::{Cause, Connection, Context, Need, Phase, Received, Reply, handshake};
-use crate::limits::{HEAD_BYTES_MAX, INFLATE_READ_BYTES, READ_BYTES_MAX, READ_BYTES_MIN};
+use crate::limits::{
+    HEAD_BYTES_MAX, INFLATE_READ_BYTES, MEMBER_READ_BYTES, READ_BYTES_MAX, READ_BYTES_MIN,
+};
 
 impl Connection {
     /// The most that a read may bring now: no more than can be kept should the socket refuse all
@@ -31,7 +33,7 @@ impl Connection {
                 limit.map(|limit| limit.min(most)).ok_or(Need::Room)
             }
             // What it has others sent has to be kept as well.
-            Handler::Member(_) => limit.ok_or(Need::Room),
+            Handler::Member(_) => limit.map(|limit| limit.min(MEMBER_READ_BYTES)).ok_or(Need::Room),
             // What it keeps has a limit of its own, beyond which it ends.
             Handler::Script(_) => Ok(limit.unwrap_or(READ_BYTES_MIN)),
         }
@@ -64,6 +66,10 @@ impl Connection {
         self.queue.as_ref().is_some_and(|queue| !queue.unprocessed().is_empty())
     }
 
+    fn unprocessed(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.unprocessed().len())
+    }
+
     /// Whether the unprocessed bytes may be looked at now.
     pub fn may_resume(&self, cx: &Context) -> Result<(), Need> {
         match &self.phase {
@@ -71,7 +77,10 @@ impl Connection {
                 Handler::Echo(Some(deflate)) if deflate.waits() && !cx.inflaters.may_lend() => {
                     Err(Need::Inflater)
                 }
-                Handler::Member(_) if cx.budget.free() < READ_BYTES_MIN => Err(Need::Room),
+                // What it has put aside makes room for what comes of it.
+                Handler::Member(_) if cx.budget.free() + self.unprocessed() < READ_BYTES_MIN => {
+                    Err(Need::Room)
+                }
                 _ => Ok(()),
             },
             _ => Ok(()),

@@ -36,11 +36,13 @@ impl Connection {
         self.end(Cause::TurnedAway, cx);
     }
 
-    /// True if it has a part of the reserve that it could give up.
-    pub fn uses_reserve(&self) -> bool {
+    /// Bytes of the reserve that it could give up: those of a half request, and those of an answer
+    /// if its socket is `full`.
+    pub fn part_of_reserve(&self, full: bool) -> usize {
         match &self.phase {
-            Phase::Head(handshake) => handshake.is_partial(),
-            _ => self.is_unopened() && self.queue.is_some(),
+            Phase::Head(handshake) => handshake.charged(),
+            _ if full && self.is_unopened() => self.queue.as_ref().map_or(0, |q| q.charged()),
+            _ => 0,
         }
     }
 

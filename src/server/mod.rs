@@ -95,12 +95,16 @@ impl<N: Net> Server<N> {
         for _ in 0..self.schedule.ready() {
             let Some(id) = self.schedule.next() else { break };
             self.drive(id, quantum);
-            if self.cx.budget.reserve_is_short() {
+            if self.cx.budget.reserve_is_far_too_short() {
                 self.relieve_reserve();
             }
             if self.cx.effects.is_full() {
                 self.deliver();
             }
+        }
+        // By now those who were told to leave last time have left.
+        if self.cx.budget.reserve_is_short() {
+            self.relieve_reserve();
         }
         if sweep_is_due {
             self.cx.utc_offset = self.net.utc().saturating_sub(now);

@@ -15,16 +15,20 @@ impl<N: Net> Server<N> {
     pub(super) fn relieve_reserve(&mut self) {
         let mut oldest: Vec<_> = Vec::new();
         for id in self.registry.ids() {
-            let uses = self.registry.get(id).is_some_and(|entry| entry.connection.uses_reserve());
-            if uses {
-                oldest.push((self.timeouts.age(id.index()), id));
+            let Some(entry) = self.registry.get(id) else { continue };
+            let part = entry.connection.part_of_reserve(!entry.writable);
+            if part > 0 {
+                oldest.push((self.timeouts.age(id.index()), part, id));
             }
         }
-        oldest.sort_unstable_by_key(|(age, _)| std::cmp::Reverse(*age));
-        for (_, id) in oldest {
-            if self.cx.budget.reserve_used() <= RESERVE_BYTES_LEFT {
+        oldest.sort_unstable_by_key(|(age, ..)| std::cmp::Reverse(*age));
+        // Who is told to leave has an answer there until its turn comes: what it had counts.
+        let mut excess = self.cx.budget.reserve_used().saturating_sub(RESERVE_BYTES_LEFT);
+        for (_, part, id) in oldest {
+            if excess == 0 {
                 return;
             }
+            excess = excess.saturating_sub(part);
             let Some(entry) = self.registry.get(id) else { continue };
             entry.connection.leave_reserve(&mut self.cx);
             self.cx.metrics.shed += 1;
