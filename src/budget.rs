@@ -139,7 +139,6 @@ impl Budget {
     }
 
     /// True when so much of it is used that this cannot wait for the end of a turn.
-    #[inline]
     pub fn reserve_is_far_too_short(&self) -> bool {
         self.reserve_used() > 2 * RESERVE_BYTES
     }

@@ -153,6 +153,9 @@ pub const TURN_EFFECTS_MAX: usize = 4096;
 /// The same in bytes of different frames.
 pub const TURN_EFFECT_BYTES_MAX: usize = 256 * 1024;
 
+/// Times in a turn that so many are handed out before members of rooms have to wait for the next.
+pub const TURN_DELIVERIES_MAX: usize = 16;
+
 /// Effort that one connection may spend on inflating in one turn: 2 for a byte that comes out, 32
 /// for one that goes in (256 with a window below 32 KiB, whose inflater builds tables slowly).
 /// Spent in full it is about 50 us, whatever was sent.

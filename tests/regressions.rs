@@ -708,7 +708,7 @@ fn a_crowd_shares_the_effects_of_a_turn() {
     let before = world.server.metrics().messages;
     world.server.turn().expect("the poll does not fail");
     let messages = world.server.metrics().messages - before;
-    assert!((300..=600).contains(&messages), "{messages} messages to 300 members in one turn");
+    assert!((100..=600).contains(&messages), "{messages} messages to 300 members in one turn");
 }
 
 /// Found by reading: members who read all the time were ended as slow for what one share of a turn
@@ -763,4 +763,44 @@ fn short_half_requests_are_not_all_turned_away() {
     assert!((1..halves.len() / 3).contains(&turned_away), "{turned_away} of {}", halves.len());
     assert!(halves[0].saw_fin() && halves.iter().rev().take(100).all(|half| !half.saw_fin()));
     halves[0].take(|answer| assert!(answer.starts_with(b"HTTP/1.1 503 ")));
+}
+
+/// Found by reading: each member of a room of thousands was heard in each turn, and the loop stood
+/// for seconds.
+#[test]
+fn a_great_room_does_not_stop_the_loop() {
+    let mut world = World::new(Config { max_connections: 3000, ..Config::default() });
+    let members: Vec<Client> = (0..1000).map(|_| open(&mut world, "/broadcast/den")).collect();
+    let plain = open(&mut world, "/");
+    members.iter().for_each(|member| member.send(&frame(0x81, b"x").repeat(3)));
+    let before = world.server.metrics().messages;
+    world.server.turn().expect("the poll does not fail");
+    let messages = world.server.metrics().messages - before;
+    assert!((20..200).contains(&messages), "{messages} messages to 1000 members in one turn");
+    plain.send(&frame(0x81, b"now"));
+    for _ in 0..2 {
+        world.server.turn().expect("the poll does not fail");
+    }
+    plain.take(|echo| assert_eq!(echo, b"\x81\x03now"));
+    world.settle();
+    assert_eq!(world.server.metrics().messages - before, 3001);
+}
+
+/// Found by reading: compressed bytes that waited for an inflater filled the budget, and plain
+/// echoes waited with them.
+#[test]
+fn compressed_bytes_in_line_leave_room_for_echoes() {
+    let mut world = World::new(Config { inflaters: 1, ..budget(1 << 20) });
+    let half =
+        packed(0x82, &(0..20_000u32).flat_map(|n| (n * n).to_le_bytes()).collect::<Vec<u8>>());
+    let waiting: Vec<Client> = (0..400).map(|_| open_offering(&mut world, "/", DEFLATE)).collect();
+    for client in &waiting {
+        client.send(&half[..20_000]);
+        world.settle();
+    }
+    assert!(world.server.metrics().buffered_bytes < 600 << 10);
+    let plain = open(&mut world, "/");
+    plain.send(&frame(0x81, b"now"));
+    world.settle();
+    plain.take(|echo| assert_eq!(echo, b"\x81\x03now"));
 }

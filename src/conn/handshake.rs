@@ -74,6 +74,10 @@ impl Handshake {
             let mut scan = Scan::default();
             let bytes = buffer.part_of(span.clone());
             return match scan.advance(bytes) {
+                // The oldest make room at the end of the turn, until then there is some to spare.
+                Ok(Progress::Partial) if cx.budget.reserve_is_far_too_short() => {
+                    self.refuse(Refusal::Busy, None, cx)
+                }
                 Ok(Progress::Partial) => {
                     let charge = cx.budget.reserve(PARTIAL_BYTES + bytes.len());
                     self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan, charge }));

@@ -173,7 +173,15 @@ impl Connection {
         self.queue.is_none() && session.handler_ref().is_echo()
     }
 
+    /// True for a member of a room, when members have caused enough in this turn.
+    #[cold]
+    pub fn comes_next_turn(&self, cx: &Context) -> bool {
+        let Phase::Open(session) = &self.phase else { return false };
+        matches!(session.handler_ref(), Handler::Member(_)) && cx.effects.turn_is_used_up()
+    }
+
     /// Says what there is to say by itself: the 101 has gone, or more has fallen due.
+    #[inline(never)]
     pub fn speak(&mut self, cx: &mut Context) {
         let Phase::Open(session) = &mut self.phase else { return };
         if session.handler_ref().is_new() {

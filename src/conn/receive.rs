@@ -25,17 +25,7 @@ impl Connection {
         let limit = cx.budget.read_limit().filter(|_| !others_wait);
         match session.handler_ref() {
             Handler::Echo(None) => limit.ok_or(Need::Room),
-            // What does not get inflated in a turn has to be kept: smaller bites, and the smallest
-            // if it is to wait for an inflater.
-            Handler::Echo(Some(deflate)) => {
-                let may_inflate = deflate.has_inflater() || cx.inflaters.may_lend();
-                let most = if may_inflate { INFLATE_READ_BYTES } else { READ_BYTES_MIN };
-                limit.map(|limit| limit.min(most)).ok_or(Need::Room)
-            }
-            // What it has others sent has to be kept as well.
-            Handler::Member(_) => limit.map(|limit| limit.min(MEMBER_READ_BYTES)).ok_or(Need::Room),
-            // What it keeps has a limit of its own, beyond which it ends.
-            Handler::Script(_) => Ok(limit.unwrap_or(READ_BYTES_MIN)),
+            handler => read_limit_of(handler, limit, cx),
         }
     }
 
@@ -77,6 +67,7 @@ impl Connection {
                 Handler::Echo(Some(deflate)) if deflate.waits() && !cx.inflaters.may_lend() => {
                     Err(Need::Inflater)
                 }
+                Handler::Member(_) if cx.effects.turn_is_used_up() => Err(Need::Room),
                 // What it has put aside makes room for what comes of it.
                 Handler::Member(_) if cx.budget.free() + self.unprocessed() < READ_BYTES_MIN => {
                     Err(Need::Room)
@@ -173,5 +164,28 @@ impl Connection {
             Verdict::Dropped(fault) => self.end(Cause::Dropped(fault), cx),
         }
         Received { reply: Reply::Buffer(outcome.reply), rest: end..end }
+    }
+}
+
+/// What a read may bring to a handler that is more than a plain echo, of what there is room for.
+#[inline(never)]
+fn read_limit_of(handler: &Handler, limit: Option<usize>, cx: &Context) -> Result<usize, Need> {
+    match handler {
+        Handler::Echo(None) => limit.ok_or(Need::Room),
+        // What does not get inflated in a turn has to be kept: smaller bites, and the smallest if
+        // it is to wait for an inflater. That leaves half of the budget to those who do not.
+        Handler::Echo(Some(deflate)) => {
+            let may_inflate = deflate.has_inflater() || cx.inflaters.may_lend();
+            if !may_inflate && cx.budget.half_left() < READ_BYTES_MIN {
+                return Err(Need::Inflater);
+            }
+            let most = if may_inflate { INFLATE_READ_BYTES } else { READ_BYTES_MIN };
+            limit.map(|limit| limit.min(most)).ok_or(Need::Room)
+        }
+        Handler::Member(_) if cx.effects.turn_is_used_up() => Err(Need::Room),
+        // What it has others sent has to be kept as well.
+        Handler::Member(_) => limit.map(|limit| limit.min(MEMBER_READ_BYTES)).ok_or(Need::Room),
+        // What it keeps has a limit of its own, beyond which it ends.
+        Handler::Script(_) => Ok(limit.unwrap_or(READ_BYTES_MIN)),
     }
 }

@@ -116,22 +116,17 @@ impl<S: Stream> Entry<S> {
                 self.shut();
                 Step::Done
             }
-            Next::Read | Next::Resume if left == 0 => {
-                if self.has_input() {
-                    Step::Yield
-                } else {
-                    Step::Wait
-                }
-            }
+            Next::Read | Next::Resume if left == 0 && self.has_input() => Step::Yield,
+            Next::Read | Next::Resume if left == 0 => Step::Wait,
             // It keeps its place in line, even if there is something again by now.
             Next::Read | Next::Resume if self.waits() => self.wait_unread(None, cx),
             Next::Read if self.readable => match self.connection.read_limit(others_wait, cx) {
                 Ok(limit) => Step::Moved(self.read(limit.min(left), buffer, cx)),
-                Err(need) => Step::Need(need),
+                Err(need) => self.refused(need, cx),
             },
             Next::Resume => match self.connection.may_resume(cx) {
                 Ok(()) => Step::Moved(self.resume(buffer, cx)),
-                Err(need) => Step::Need(need),
+                Err(need) => self.refused(need, cx),
             },
             Next::Rest => self.wait_unread(self.hangup.then_some(Cause::PeerFinished), cx),
             Next::Read | Next::Shut => Step::Wait,
@@ -149,14 +144,21 @@ impl<S: Stream> Entry<S> {
             () if left == 0 => Step::Yield,
             () if self.connection.has_unprocessed() => match self.connection.may_resume(cx) {
                 Ok(()) => Step::Moved(self.resume(buffer, cx)),
-                Err(need) => Step::Need(need),
+                Err(need) => self.refused(need, cx),
             },
             () => Step::Moved(self.read(limit.min(left), buffer, cx)),
         }
     }
 
+    /// There is no room for a read, or no inflater, or no more that members may cause in this turn.
+    #[cold]
+    fn refused(&self, need: Need, cx: &Context) -> Step {
+        if self.connection.comes_next_turn(cx) { Step::Yield } else { Step::Need(need) }
+    }
+
     /// Waits without reading, which would tell if the peer has gone: then, or if it has finished
     /// for `end`, there is nobody to wait for.
+    #[cold]
     fn wait_unread(&mut self, end: Option<Cause>, cx: &mut Context) -> Step {
         let end = if self.failed { Some(Cause::SocketFailed) } else { end };
         let Some(cause) = end else { return Step::Wait };

@@ -95,10 +95,7 @@ impl<N: Net> Server<N> {
         for _ in 0..self.schedule.ready() {
             let Some(id) = self.schedule.next() else { break };
             self.drive(id, quantum);
-            if self.cx.budget.reserve_is_far_too_short() {
-                self.relieve_reserve();
-            }
-            if self.cx.effects.is_full() {
+            if !self.cx.effects.is_empty() && self.cx.effects.is_full() {
                 self.deliver();
             }
         }
@@ -111,6 +108,7 @@ impl<N: Net> Server<N> {
             self.sweep();
         }
         self.settle();
+        self.cx.effects.end_turn();
         if self.cx.effects.take_due(self.cx.now) {
             let now = self.cx.clocks();
             for service in &mut self.cx.services {

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use crate::budget::Budget;
 use crate::http::{RoomPaths, ServicePath};
 use crate::id::ConnId;
-use crate::limits::{TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
+use crate::limits::{TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
 pub use shared::SharedFrame;
@@ -107,6 +107,8 @@ pub struct Effects {
     queue: Vec<Effect>,
     /// Length of the frames in `queue`, each counted once.
     bytes: usize,
+    /// How many times effects were taken in this turn.
+    taken: usize,
     /// How many effects a connection may cause in its turn, and where that ends for this one.
     share: usize,
     share_end: usize,
@@ -178,6 +180,17 @@ impl Effects {
         self.queue.len() >= self.share_end || self.is_full()
     }
 
+    /// A turn of the loop ends.
+    #[inline]
+    pub fn end_turn(&mut self) {
+        self.taken = 0;
+    }
+
+    /// True when there has been so much to do that no more should be caused in this turn.
+    pub fn turn_is_used_up(&self) -> bool {
+        self.taken >= TURN_DELIVERIES_MAX
+    }
+
     /// True when what there is to do should be done before there is more.
     pub fn is_full(&self) -> bool {
         self.queue.len() >= TURN_EFFECTS_MAX || self.bytes >= TURN_EFFECT_BYTES_MAX
@@ -191,6 +204,7 @@ impl Effects {
     /// Takes all of it out, in order.
     pub fn take(&mut self) -> Vec<Effect> {
         self.bytes = 0;
+        self.taken += 1;
         std::mem::take(&mut self.queue)
     }
 
