@@ -10,7 +10,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::budget::Charge;
-use crate::limits::{PEER_BYTES_PER_SECOND_MIN, SEND_QUEUE_COMPACT_BYTES_MIN};
+use crate::limits::{
+    PEER_BYTES_PER_SECOND_MIN, READ_BYTES_MAX, SEND_QUEUE_COMPACT_BYTES_MIN, SPARE_QUEUE_BYTES_MAX,
+};
 use crate::service::SharedFrame;
 pub use pool::SendQueues;
 
@@ -171,19 +173,26 @@ impl SendQueue {
     }
 
     /// Drops the memory of what was sent, before a held reply or in front of much that is not.
-    /// Returns the old buffer, and whether it is the pool's own, if there is a new one.
-    fn compact(&mut self) -> Option<(Vec<u8>, bool)> {
+    /// Returns the pool's own buffer if it is no longer needed: what is left and long stays in it,
+    /// since a new one would be memory beside it.
+    fn compact(&mut self) -> Option<Vec<u8>> {
         let flushed = self.sent == self.committed;
         let half = self.sent >= SEND_QUEUE_COMPACT_BYTES_MIN && self.sent >= self.bytes.len() / 2;
         if self.sent == 0 || !(half || flushed && self.claimed > 0) {
             return None;
         }
-        let kept = self.bytes.len() - self.sent;
-        let mut rest = Vec::with_capacity(kept.max(self.committed - self.sent + self.claimed));
-        rest.extend_from_slice(&self.bytes[self.sent..]);
-        self.committed -= self.sent;
-        self.sent = 0;
-        Some((std::mem::replace(&mut self.bytes, rest), std::mem::take(&mut self.roomy)))
+        let sent = std::mem::take(&mut self.sent);
+        self.committed -= sent;
+        let kept = (self.bytes.len() - sent).max(self.committed + self.claimed);
+        if self.roomy && kept > SPARE_QUEUE_BYTES_MAX {
+            self.bytes.drain(..sent);
+            self.bytes.shrink_to(READ_BYTES_MAX);
+            return None;
+        }
+        let mut rest = Vec::with_capacity(kept);
+        rest.extend_from_slice(&self.bytes[sent..]);
+        let old = std::mem::replace(&mut self.bytes, rest);
+        std::mem::take(&mut self.roomy).then_some(old)
     }
 
     /// Notes that `count` bytes of the shared frames have gone.

@@ -160,8 +160,8 @@ impl SendQueues {
         queue.sent += own;
         queue.pace.taken += count;
         queue.frames_taken(count - own);
-        if let Some((old, roomy)) = queue.compact() {
-            self.retire(old, roomy);
+        if let Some(roomy) = queue.compact() {
+            self.keep(roomy);
         }
         self.settle(slot);
     }
@@ -170,10 +170,10 @@ impl SendQueues {
     pub fn reclaim(&mut self, slot: &mut Slot) {
         let Some(mut queue) = slot.take() else { return };
         let mut bytes = std::mem::take(&mut queue.bytes);
-        if queue.roomy || bytes.capacity() > SPARE_QUEUE_BYTES_MAX {
-            return self.retire(bytes, queue.roomy);
+        if queue.roomy {
+            return self.keep(bytes);
         }
-        if self.spares.len() < SPARE_QUEUES_MAX {
+        if bytes.capacity() <= SPARE_QUEUE_BYTES_MAX && self.spares.len() < SPARE_QUEUES_MAX {
             bytes.clear();
             *queue = SendQueue { bytes, ..SendQueue::new(self.budget.charge(0)) };
             self.spares.push(queue);
@@ -202,13 +202,11 @@ impl SendQueues {
         }
     }
 
-    /// Takes a long buffer out of use; the pool's own comes back.
-    fn retire(&mut self, mut bytes: Vec<u8>, roomy: bool) {
-        if roomy {
-            bytes.clear();
-            bytes.shrink_to(READ_BYTES_MAX);
-            self.roomy = Some(bytes);
-        }
+    /// The pool's own buffer comes back.
+    fn keep(&mut self, mut roomy: Vec<u8>) {
+        roomy.clear();
+        roomy.shrink_to(READ_BYTES_MAX);
+        self.roomy = Some(roomy);
     }
 }
 
@@ -394,6 +392,23 @@ mod tests {
             let kept = pool.spares.iter().map(|queue| queue.bytes.capacity()).max();
             assert!(kept <= Some(SPARE_QUEUE_BYTES_MAX), "{length} bytes were kept");
         }
+    }
+
+    /// A long rest of a whole read needs no second buffer beside the first; a short one gives the
+    /// first back.
+    #[test]
+    fn a_long_rest_stays_where_it_is() {
+        let (_, mut pool) = pool();
+        let mut slot = None;
+        pool.push(&mut slot, &vec![7; READ_BYTES_MAX]);
+        let before = slot.as_ref().unwrap().unsent().as_ptr();
+        pool.sent(&mut slot, READ_BYTES_MAX / 2);
+        assert_eq!(slot.as_ref().unwrap().unsent().as_ptr(), before, "moved to the front");
+        assert_eq!(slot.as_ref().unwrap().unsent().len(), READ_BYTES_MAX / 2);
+        assert!(pool.roomy.is_none());
+        pool.sent(&mut slot, READ_BYTES_MAX / 2 - 100);
+        assert_eq!(slot.as_ref().unwrap().unsent(), [7; 100]);
+        assert!(pool.roomy.is_some(), "given back for a short rest");
     }
 
     /// A buffer with room for a whole read, in which little stands, is charged as what it is: only
