@@ -13,7 +13,7 @@ use wsecho::metrics::Metrics;
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
 /// does not know the others there.
 const FLOORS: [&[&str]; 10] = [
-    &["ending", "id", "limits", "peer", "text"],
+    &["ending", "id", "limits", "peer", "text", "units"],
     &["budget", "metrics"],
     &["http", "ws"],
     &["service"],
@@ -56,7 +56,7 @@ const PLACES: [(&str, &[&str]); 9] = [
     ("socket2", &["src/net/"]),
     ("Instant::now", &["src/net/", "src/cli/healthcheck.rs"]),
     ("SystemTime", &["src/net/"]),
-    ("serde_json", &["src/service/"]),
+    ("serde_json", &["src/service/", "src/cli/log.rs"]),
     ("jiff", &["src/service/"]),
     ("Instant", &["src/net/", "src/cli/"]),
     ("env_logger", &["src/cli/log.rs"]),

@@ -6,7 +6,7 @@ mod process;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use process::frames::{REQUEST, masked as frame};
@@ -133,12 +133,25 @@ fn o01_a_drain_ends_with_the_last_connection() {
 
 #[test]
 fn o01_a_second_signal_exits_at_once() {
-    let mut server = Server::start(&["--drain-timeout", "1h", "--close-timeout", "1h"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
+    command.args(["--listen", "127.0.0.1:0", "--drain-timeout", "1h", "--close-timeout", "1h"]);
+    command.env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Server::started(command.spawn().expect("the binary runs"));
     let mut silent = server.open();
     server.signal(Signal::TERM);
     assert_eq!(silent.read(4), GOING_AWAY);
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(1));
+    let mut log = String::new();
+    server.child.stderr.as_mut().expect("piped").read_to_string(&mut log).expect("UTF-8");
+    let lines: Vec<&str> = log.lines().collect();
+    let [first, second] = lines[..] else { panic!("{log}") };
+    let said = "draining 1 connection for at most 1 h; another signal ends at once";
+    assert!(first.ends_with(said), "{log}");
+    assert!(
+        second.ends_with("second signal: the drain is cut short, 1 connection cut off"),
+        "{log}"
+    );
 }
 
 #[test]

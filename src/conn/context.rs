@@ -37,7 +37,7 @@ pub struct Context {
     pub busy: Vec<u8>,
     /// Where HTTP answers are composed.
     pub scratch: Vec<u8>,
-    /// The reason of a Close just received, escaped and cut; only filled for the log.
+    /// The reason of a Close just received, or of a refusal; only filled for the log.
     pub reason: String,
     /// The server is shutting down.
     pub draining: bool,

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::connection_log::escape;
 use super::handler::{Handler, Member, ScriptedEcho};
 use super::inflaters::Deflate as Deflating;
 use super::read_buffer::ReadBuffer;
@@ -113,11 +114,6 @@ impl Handshake {
         self.partial.as_ref().map_or(0, |partial| partial.charge.bytes())
     }
 
-    /// Logs that the server has no room for the request.
-    pub fn note_turned_away(&self, reason: &str) {
-        ConnectionLog::refused(self.peer, None, Status::UNAVAILABLE, reason);
-    }
-
     /// The time for the head is up. True if an answer was put into [`Context::scratch`]: a peer
     /// that has not said a word, as browsers do that connect ahead, is left without one.
     pub fn time_out(&self, cx: &mut Context) -> bool {
@@ -144,13 +140,14 @@ impl Handshake {
             Route::Refuse(refusal) => (self.refuse(refusal, Some(head), cx), None),
         };
         let Some(log) = log else { return outcome };
-        let (status, extension) = match &outcome {
-            Outcome::Opened { handler, .. } => ("101", handler.extension()),
-            Outcome::Answered(Ending::Answered) => ("200", None),
-            // It has been logged with its reason.
-            Outcome::Answered(_) | Outcome::Partial => return outcome,
-        };
-        log.request(head.target(), status, subprotocol, extension.as_deref());
+        match &outcome {
+            Outcome::Opened { handler, .. } => {
+                log.open(head.target(), subprotocol, handler.extension().as_deref());
+            }
+            Outcome::Answered(Ending::Answered) => log.answer(head.method(), head.target()),
+            // It is logged with its reason.
+            Outcome::Answered(_) | Outcome::Partial => {}
+        }
         outcome
     }
 
@@ -201,8 +198,7 @@ impl Handshake {
             Err(wrong) => return Err(self.turn_down(Status::BAD_REQUEST, &wrong, head, cx)),
         };
         if let Some(status) = behaviour.refuse.and_then(Status::error) {
-            let reason = format!("{}, as asked", status.code());
-            return Err(self.turn_down(status, &reason, head, cx));
+            return Err(self.turn_down(status, "refused as asked", head, cx));
         }
         let request = behaviour.mirror.then(|| mirror(head, self.peer, cx.config.mirror_secrets));
         let script = ScriptedEcho::new(self.id, self.peer, behaviour, request, cx);
@@ -255,7 +251,7 @@ impl Handshake {
         self.note(status, why, Some(head), cx)
     }
 
-    /// Counts and logs a refusal.
+    /// Counts a refusal, and notes it for the log.
     fn note(
         &self,
         status: Status,
@@ -265,7 +261,9 @@ impl Handshake {
     ) -> Outcome {
         cx.metrics.count_answer(status.label());
         if cx.logging {
-            ConnectionLog::refused(self.peer, head.map(Head::target), status, reason);
+            let target = head.map_or("a request".into(), |head| escape(head.target().as_bytes()));
+            let (code, reason) = (status.code(), escape(reason.as_bytes()));
+            cx.reason = format!("{target} with {code}: {reason}");
         }
         Outcome::Answered(Ending::Refused)
     }

@@ -29,7 +29,7 @@ use crate::net::{Event, Net, Source};
 use accept::Acceptor;
 use drain::Drain;
 use registry::Registry;
-pub use run::{Failure, run};
+pub use run::{Failure, Stopped, run};
 use schedule::Schedule;
 use timeouts::Timeouts;
 
@@ -46,6 +46,8 @@ pub struct Server<N: Net> {
     schedule: Schedule,
     ended: Vec<(ConnId, Ending)>,
     drain: Drain,
+    /// A second signal has cut the drain short.
+    cut_short: bool,
     /// When those who keep what others wait for are looked at next.
     police_at: Duration,
 }
@@ -66,6 +68,7 @@ impl<N: Net> Server<N> {
             schedule: Schedule::default(),
             ended: Vec::new(),
             drain: Drain::No,
+            cut_short: false,
             police_at: Duration::ZERO,
             net,
         }
@@ -123,6 +126,11 @@ impl<N: Net> Server<N> {
         }
         self.gauge();
         Ok(self.drain == Drain::No || !self.has_drained())
+    }
+
+    /// True if a second signal has cut the drain short.
+    pub fn was_cut_short(&self) -> bool {
+        self.cut_short
     }
 
     /// The counters, for tests and at the end.
