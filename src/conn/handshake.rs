@@ -20,7 +20,7 @@ use crate::service::mirror::mirror;
 use crate::ws::deflate::{Agreement, negotiate};
 
 /// The test page: one file without any outside resource.
-const CONSOLE: &[u8] = include_bytes!("../pages/console.html");
+const CONSOLE: &[u8] = include_bytes!("../pages/console/page.html");
 
 /// Memory of a partial head beside its bytes.
 const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;

@@ -86,7 +86,7 @@ pub struct Mounted {
 pub const MOUNTED: &[Mounted] = &[
     Mounted {
         path: ServicePath { path: "/chat", rooms: RoomPaths::Optional, page: true },
-        page: Some(include_bytes!("../pages/chat.html")),
+        page: Some(include_bytes!("../pages/chat/page.html")),
         make: || Box::<chat::Chat>::default(),
     },
     Mounted {
@@ -96,7 +96,7 @@ pub const MOUNTED: &[Mounted] = &[
     },
     Mounted {
         path: ServicePath { path: "/draw", rooms: RoomPaths::Optional, page: true },
-        page: Some(include_bytes!("../pages/draw.html")),
+        page: Some(include_bytes!("../pages/draw/page.html")),
         make: || Box::<broadcast::Broadcast>::default(),
     },
 ];
