@@ -20,6 +20,7 @@ use crate::budget::Budget;
 use crate::http::{RoomPaths, ServicePath};
 use crate::id::ConnId;
 use crate::limits::{TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
+use crate::pages::{self, Page};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
 pub use shared::SharedFrame;
@@ -77,7 +78,7 @@ pub struct Mounted {
     /// Its paths.
     pub path: ServicePath,
     /// The page for whoever does not ask for an upgrade.
-    pub page: Option<&'static [u8]>,
+    pub page: Option<&'static Page>,
     /// Makes the service.
     pub make: fn() -> Box<dyn Service>,
 }
@@ -86,7 +87,7 @@ pub struct Mounted {
 pub const MOUNTED: &[Mounted] = &[
     Mounted {
         path: ServicePath { path: "/chat", rooms: RoomPaths::Optional, page: true },
-        page: Some(include_bytes!("../pages/chat.html")),
+        page: Some(&pages::CHAT),
         make: || Box::<chat::Chat>::default(),
     },
     Mounted {
@@ -96,7 +97,7 @@ pub const MOUNTED: &[Mounted] = &[
     },
     Mounted {
         path: ServicePath { path: "/draw", rooms: RoomPaths::Optional, page: true },
-        page: Some(include_bytes!("../pages/draw.html")),
+        page: Some(&pages::DRAW),
         make: || Box::<broadcast::Broadcast>::default(),
     },
 ];
