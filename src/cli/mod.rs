@@ -7,6 +7,7 @@ mod behaviours;
 pub mod healthcheck;
 pub mod log;
 mod options;
+mod rooms;
 mod spec;
 mod url;
 mod value;
@@ -24,6 +25,7 @@ pub use variables::unknown_variables;
 
 use behaviours::BEHAVIOURS;
 use options::OPTIONS;
+use rooms::ROOMS;
 use spec::{Environment, Spec, Takes};
 
 /// Closing words of `wsecho --help`.
@@ -141,6 +143,7 @@ fn command() -> Command {
         .about("A WebSocket echo server for machines that are not big")
         .after_help(NOTES)
         .args(spec::arguments(OPTIONS, &Options::default()))
+        .args(spec::arguments(ROOMS, &Options::default()))
         .args(spec::arguments(BEHAVIOURS, &Options::default()))
         .disable_help_flag(true)
         .disable_help_subcommand(true)
@@ -251,6 +254,7 @@ mod tests {
             shown("healthcheck --help"),
         );
         text.push_str(&spec::table(OPTIONS, &Options::default(), ""));
+        text.push_str(&spec::table(ROOMS, &Options::default(), ""));
         text.push_str(&spec::table(BEHAVIOURS, &Options::default(), ""));
         text.push_str(&spec::table(CHECK_OPTIONS, &Check::default(), "healthcheck "));
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/options.md");

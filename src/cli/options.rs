@@ -3,6 +3,7 @@
 use clap::ArgMatches;
 
 use super::behaviours::BEHAVIOURS;
+use super::rooms::ROOMS;
 use super::spec::{self, Environment, Spec, Takes};
 use super::value;
 use crate::limits::Config;
@@ -45,6 +46,7 @@ impl Options {
         let mut options = Self { listen: Vec::new(), ..defaults.clone() };
         spec::apply(OPTIONS, matches, environment, &mut options)?;
         spec::apply(BEHAVIOURS, matches, environment, &mut options)?;
+        spec::apply(ROOMS, matches, environment, &mut options)?;
         if let Some(mut named) = options.subprotocols.take() {
             named.retain(|name| name != "none");
             options.config.subprotocols = named;
@@ -322,6 +324,7 @@ mod tests {
             // These are held to a range.
             _ if spec.name == "close" => "1000",
             _ if spec.name == "refuse" => "500",
+            Takes::One("N[,BYTES]") => "7,1KiB",
             Takes::One("N" | "MS" | "RATE") | Takes::Count(_) => "7",
             Takes::One("TEXT") => "words",
             Takes::One("HOW") => "fin",
@@ -348,7 +351,7 @@ mod tests {
 
     #[test]
     fn every_option_has_a_variable_that_does_the_same() {
-        for spec in OPTIONS.iter().chain(BEHAVIOURS) {
+        for spec in OPTIONS.iter().chain(BEHAVIOURS).chain(ROOMS) {
             let twin = format!("WSECHO_{}", spec.name.to_uppercase().replace('-', "_"));
             assert_eq!(spec.variable, twin, "the variable is named after the flag");
             let flag = match spec.takes {
@@ -388,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_list_that_names_nothing_is_an_error() {
-        let lists = OPTIONS.iter().chain(BEHAVIOURS);
+        let lists = OPTIONS.iter().chain(BEHAVIOURS).chain(ROOMS);
         for spec in lists.filter(|spec| matches!(spec.takes, Takes::Many(_))) {
             for list in [",", " ", " , ,"] {
                 let error = parsed("", &[(spec.variable, list)]).expect_err(spec.variable);
@@ -428,7 +431,7 @@ mod tests {
     #[test]
     fn o04_errors_name_the_flag_or_the_variable() {
         let free = |spec: &&Spec<Options>| spec.takes != Takes::One("TEXT");
-        for spec in OPTIONS.iter().chain(BEHAVIOURS).filter(free) {
+        for spec in OPTIONS.iter().chain(BEHAVIOURS).chain(ROOMS).filter(free) {
             let flag = format!("--{}", spec.name);
             if !matches!(spec.takes, Takes::Count(_) | Takes::Switch) {
                 let error = parsed(&format!("{flag}=a/b"), &[]).expect_err(&flag);

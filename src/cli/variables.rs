@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use super::CHECK_OPTIONS;
 use super::behaviours::BEHAVIOURS;
 use super::options::OPTIONS;
+use super::rooms::ROOMS;
 
 /// Most characters to change for a name to count as misspelt.
 const DISTANCE_MAX: usize = 3;
@@ -20,7 +21,7 @@ pub fn unknown_variables(names: impl IntoIterator<Item = OsString>) -> Vec<Strin
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    let server = OPTIONS.iter().chain(BEHAVIOURS).map(|spec| spec.variable);
+    let server = OPTIONS.iter().chain(BEHAVIOURS).chain(ROOMS).map(|spec| spec.variable);
     server.chain(CHECK_OPTIONS.iter().map(|spec| spec.variable))
 }
 
