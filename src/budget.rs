@@ -176,6 +176,18 @@ impl Budget {
         (self.0.limit / 4).saturating_sub(self.0.cell(account).get()).min(self.free())
     }
 
+    /// The most that one service may keep of what was said in its rooms: a sixteenth of the budget.
+    pub fn history_limit(&self) -> usize {
+        self.0.limit / 16
+    }
+
+    /// True when so much is used that nothing of that may be kept any longer. It stops short of
+    /// half of the budget, so that nobody is refused anything for it.
+    #[inline]
+    pub fn is_short_for_histories(&self) -> bool {
+        self.used() > self.0.limit / 8 * 3
+    }
+
     /// How many bytes may be added until half of the budget is used: for what waits on its own
     /// peer, and would otherwise make everybody else wait for it too.
     pub fn half_left(&self) -> usize {

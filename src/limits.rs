@@ -3,7 +3,11 @@
 //! Constants bound structures and the work of one turn. [`Config`] holds what an operator may
 //! choose; its defaults are here too, so that `--help` and the code cannot disagree.
 
+mod history;
+
 use std::time::Duration;
+
+pub use history::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
 
 /// Longest request head, in bytes. Browsers with full cookie jars stay below 8 KiB, and nginx,
 /// Apache and Node draw the line at 8 or 16 KiB.
@@ -236,6 +240,8 @@ pub struct Config {
     pub drain_delay: Duration,
     /// From the end of that delay to the end of the process.
     pub drain_timeout: Duration,
+    /// What rooms keep for those who come later.
+    pub room_history: RoomHistory,
     /// Subprotocols that may be chosen; the client's first of them is. `*` stands for any.
     pub subprotocols: Vec<String>,
     /// Origins allowed; empty allows all.
@@ -268,6 +274,7 @@ impl Default for Config {
             close_timeout: Duration::from_secs(5),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(5),
+            room_history: RoomHistory::default(),
             subprotocols: vec!["*".to_owned()],
             origins: Vec::new(),
             deflate: Deflate::On,

@@ -50,6 +50,8 @@ pub struct Metrics {
     pub pings_sent: u64,
     /// Bytes charged to open connections now.
     pub buffered_bytes: u64,
+    /// Bytes kept of what was said in rooms; brought up to date when it is asked for.
+    pub room_history_bytes: u64,
     /// Reads put off because the buffer budget was used up.
     pub budget_waits: u64,
     /// Connections that agreed on permessage-deflate.
@@ -92,6 +94,9 @@ const TABLE: &[Row] = &[
         "Bytes in all send queues, and kept for scripts and inflaters, now.",
         |m| m.buffered_bytes,
     ),
+    ("room_history_bytes", "gauge", "Bytes kept for those who join rooms later, now.", |m| {
+        m.room_history_bytes
+    }),
     ("budget_waits_total", "counter", "Reads put off by the buffer budget.", |m| m.budget_waits),
     ("deflate_opens_total", "counter", "Connections with permessage-deflate.", |m| m.deflate_opens),
     ("compressed_messages_total", "counter", "Compressed messages received whole.", |m| {
@@ -165,17 +170,18 @@ mod tests {
             pings_received: 8,
             pings_sent: 9,
             buffered_bytes: 10,
-            budget_waits: 11,
-            deflate_opens: 12,
-            compressed_messages: 13,
-            compressed_bytes: 14,
-            inflated_bytes: 15,
-            inflaters_in_use: 16,
-            inflater_waits: 17,
-            accept_errors: 18,
-            shed: 19,
-            turns: 20,
-            yields: 21,
+            room_history_bytes: 11,
+            budget_waits: 12,
+            deflate_opens: 13,
+            compressed_messages: 14,
+            compressed_bytes: 15,
+            inflated_bytes: 16,
+            inflaters_in_use: 17,
+            inflater_waits: 18,
+            accept_errors: 19,
+            shed: 20,
+            turns: 21,
+            yields: 22,
             ..Metrics::default()
         };
         for (at, (name, _, _, field)) in TABLE.iter().enumerate() {

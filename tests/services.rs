@@ -8,7 +8,9 @@ use std::time::Duration;
 use allocation_counter::measure;
 use loopback::{Client, World, frame};
 use wsecho::ending::Ending;
-use wsecho::limits::{Config, MEMBER_BYTES, MEMBER_QUEUE_BYTES_MAX, SCRIPT_BYTES_SOFT};
+use wsecho::limits::{
+    Config, MEMBER_BYTES, MEMBER_QUEUE_BYTES_MAX, RoomHistory, SCRIPT_BYTES_SOFT,
+};
 
 fn join(world: &mut World, target: &str) -> Client {
     let client = world.connect(0);
@@ -429,4 +431,200 @@ fn messages_tell_the_time_of_day_as_it_is_now() {
     world.settle();
     let said = text(&client);
     assert!(said.contains(r#""time":"1970-01-01T01:00:40.000Z""#), "{said}");
+}
+
+/// Says something to all and comes to rest.
+fn chat(world: &mut World, client: &Client, message: &str) {
+    client.send(&frame(0x81, format!(r#"{{"message":"{message}"}}"#).as_bytes()));
+    world.settle();
+}
+
+#[test]
+fn who_joins_a_chat_late_is_told_what_was_said_to_all() {
+    let mut world = World::new(Config::default());
+    let [ann, bob] = [0, 1].map(|_| join(&mut world, "/chat/den"));
+    ann.send(&frame(0x81, br#"{"type":"nick","username":"ann"}"#));
+    world.settle();
+    let spoken = |at: u32| format!("message {at} of many");
+    for at in 0..60 {
+        world.pass(Duration::from_secs(1));
+        chat(&mut world, &bob, &spoken(at));
+    }
+    bob.send(&frame(0x81, br#"{"type":"private","to":"ann","message":"for you alone"}"#));
+    world.settle();
+    let late = join(&mut world, "/chat/den");
+    chat(&mut world, &ann, "live");
+    let told = text(&late);
+    let at = |words: &str| told.find(words).unwrap_or_else(|| panic!("no {words}: {told}"));
+    let order = [
+        at("Welcome! 3 user(s) online"),
+        at(r#"{"type":"history","count":50,"time":"1970-01-01T00:01:00.000Z"}"#),
+        at(&spoken(10)),
+        at(r#"message 59 of many","time":"1970-01-01T00:01:00.000Z""#),
+        at(r#""message":"live""#),
+    ];
+    assert!(order.is_sorted(), "{told}");
+    assert!(!told.contains("of many\"") || !told.contains(&spoken(9)), "the last fifty: {told}");
+    assert!(!told.contains("for you alone") && !told.contains("left"), "{told}");
+    let other = join(&mut world, "/chat/hall");
+    assert!(!text(&other).contains("history"), "another room");
+    // With its last member a room forgets.
+    [ann, bob, late].iter().for_each(Client::reset);
+    world.settle();
+    let next = join(&mut world, "/chat/den");
+    assert!(!text(&next).contains("of many"));
+    world.server.check();
+}
+
+#[test]
+fn who_joins_a_board_late_gets_the_picture_and_a_broadcast_keeps_nothing() {
+    let strokes = 200;
+    for (path, kept) in [("/draw/den", strokes), ("/draw", strokes), ("/broadcast/den", 0)] {
+        let mut world = World::new(Config::default());
+        let ann = join(&mut world, path);
+        heard(&ann);
+        for at in 0..strokes {
+            ann.send(&frame(0x81, format!(r#"{{"stroke":{at}}}"#).as_bytes()));
+            ann.send(&frame(0x82, b"for the moment"));
+        }
+        world.settle();
+        let late = join(&mut world, path);
+        let told = text(&late);
+        assert_eq!(told.matches("stroke").count(), kept, "{path}");
+        assert!(!told.contains("moment"));
+        assert_eq!(told.contains(r#""type":"presence","count":2"#), kept > 0, "{path}");
+        ann.send(&frame(0x81, br#"{"clear":true}"#));
+        world.settle();
+        let told = text(&join(&mut world, path));
+        assert_eq!((told.contains("stroke"), told.contains("clear")), (false, kept > 0));
+        world.server.check();
+    }
+}
+
+#[test]
+fn nothing_is_kept_of_rooms_without_history() {
+    let room_history = RoomHistory { messages: 0, ..RoomHistory::default() };
+    let mut world = World::new(Config { room_history, ..Config::default() });
+    let [chatter, drawer] = ["/chat/den", "/draw/den"].map(|path| join(&mut world, path));
+    let before = world.server.metrics().buffered_bytes;
+    for client in [&chatter, &drawer] {
+        chat(&mut world, client, "unheard");
+    }
+    for path in ["/chat/den", "/draw/den"] {
+        assert!(!text(&join(&mut world, path)).contains("unheard"));
+    }
+    let grown = world.server.metrics().buffered_bytes - before;
+    assert!(grown < 3 * MEMBER_BYTES as u64, "{grown} bytes");
+}
+
+/// A crowd that comes to a room with a past, and does not read: what was said is there once.
+#[test]
+fn r01_a_crowd_that_comes_late_costs_references_only() {
+    let mut world = World::new(Config { max_connections: 2000, ..Config::default() });
+    let ann = join(&mut world, "/draw/den");
+    for _ in 0..40 {
+        ann.send(&frame(0x81, &[b'x'; 1200]));
+    }
+    world.settle();
+    let before = world.server.metrics().buffered_bytes;
+    assert!(before > 40 * 1200);
+    const CROWD: u64 = 300;
+    let crowd: Vec<Client> = (0..CROWD)
+        .map(|_| {
+            let client = join(&mut world, "/draw/other");
+            client.set_room(Some(0));
+            client
+        })
+        .collect();
+    crowd.iter().for_each(Client::reset);
+    world.settle();
+    let crowd: Vec<Client> = (0..CROWD)
+        .map(|_| {
+            let client = world.connect(0);
+            client.set_room(Some(129));
+            client
+        })
+        .collect();
+    for client in &crowd {
+        client.send(REQUEST_TO_DEN);
+    }
+    world.settle();
+    world.server.check();
+    let each = (world.server.metrics().buffered_bytes - before) / CROWD;
+    assert!(each < 2 * MEMBER_BYTES as u64, "{each} bytes for each, and 48 000 were said");
+    assert_eq!(endings(&world, Ending::Slow), 0, "nobody is too slow for what was said before");
+    crowd.iter().for_each(|client| client.set_room(None));
+    world.settle();
+    for client in &crowd {
+        assert_eq!(text(client).matches(&"x".repeat(1200)).count(), 40);
+    }
+}
+
+const REQUEST_TO_DEN: &[u8] = b"GET /draw/den HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// Those who come to a room with much to be told of wait for the next turn when it has been enough.
+#[test]
+fn a_crowd_that_is_told_much_does_not_have_the_loop_for_itself() {
+    let room_history = RoomHistory { messages: 1000, bytes: 128 * 1024 };
+    let mut world = World::new(Config { max_connections: 1000, room_history, ..Config::default() });
+    let ann = join(&mut world, "/draw/den");
+    for at in 0..900 {
+        ann.send(&frame(0x81, format!("{at}").as_bytes()));
+    }
+    world.settle();
+    let yields = world.server.metrics().yields;
+    let crowd: Vec<Client> = (0..128).map(|_| world.connect(0)).collect();
+    crowd.iter().for_each(|client| client.send(REQUEST_TO_DEN));
+    world.settle();
+    assert!(world.server.metrics().yields > yields);
+    for client in &crowd {
+        assert!(text(client).contains("899"));
+    }
+}
+
+/// Histories make room for those who need it, and nobody waits or is refused for them.
+#[test]
+fn r01_histories_go_when_the_ledger_is_short() {
+    let budget = 4 << 20;
+    let mut world = World::new(Config { buffer_budget: budget, ..Config::default() });
+    let rooms: Vec<Client> = (0..40)
+        .map(|at| {
+            let path = ["/chat", "/draw"][at % 2];
+            let client = join(&mut world, &format!("{path}/{at}"));
+            for _ in 0..8 {
+                chat(&mut world, &client, &"x".repeat(8000));
+                world.pass(Duration::from_millis(100));
+            }
+            heard(&client);
+            client
+        })
+        .collect();
+    let kept = world.server.metrics().buffered_bytes as usize;
+    let share = budget / 8;
+    assert!(kept > share * 3 / 4 && kept < share + 40 * 2 * MEMBER_BYTES, "{kept} bytes");
+    let blocked: Vec<Client> = (0..16)
+        .map(|_| {
+            let client = join(&mut world, "/");
+            client.set_room(Some(0));
+            client.offer(&frame(0x82, &vec![7; 400_000]));
+            world.settle();
+            client
+        })
+        .collect();
+    world.server.check();
+    let told = text(&join(&mut world, "/draw/39"));
+    assert!(told.contains(r#"{"type":"history","count":0,"#), "{} bytes", told.len());
+    let echo = join(&mut world, "/");
+    heard(&echo);
+    echo.send(&frame(0x81, b"hello"));
+    world.settle();
+    assert_eq!(heard(&echo), b"\x81\x05hello");
+    // Afterwards rooms keep again.
+    blocked.iter().for_each(Client::reset);
+    world.settle();
+    chat(&mut world, &rooms[39], "again");
+    assert!(text(&join(&mut world, "/draw/39")).contains("again"));
+    world.server.check();
 }

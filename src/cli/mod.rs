@@ -8,6 +8,7 @@ mod general;
 pub mod healthcheck;
 pub mod log;
 mod options;
+mod rooms;
 mod spec;
 mod url;
 mod value;
@@ -23,9 +24,7 @@ pub use crate::net::listen::ListenAddress;
 pub use options::Options;
 pub use variables::unknown_variables;
 
-use behaviours::BEHAVIOURS;
-use general::GENERAL;
-use options::OPTIONS;
+use options::TABLES;
 use spec::{Environment, Spec, Takes};
 
 /// Closing words of `wsecho --help`.
@@ -163,9 +162,7 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("A WebSocket echo server for machines that are not big")
         .after_help(NOTES)
-        .args(spec::arguments(OPTIONS, &Options::default()))
-        .args(spec::arguments(GENERAL, &Options::default()))
-        .args(spec::arguments(BEHAVIOURS, &Options::default()))
+        .args(TABLES.into_iter().flat_map(|table| spec::arguments(table, &Options::default())))
         .disable_help_flag(true)
         .disable_version_flag(true)
         .arg(help().help("Print this").help_heading("General"))
@@ -325,9 +322,9 @@ mod tests {
             shown("--help"),
             shown("healthcheck --help"),
         );
-        text.push_str(&spec::table(OPTIONS, &Options::default(), ""));
-        text.push_str(&spec::table(GENERAL, &Options::default(), ""));
-        text.push_str(&spec::table(BEHAVIOURS, &Options::default(), ""));
+        for table in TABLES {
+            text.push_str(&spec::table(table, &Options::default(), ""));
+        }
         text.push_str(&spec::table(CHECK_OPTIONS, &Check::default(), "healthcheck "));
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/options.md");
         if std::env::var_os("UPDATE").is_some() {

@@ -5,6 +5,7 @@ use clap::ArgMatches;
 use super::behaviours::{self, BEHAVIOURS};
 use super::general::GENERAL;
 use super::log::Format;
+use super::rooms::ROOMS;
 use super::spec::{self, Environment, Spec, Takes};
 use super::value;
 use crate::limits::Config;
@@ -27,9 +28,12 @@ pub struct Options {
     pub config: Config,
 }
 
-/// Every option of the server, in the order of the help.
+/// The tables of options, in the order of the help.
+pub(super) const TABLES: [&[Spec<Options>]; 4] = [OPTIONS, ROOMS, GENERAL, BEHAVIOURS];
+
+/// Every option of the server.
 pub(super) fn all() -> impl Iterator<Item = &'static Spec<Options>> {
-    OPTIONS.iter().chain(GENERAL).chain(BEHAVIOURS)
+    TABLES.into_iter().flatten()
 }
 
 impl Default for Options {
@@ -53,9 +57,9 @@ impl Options {
     ) -> Result<Self, String> {
         let defaults = Self::default();
         let mut options = Self { listen: Vec::new(), ..defaults.clone() };
-        spec::apply(OPTIONS, matches, environment, &mut options)?;
-        spec::apply(GENERAL, matches, environment, &mut options)?;
-        spec::apply(BEHAVIOURS, matches, environment, &mut options)?;
+        for table in TABLES {
+            spec::apply(table, matches, environment, &mut options)?;
+        }
         behaviours::check(&options)?;
         if let Some(mut named) = options.subprotocols.take() {
             named.retain(|name| name != "none");
@@ -73,8 +77,8 @@ const PROTOCOL: &str = "Protocol";
 const LIMITS: &str = "Limits";
 const TIMEOUTS: &str = "Timeouts";
 
-/// What the server does, in the order of the help. [`GENERAL`] and [`BEHAVIOURS`] follow.
-pub(super) const OPTIONS: &[Spec<Options>] = &[
+/// What the server does, in the order of the help.
+const OPTIONS: &[Spec<Options>] = &[
     Spec {
         name: "listen",
         variable: "WSECHO_LISTEN",
@@ -321,6 +325,7 @@ mod tests {
             // These are held to a range.
             _ if spec.name == "close" => "1000",
             _ if spec.name == "refuse" => "500",
+            Takes::One("N[,BYTES]") => "7,1KiB",
             Takes::One("N" | "RATE") | Takes::Count(_) => "7",
             Takes::One("TEXT") => "words",
             Takes::One("HOW") => "fin",

@@ -81,14 +81,17 @@ impl Context {
             queues: SendQueues::new(budget.clone()),
             inflaters: Inflaters::new(config.inflaters, budget.clone()),
             effects: Effects::new(budget.clone()),
-            budget,
             bounds,
             scratch: Vec::new(),
             reason: String::new(),
             draining: false,
             logging: log::log_enabled!(log::Level::Debug),
             tracing: log::log_enabled!(log::Level::Trace),
-            services: MOUNTED.iter().map(|mounted| (mounted.make)()).collect(),
+            services: MOUNTED
+                .iter()
+                .map(|mounted| (mounted.make)(config.room_history, &budget))
+                .collect(),
+            budget,
             behaviours: Behaviours::new(&config),
             timers: Timers::default(),
             now: Duration::ZERO,
@@ -110,6 +113,19 @@ impl Context {
         self.quantum = quantum;
         self.effects.set_share(TURN_EFFECTS_MAX * quantum / QUANTUM_BYTES_MAX);
         self.inflaters.set_share(TURN_INFLATE_EFFORT * quantum / QUANTUM_BYTES_MAX);
+    }
+
+    /// Memory is short: drops what rooms keep for those who come later, the oldest first, until it
+    /// is not.
+    #[cold]
+    pub fn shed_histories(&mut self) {
+        let mut some = true;
+        while some && self.budget.is_short_for_histories() {
+            some = false;
+            for service in &mut self.services {
+                some |= service.shed_history();
+            }
+        }
     }
 
     /// For how long a peer's pace is measured before it can be too slow.

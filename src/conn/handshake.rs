@@ -166,6 +166,8 @@ impl Handshake {
             Answer::Health => write_answer(out, Status::OK, Media::Text, b"ok\n", head_only),
             Answer::Metrics => {
                 let mut text = String::new();
+                let kept = cx.services.iter().map(|service| service.history_bytes() as u64);
+                cx.metrics.room_history_bytes = kept.sum();
                 cx.metrics.render(&mut text);
                 write_answer(out, Status::OK, Media::Metrics, text.as_bytes(), head_only);
             }
@@ -184,8 +186,8 @@ impl Handshake {
         let (query, mirrored) = match mount {
             Mount::Echo { query, mirror } => (query, mirror),
             Mount::Exact => return Ok(None),
-            Mount::Service { place, room } => {
-                let member = Member::new(self.id, place, room, cx);
+            Mount::Service { place, room, query } => {
+                let member = Member::new(self.id, place, room, query, cx);
                 let member = member.ok_or_else(|| self.refuse(Refusal::Busy, Some(head), cx))?;
                 return Ok(Some(Handler::Member(Box::new(member))));
             }

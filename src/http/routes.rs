@@ -36,6 +36,8 @@ pub enum Mount<'a> {
         place: usize,
         /// The room asked for; empty for the one without a name.
         room: &'a str,
+        /// The target's query, raw.
+        query: &'a str,
     },
 }
 
@@ -109,7 +111,7 @@ impl Row {
         match self.upgraded {
             Upgraded::Echo { mirror } => Some(Mount::Echo { query, mirror }),
             Upgraded::Exact => Some(Mount::Exact),
-            Upgraded::Service { place } => Some(Mount::Service { place, room }),
+            Upgraded::Service { place } => Some(Mount::Service { place, room, query }),
             Upgraded::Nothing => None,
         }
     }
@@ -331,7 +333,9 @@ mod tests {
             Route::Upgrade(Mount::Echo { mirror: false, .. }, _) => Got::Echo,
             Route::Upgrade(Mount::Echo { mirror: true, .. }, _) => Got::Info,
             Route::Upgrade(Mount::Exact, _) => Got::Exact,
-            Route::Upgrade(Mount::Service { place, room }, _) => Got::Service(place, room.len()),
+            Route::Upgrade(Mount::Service { place, room, .. }, _) => {
+                Got::Service(place, room.len())
+            }
             Route::Answer(answer) => Got::Answer(answer),
             Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().label()),
         }

@@ -102,7 +102,7 @@ impl<S: Stream> Entry<S> {
         match next {
             Next::Write if self.writable => Step::Sent(self.flush(buffer, cx)),
             Next::Write => self.finish(left, buffer, cx),
-            Next::Speak if left == 0 => Step::Yield,
+            Next::Speak if left == 0 || self.connection.comes_next_turn(cx) => Step::Yield,
             Next::Speak => {
                 self.connection.speak(cx);
                 Step::Spoke

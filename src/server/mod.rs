@@ -119,6 +119,9 @@ impl<N: Net> Server<N> {
             }
             self.settle();
         }
+        if self.cx.budget.is_short_for_histories() {
+            self.cx.shed_histories();
+        }
         // Last, because whoever has just ended has left something.
         if self.somebody_waits() {
             self.police();

@@ -7,7 +7,10 @@
 mod allowance;
 mod broadcast;
 mod chat;
+mod history;
 pub mod mirror;
+mod notice;
+mod presence;
 mod rooms;
 mod shared;
 
@@ -19,7 +22,7 @@ use jiff::Timestamp;
 use crate::budget::Budget;
 use crate::http::{RoomPaths, ServicePath};
 use crate::id::ConnId;
-use crate::limits::{TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
+use crate::limits::{RoomHistory, TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
 use crate::pages::{self, Page};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
@@ -57,8 +60,9 @@ pub trait Service: std::fmt::Debug {
     /// Longest message in bytes; a longer one ends its connection with 1009.
     fn message_bytes_max(&self) -> u64;
 
-    /// A connection has joined; `room` is what stands behind the service's path, maybe nothing.
-    fn open(&mut self, id: ConnId, room: &str, now: Now, effects: &mut Effects);
+    /// A connection has joined; `room` is what stands behind the service's path, maybe nothing, and
+    /// `query` what stands behind that.
+    fn open(&mut self, id: ConnId, room: &str, query: &str, now: Now, effects: &mut Effects);
 
     /// A connection has sent a whole message.
     fn message(&mut self, id: ConnId, kind: Kind, payload: &[u8], now: Now, effects: &mut Effects);
@@ -70,6 +74,17 @@ pub trait Service: std::fmt::Debug {
     /// that could happen has happened. What is said here is said once, however many have come or
     /// gone. All services are called, whoever has asked.
     fn end_of_turn(&mut self, _now: Now, _effects: &mut Effects) {}
+
+    /// Memory is short: drops the older half of what is kept for those who come later. False if
+    /// there is no such thing.
+    fn shed_history(&mut self) -> bool {
+        false
+    }
+
+    /// Bytes of memory kept for those who come later.
+    fn history_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Where a service is found.
@@ -79,8 +94,8 @@ pub struct Mounted {
     pub path: ServicePath,
     /// The page for whoever does not ask for an upgrade.
     pub page: Option<&'static Page>,
-    /// Makes the service.
-    pub make: fn() -> Box<dyn Service>,
+    /// Makes the service, given what its rooms may keep and where that is charged.
+    pub make: fn(RoomHistory, &Budget) -> Box<dyn Service>,
 }
 
 /// The services: one line each.
@@ -88,17 +103,17 @@ pub const MOUNTED: &[Mounted] = &[
     Mounted {
         path: ServicePath { path: "/chat", rooms: RoomPaths::Optional, page: true },
         page: Some(&pages::CHAT),
-        make: || Box::<chat::Chat>::default(),
+        make: |limits, budget| Box::new(chat::Chat::new(limits, budget)),
     },
     Mounted {
         path: ServicePath { path: "/broadcast", rooms: RoomPaths::Named, page: false },
         page: None,
-        make: || Box::<broadcast::Broadcast>::default(),
+        make: |_, _| Box::<broadcast::Broadcast>::default(),
     },
     Mounted {
         path: ServicePath { path: "/draw", rooms: RoomPaths::Optional, page: true },
         page: Some(&pages::DRAW),
-        make: || Box::<broadcast::Broadcast>::default(),
+        make: |limits, budget| Box::new(broadcast::Broadcast::of_boards(limits, budget)),
     },
 ];
 
@@ -137,10 +152,21 @@ impl Effects {
     pub fn send(&mut self, to: impl IntoIterator<Item = ConnId>, kind: Kind, payload: &[u8]) {
         let mut to = to.into_iter().peekable();
         if to.peek().is_some() {
-            let frame = encode(kind, payload, &self.budget);
-            self.bytes += frame.len();
-            self.queue.extend(to.map(|id| Effect::Send(id, Rc::clone(&frame))));
+            let frame = self.frame(kind, payload);
+            self.send_frame(to, &frame);
         }
+    }
+
+    /// A message to be sent with [`Self::send_frame`], and maybe kept.
+    pub fn frame(&mut self, kind: Kind, payload: &[u8]) -> Rc<SharedFrame> {
+        let frame = encode(kind, payload, &self.budget);
+        self.bytes += frame.len();
+        frame
+    }
+
+    /// Sends a frame to everybody in `to`.
+    pub fn send_frame(&mut self, to: impl IntoIterator<Item = ConnId>, frame: &Rc<SharedFrame>) {
+        self.queue.extend(to.into_iter().map(|id| Effect::Send(id, Rc::clone(frame))));
     }
 
     /// Ends a connection with a Close.

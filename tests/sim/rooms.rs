@@ -18,6 +18,15 @@ pub struct Seat {
     pub says: usize,
     /// Its own words come back: chat.
     pub hears_itself: bool,
+    /// It comes when others have spoken, and is told what was said: not all of it, maybe.
+    pub late: Option<Late>,
+}
+
+/// Somebody who comes late.
+#[derive(Clone, Copy, Debug)]
+pub struct Late {
+    /// The room keeps what was said.
+    pub keeps: bool,
 }
 
 /// All members of one room, and when they come.
@@ -32,6 +41,30 @@ pub fn draw(dice: &mut Dice) -> Vec<(Duration, Script)> {
     members.collect()
 }
 
+/// Some who come to the same room when the others speak, or have spoken. Broadcasts may become
+/// drawing boards, which keep what is said.
+pub fn draw_late(members: &mut [(Duration, Script)], dice: &mut Dice) -> Vec<(Duration, Script)> {
+    let board = dice.chance(500);
+    for (_, script) in members.iter_mut().filter(|_| board) {
+        let hello = String::from_utf8(script.hello.clone()).expect("ASCII");
+        script.hello = hello.replacen("GET /broadcast/", "GET /draw/", 1).into();
+    }
+    let Some((_, first)) = members.first() else { return Vec::new() };
+    let hello = first.hello.clone();
+    let hears_itself = first.seat.is_some_and(|seat| seat.hears_itself);
+    let keeps = !hello.starts_with(b"GET /broadcast/");
+    let late = |number| {
+        let mut script = Script::new("late member").paced(dice);
+        script.hello = hello.clone();
+        let late = Some(Late { keeps });
+        script.seat = Some(Seat { number, says: 0, hears_itself, late });
+        script.pauses.push((0, ALL_SAID));
+        script.close(dice);
+        (Duration::from_millis(dice.pick(&[9_000, 11_000, 15_000])), script)
+    };
+    (members.len()..members.len() + 2).map(late).collect()
+}
+
 /// `loud`: they may say more at once than a send queue takes, so that any of them may be too slow.
 fn member(chat: bool, loud: bool, number: usize, dice: &mut Dice) -> Script {
     let mut script = Script::new("member").paced(dice);
@@ -39,7 +72,7 @@ fn member(chat: bool, loud: bool, number: usize, dice: &mut Dice) -> Script {
     script.hello = HELLO.replacen("GET / ", path, 1).into();
     let deaf = !chat && dice.chance(100);
     let says = if deaf { 0 } else { 1 + dice.below(8) };
-    script.seat = Some(Seat { number, says, hears_itself: chat });
+    script.seat = Some(Seat { number, says, hears_itself: chat, late: None });
     script.pauses.push((0, ALL_HERE));
     for at in 0..says {
         let padding = "x".repeat(dice.pick(&[0, 10, 150, 5000, if loud { 60_000 } else { 0 }]));
@@ -89,10 +122,23 @@ pub fn judge(members: &[&Client], whole: bool) {
             let first = said.first().copied().unwrap_or(0);
             assert!(said.iter().copied().eq(first..first + said.len()), "out of order: {said:?}");
             let all = whole && member.script.owed == Owed::Exact;
-            assert!(!all || own || said.len() == from.says, "lost: {said:?}");
+            let complete = match seat.late {
+                None => said.len() == from.says,
+                Some(_) => said.last().is_none_or(|last| last + 1 == from.says),
+            };
+            assert!(!all || own || complete, "lost: {said:?}");
             judge_order(member, other);
         }
+        let mut speakers = members.iter().filter(|other| other.script.seat.is_some_and(says));
+        let keeps = seat.late.is_some_and(|late| late.keeps);
+        if keeps && whole && speakers.clone().all(|other| other.script.owed == Owed::Exact) {
+            assert!(speakers.next().is_none() || !member.heard.is_empty(), "nothing was replayed");
+        }
     }
+}
+
+fn says(seat: Seat) -> bool {
+    seat.says > 0
 }
 
 /// What both have heard, they have heard in one order.
