@@ -93,6 +93,21 @@ impl Budget {
         self.0.used.get()
     }
 
+    /// The budget itself.
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    /// Bytes of [`Self::used`] that are kept.
+    pub fn kept(&self) -> usize {
+        self.0.kept.get()
+    }
+
+    /// Bytes of [`Self::used`] that inflaters have.
+    pub fn inflaters(&self) -> usize {
+        self.0.inflaters.get()
+    }
+
     /// Bytes charged to the reserve.
     pub fn reserve_used(&self) -> usize {
         self.0.reserve_used.get()

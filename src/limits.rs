@@ -254,6 +254,10 @@ pub struct Config {
     pub behaviour: Vec<(&'static str, String)>,
     /// Parameters that the query of a URL may set; `None` for all.
     pub allowed: Option<Vec<String>>,
+    /// The server tells of itself at `/status`.
+    pub status: bool,
+    /// Where it listens, as it tells there. Set when it does.
+    pub listeners: Vec<String>,
     /// All echoes are exact, whatever a query says.
     pub exact: bool,
     /// A request that is shown is shown with its cookies and credentials.
@@ -281,6 +285,8 @@ impl Default for Config {
             inflaters: 256,
             behaviour: Vec::new(),
             allowed: None,
+            status: true,
+            listeners: Vec::new(),
             exact: false,
             mirror_secrets: false,
         }

@@ -23,6 +23,30 @@ impl Default for Answers {
     }
 }
 
+/// What open connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Purpose {
+    /// An exact echo.
+    Echo,
+    /// An exact echo with permessage-deflate.
+    CompressedEcho,
+    /// An echo that behaves in some way.
+    Behaviour,
+    /// A service.
+    Member,
+}
+
+impl Purpose {
+    /// All of them, in the order of their discriminants, with their labels.
+    const ALL: [(Self, &str); 4] = [
+        (Self::Echo, "echo"),
+        (Self::CompressedEcho, "compressed"),
+        (Self::Behaviour, "behaviour"),
+        (Self::Member, "service"),
+    ];
+}
+
 /// Plain numbers: one thread, no atomics.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
@@ -32,6 +56,8 @@ pub struct Metrics {
     pub connections_open: u64,
     /// Opening handshakes completed.
     pub opens: u64,
+    /// Connections open now, by [`Purpose`].
+    pub open_for: [u64; Purpose::ALL.len()],
     /// Connections ended, by [`Ending`].
     pub endings: [u64; Ending::ALL.len()],
     /// Plain HTTP answers by status.
@@ -128,11 +154,22 @@ impl Metrics {
         self.answers.0[at] += 1;
     }
 
+    /// Refused requests, by status, of those that there were.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = STATUSES.into_iter().zip(self.answers.0);
+        counts.filter(|(status, count)| *status != "200" && *count > 0)
+    }
+
     /// Appends everything in the Prometheus text format, version 0.0.4.
     pub fn render(&self, out: &mut String) {
         for (name, kind, help, field) in TABLE {
             describe(out, name, kind, help);
             let _ = writeln!(out, "wsecho_{name} {}", field(self));
+        }
+        describe(out, "open", "gauge", "Connections open as WebSockets now, by purpose.");
+        for (purpose, label) in Purpose::ALL {
+            let count = self.open_for[purpose as usize];
+            let _ = writeln!(out, "wsecho_open{{purpose=\"{label}\"}} {count}");
         }
         describe(out, "endings_total", "counter", "Connections ended, by cause.");
         for (ending, count) in Ending::ALL.iter().zip(self.endings) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use loopback::{Client, World, frame};
+use serde_json::{Value, json};
 use wsecho::ending::Ending;
 use wsecho::limits::{
     Config, MEMBER_BYTES, MEMBER_QUEUE_BYTES_MAX, RoomHistory, SCRIPT_BYTES_SOFT,
@@ -180,6 +181,124 @@ fn faults_and_control_frames_are_answered_as_on_an_echo() {
         }
     }
     assert_eq!(heard(&other), b"", "none of it was a message");
+}
+
+/// The frames of `/status` that have come.
+fn told(client: &Client) -> Vec<Value> {
+    let mut bytes = &heard(client)[..];
+    let mut frames = Vec::new();
+    while let [0x81, 126, high, low, rest @ ..] = bytes {
+        let (frame, behind) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        frames.push(serde_json::from_slice(frame).expect("JSON"));
+        bytes = behind;
+    }
+    assert!(bytes.is_empty(), "whole frames");
+    frames
+}
+
+#[test]
+fn status_is_told_once_a_second_and_only_while_somebody_looks() {
+    let mut world = World::new(Config::default());
+    let echo = join(&mut world, "/");
+    let chat = join(&mut world, "/chat/den");
+    let slow = join(&mut world, "/?delay=1");
+    let looker = join(&mut world, "/status");
+    let first = told(&looker);
+    let [frame] = &first[..] else { panic!("one at once: {first:?}") };
+    let counts = [("open", 4), ("echo", 1), ("chat", 1), ("behaviour", 1), ("status", 1)];
+    for (kind, count) in counts {
+        assert_eq!(frame["connections"][kind], count, "{kind}");
+    }
+    assert_eq!((&frame["rooms"]["chat"], &frame["per_second"]), (&json!(1), &Value::Null));
+    (0..30).for_each(|_| echo.send(&frame_of(b"hello")));
+    world.pass(Duration::from_millis(1000));
+    let [second] = &told(&looker)[..] else { panic!("one a second") };
+    assert_eq!(second["per_second"]["messages"], 30);
+    assert_eq!(second["totals"]["messages"], 30);
+    let other = join(&mut world, "/status");
+    let [same] = &told(&other)[..] else { panic!("what there is") };
+    assert_eq!(same, second, "and no frame of its own");
+    echo.reset();
+    world.settle();
+    world.pass(Duration::from_secs(3));
+    for client in [&looker, &other] {
+        let frames = told(client);
+        assert_eq!(frames.len(), 3);
+        let last = &frames[2];
+        assert_eq!((&last["endings"]["io"], &last["connections"]["echo"]), (&json!(1), &json!(0)));
+        assert_eq!(last["connections"]["status"], 2);
+    }
+    [&looker, &other].into_iter().for_each(Client::reset);
+    world.settle();
+    let turns = world.server.metrics().turns;
+    world.pass(Duration::from_secs(10));
+    assert!(world.server.metrics().turns - turns < 10, "nobody looks, and the loop sleeps");
+    assert_eq!((chat.saw_end(), slow.saw_end()), (false, false));
+    world.server.check();
+}
+
+#[test]
+fn who_looks_and_does_not_read_is_ended_as_any_member() {
+    let mut world = World::new(Config { ping_interval: Duration::ZERO, ..Config::default() });
+    let [deaf, quick] = [0, 1].map(|_| join(&mut world, "/status"));
+    heard(&deaf);
+    deaf.set_room(Some(0));
+    let mut seconds = 0;
+    while !deaf.saw_end() {
+        world.pass(Duration::from_secs(1));
+        assert_eq!(told(&quick).len(), 1 + usize::from(seconds == 0));
+        world.server.check();
+        seconds += 1;
+        assert!(seconds < 600, "it is never ended");
+    }
+    assert_eq!(endings(&world, Ending::Slow), 1);
+    assert!(!quick.saw_end());
+}
+
+#[test]
+fn status_can_be_turned_off() {
+    let mut world = World::new(Config { status: false, ..Config::default() });
+    let client = join(&mut world, "/status");
+    client.send(&frame(0x81, b"an echo like on any other path"));
+    world.settle();
+    assert!(text(&client).ends_with("an echo like on any other path"));
+    let plain = world.connect(0);
+    plain.send(b"GET /status HTTP/1.1\r\nHost: h\r\n\r\n");
+    world.settle();
+    assert!(text(&plain).starts_with("HTTP/1.1 404 "));
+    assert!(text(&join(&mut world, "/draw")).contains("history"), "others keep their places");
+}
+
+/// `docs/protocols.md` shows a frame: it has the fields that a frame has, in their order.
+#[test]
+fn the_documented_frame_of_status_is_one() {
+    let page = include_str!("../docs/protocols.md");
+    let example = page.split("```status\n").nth(1).and_then(|rest| rest.split("```").next());
+    let mut world = World::new(Config::default());
+    let looker = join(&mut world, "/status");
+    let heard = heard(&looker);
+    let start = heard.iter().position(|byte| *byte == b'{').expect("a frame");
+    let frame = String::from_utf8_lossy(&heard[start..]).into_owned();
+    // What may be missing is there in the example.
+    let known = frame.replace("\"refusals\":{}", "\"refusals\":{\"404\":1}");
+    let known = known.replace("null", &rates());
+    assert_eq!(names(example.expect("an example")), names(&known));
+}
+
+fn rates() -> String {
+    let names = ["messages", "received_bytes", "sent_bytes", "loop_turns"];
+    format!("{{{}}}", names.map(|name| format!("\"{name}\":0")).join(","))
+}
+
+/// The names of all fields, in the order in which they stand.
+fn names(json: &str) -> Vec<&str> {
+    let parts: Vec<&str> = json.split('"').collect();
+    let names = parts.windows(2).filter(|pair| pair[1].trim_start().starts_with(':'));
+    names.map(|pair| pair[0]).collect()
+}
+
+fn frame_of(payload: &[u8]) -> Vec<u8> {
+    frame(0x81, payload)
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use wsecho::behaviour::{PARAMETERS, Parameter};
 use wsecho::metrics::Metrics;
 
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
@@ -396,6 +397,24 @@ fn every_metric_is_documented() {
         fs::write(&path, &page).expect("writable");
     }
     assert_eq!(fs::read_to_string(&path).unwrap_or_default(), page);
+}
+
+/// The table of behaviours in `docs/protocols.md` is that of the code.
+#[test]
+fn every_parameter_of_behaviour_is_documented() {
+    let path = root().join("docs/protocols.md");
+    let page = fs::read_to_string(&path).expect("readable");
+    let head = "| parameter | value | what happens |\n|---|---|---|\n";
+    let (before, rest) = page.split_once(head).expect("a table of parameters");
+    let (_, behind) = rest.split_once("\n\n").expect("something behind it");
+    let rows = PARAMETERS.map(|Parameter { name, values, meaning, .. }| {
+        format!("| `{name}` | {values} | {meaning} |").replace("|  |", "| |")
+    });
+    let made = format!("{before}{head}{}\n\n{behind}", rows.join("\n"));
+    if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
+        fs::write(&path, &made).expect("writable");
+    }
+    assert!(fs::read_to_string(&path).unwrap_or_default() == made, "UPDATE=1 rewrites the table");
 }
 
 /// Everything that shows something: the functions of sources and tests, and the headings of

@@ -1,13 +1,23 @@
-//! The options for the log.
+//! The options for what the server tells of itself: at `/status`, and in the log.
 
 use super::log::Format;
 use super::options::Options;
 use super::spec::{Spec, Takes};
+use super::value;
 
 const HEADING: &str = "General";
 
 /// What is said beside serving.
 pub(super) const GENERAL: &[Spec<Options>] = &[
+    Spec {
+        name: "no-status",
+        variable: "WSECHO_NO_STATUS",
+        takes: Takes::Switch,
+        heading: "Protocol",
+        help: "Do not tell at /status what the server does",
+        default: |_| String::new(),
+        apply: |options, text| value::switch(text).map(|off| options.config.status = !off),
+    },
     Spec {
         name: "verbose",
         variable: "WSECHO_VERBOSE",

@@ -13,7 +13,7 @@ use crate::limits::{
     TURN_INFLATE_EFFORT,
 };
 use crate::metrics::Metrics;
-use crate::service::{Effects, MOUNTED, Now, Service};
+use crate::service::{Effects, Facts, MOUNTED, Now, Population, Service, mounted};
 use crate::ws::decoder::Bounds;
 
 /// The shared state that a connection works with during its turn.
@@ -72,7 +72,7 @@ impl Context {
         let rules = Rules {
             subprotocols: config.subprotocols.clone(),
             origins: config.origins.clone(),
-            services: MOUNTED.iter().map(|mounted| mounted.path).collect(),
+            services: mounted(&config).iter().map(|mounted| mounted.path).collect(),
         };
         Self {
             rules,
@@ -147,6 +147,24 @@ impl Context {
         debug_assert!(self.reason.is_empty(), "a reason is in its connection's log");
         if cfg!(debug_assertions) {
             self.inflaters.poison();
+        }
+    }
+
+    /// A turn ends for the services, some of which have asked to be called now.
+    #[inline(never)]
+    pub fn call_services(&mut self) {
+        let now = self.clocks();
+        for service in &mut self.services {
+            service.end_of_turn(now, &mut self.effects);
+        }
+        let mut populations = [Population::default(); MOUNTED.len()];
+        for (population, service) in populations.iter_mut().zip(&self.services) {
+            *population = service.population();
+        }
+        let Self { metrics, budget, config, draining, services, effects, .. } = self;
+        let facts = Facts { metrics, budget, config, draining: *draining, populations };
+        for service in services {
+            service.look(&facts, now, effects);
         }
     }
 

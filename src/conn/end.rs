@@ -201,12 +201,14 @@ impl Connection {
     /// A handler is told that its connection goes.
     fn turn_into(&mut self, phase: Phase, cx: &mut Context) {
         if let Phase::Open(mut session) = std::mem::replace(&mut self.phase, phase) {
+            cx.metrics.open_for[session.handler_ref().purpose() as usize] -= 1;
             session.handler().end(cx);
         }
     }
 
     /// The request was upgraded.
     pub(super) fn open(&mut self, handler: Handler, cx: &mut Context) {
+        cx.metrics.open_for[handler.purpose() as usize] += 1;
         self.phase = Phase::Open(Session::new(handler));
         cx.metrics.opens += 1;
     }

@@ -43,7 +43,7 @@ mod tests {
     /// What all pages may take of the binary, in bytes.
     const PACKED_BYTES_MAX: usize = 120 * 1024;
 
-    const ALL: [Page; 3] = [CHAT, CONSOLE, DRAW];
+    const ALL: [Page; 4] = [CHAT, CONSOLE, DRAW, STATUS];
 
     fn text(page: &Page) -> String {
         String::from_utf8(page.unpack()).unwrap()

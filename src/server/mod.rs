@@ -7,6 +7,7 @@
 //! id, and the reaper runs last, so that no event of the same turn meets a new tenant of its slot.
 
 mod accept;
+mod check;
 mod deliver;
 mod drain;
 mod drive;
@@ -113,10 +114,8 @@ impl<N: Net> Server<N> {
         self.settle();
         self.cx.effects.end_turn();
         if self.cx.effects.take_due(self.cx.now) {
-            let now = self.cx.clocks();
-            for service in &mut self.cx.services {
-                service.end_of_turn(now, &mut self.cx.effects);
-            }
+            self.gauge();
+            self.cx.call_services();
             self.settle();
         }
         if self.cx.budget.is_short_for_histories() {
@@ -144,32 +143,6 @@ impl<N: Net> Server<N> {
     /// What the server runs on.
     pub fn net(&mut self) -> &mut N {
         &mut self.net
-    }
-
-    /// Bytes that the ledger knows of, the reserve included; for tests.
-    pub fn charged(&self) -> usize {
-        self.cx.budget.used() + self.cx.budget.reserve_used()
-    }
-
-    /// Panics if the books do not balance; for tests.
-    pub fn check(&mut self) {
-        let m = &self.cx.metrics;
-        let ended: u64 = m.endings.iter().sum();
-        assert_eq!(m.connections_accepted, ended + self.registry.len() as u64);
-        assert_eq!(m.connections_open, self.registry.len() as u64);
-        assert_eq!(m.buffered_bytes, self.cx.budget.used() as u64);
-        assert_eq!(m.endings[Ending::Internal as usize], 0);
-        assert!(self.cx.scratch.is_empty(), "nothing of a connection survives its turn");
-        for id in self.registry.ids() {
-            let Some(entry) = self.registry.get(id) else { continue };
-            self.schedule.check(id, entry.standing);
-        }
-        if self.registry.is_empty() {
-            assert_eq!((self.cx.budget.used(), self.cx.budget.reserve_used()), (0, 0));
-            assert_eq!(self.cx.inflaters.lent(), 0);
-            let waiting = [Need::Room, Need::Inflater].map(|need| self.schedule.waiting(need));
-            assert_eq!(waiting, [0, 0], "nobody is waited for who has gone");
-        }
     }
 
     /// How long the poll may sleep.

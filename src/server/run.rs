@@ -66,6 +66,7 @@ pub fn run(
     let room = process.connections_that_fit();
     config.max_connections = max_connections.unwrap_or(room);
     let addresses = process.addresses().map_err(system("listener"))?;
+    config.listeners = addresses.iter().map(|address| format!("ws://{address}/")).collect();
     debug!("{}", process.descriptors);
     if max_connections.map_or(room < CONNECTIONS_USUAL, |wanted| wanted > room) {
         warn!(

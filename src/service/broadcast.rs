@@ -10,7 +10,7 @@ use super::allowance::{Bucket, Rate};
 use super::history::Histories;
 use super::presence::{Presence, Told};
 use super::rooms::{Full, Rooms};
-use super::{Effects, Kind, Now, Service, notice};
+use super::{Effects, Kind, Now, Population, Service, notice};
 use crate::budget::Budget;
 use crate::id::ConnId;
 use crate::limits::RoomHistory;
@@ -106,6 +106,10 @@ impl Service for Broadcast {
                 None => {}
             }
         }
+    }
+
+    fn population(&self) -> Population {
+        self.rooms.population()
     }
 
     fn shed_history(&mut self) -> bool {

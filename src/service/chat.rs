@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use super::history::Histories;
 use super::rooms::{Full, Rooms};
-use super::{Effects, Kind, Now, Service};
+use super::{Effects, Kind, Now, Population, Service};
 use crate::budget::Budget;
 use crate::id::ConnId;
 use crate::limits::RoomHistory;
@@ -127,6 +127,10 @@ impl Service for Chat {
                 self.with_news.push(room);
             }
         }
+    }
+
+    fn population(&self) -> Population {
+        self.rooms.population()
     }
 
     fn shed_history(&mut self) -> bool {

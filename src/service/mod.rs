@@ -13,6 +13,7 @@ mod notice;
 mod presence;
 mod rooms;
 mod shared;
+mod status;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,7 +23,10 @@ use jiff::Timestamp;
 use crate::budget::Budget;
 use crate::http::{RoomPaths, ServicePath};
 use crate::id::ConnId;
-use crate::limits::{RoomHistory, TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
+use crate::limits::{
+    Config, RoomHistory, TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX,
+};
+use crate::metrics::Metrics;
 use crate::pages::{self, Page};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
@@ -75,6 +79,14 @@ pub trait Service: std::fmt::Debug {
     /// gone. All services are called, whoever has asked.
     fn end_of_turn(&mut self, _now: Now, _effects: &mut Effects) {}
 
+    /// As [`Self::end_of_turn`], and behind it, for who has something to say about the server.
+    fn look(&mut self, _facts: &Facts<'_>, _now: Now, _effects: &mut Effects) {}
+
+    /// How many are there now.
+    fn population(&self) -> Population {
+        Population::default()
+    }
+
     /// Memory is short: drops the older half of what is kept for those who come later. False if
     /// there is no such thing.
     fn shed_history(&mut self) -> bool {
@@ -85,6 +97,30 @@ pub trait Service: std::fmt::Debug {
     fn history_bytes(&self) -> usize {
         0
     }
+}
+
+/// What the server knows of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The counters.
+    pub metrics: &'a Metrics,
+    /// The ledger of memory.
+    pub budget: &'a Budget,
+    /// What the operator chose.
+    pub config: &'a Config,
+    /// The server is shutting down.
+    pub draining: bool,
+    /// Who is in the services, in the order of [`MOUNTED`].
+    pub populations: [Population; MOUNTED.len()],
+}
+
+/// How many rooms a service has, and how many are in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Population {
+    /// Rooms with somebody in them.
+    pub rooms: usize,
+    /// Members of all rooms.
+    pub members: usize,
 }
 
 /// Where a service is found.
@@ -115,7 +151,18 @@ pub const MOUNTED: &[Mounted] = &[
         page: Some(&pages::DRAW),
         make: |limits, budget| Box::new(broadcast::Broadcast::of_boards(limits, budget)),
     },
+    Mounted {
+        path: ServicePath { path: "/status", rooms: RoomPaths::One, page: true },
+        page: Some(&pages::STATUS),
+        make: |_, _| Box::<status::Status>::default(),
+    },
 ];
+
+/// The services that the operator wants. What is told of the server stands last, so that the places
+/// of the others are the same without it.
+pub fn mounted(config: &Config) -> &'static [Mounted] {
+    if config.status { MOUNTED } else { &MOUNTED[..MOUNTED.len() - 1] }
+}
 
 /// What a service wants done, in this order.
 #[derive(Debug, Default)]

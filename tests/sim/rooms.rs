@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::client::Client;
 use crate::dice::Dice;
 use crate::script::{Farewell, HELLO, Owed, Script};
@@ -99,6 +101,37 @@ fn member(chat: bool, loud: bool, number: usize, dice: &mut Dice) -> Script {
         script.every = Duration::from_millis(2);
     }
     script
+}
+
+/// Somebody who looks at what the server tells of itself.
+pub fn looker(dice: &mut Dice) -> (Duration, Script) {
+    let mut script = Script::new("looker").paced(dice);
+    script.hello = HELLO.replacen("GET / ", "GET /status ", 1).into();
+    script.looks = true;
+    if dice.chance(300) {
+        // Nobody listens to it.
+        script.say(true, 1, b"more, please", dice);
+    }
+    script.pauses.push((0, Duration::from_secs(dice.pick(&[0, 1, 20]))));
+    script.close(dice);
+    (Duration::from_millis(dice.pick(&[500, 1000, 9_000])), script)
+}
+
+/// What a frame of `/status` says: the server's second, and the messages until then. No frame
+/// follows sooner than a second behind the last, and nothing is ever taken back.
+pub fn told(payload: &[u8], last: Option<&(u64, u64)>) -> Option<(u64, u64)> {
+    let frame: Value = serde_json::from_slice(payload).expect("JSON");
+    let number = |part: &str, name: &str| frame[part][name].as_u64().expect("a number");
+    let second = frame["uptime_seconds"].as_u64().expect("a number");
+    let messages = number("totals", "messages");
+    assert!(last.is_none_or(|last| last.0 < second && last.1 <= messages), "{frame}");
+    let (open, members) = (number("connections", "open"), number("connections", "status"));
+    assert!(members >= 1 && open >= members, "{frame}");
+    let kinds = frame["connections"].as_object().expect("an object").iter();
+    let kinds = kinds.filter(|(name, _)| *name != "open" && *name != "limit");
+    assert_eq!(kinds.map(|(_, count)| count.as_u64().expect("a number")).sum::<u64>(), open);
+    assert!(number("memory", "used") <= number("memory", "budget") + (1 << 20), "{frame}");
+    Some((second, messages))
 }
 
 /// Who said it, and their how-manieth message it is; `None` for the room's own words.

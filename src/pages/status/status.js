@@ -1,0 +1,1 @@
+import { $ } from '../shared/dom.js';
