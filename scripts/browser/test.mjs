@@ -15,6 +15,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { statusScenarios } from './status.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const WSECHO = path.resolve(process.env.WSECHO ?? path.join(HERE, '../../target/release/wsecho'));
@@ -23,6 +24,8 @@ const HOSTILE = '<img src=x onerror=hacked=1>';
 
 // Each scenario gets `open(path)`, a new window on the server, and `base`, the server's address.
 const scenarios = {
+  ...statusScenarios,
+
   async console({ open }) {
     const page = await open('/');
     await connectConsole(page);
@@ -390,7 +393,7 @@ async function nick(page, name) {
 // Each link of the page leads to a page.
 async function leadsOut(page, base) {
   const links = await page.locator('nav a').evaluateAll(all => all.map(link => link.href));
-  assert.deepEqual(links, ['', 'chat', 'draw'].map(where => base + where));
+  assert.deepEqual(links, ['', 'chat', 'draw', 'status'].map(where => base + where));
   for (const link of links) assert.equal((await page.request.get(link)).status(), 200, link);
 }
 
