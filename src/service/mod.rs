@@ -7,6 +7,7 @@
 mod allowance;
 mod broadcast;
 mod chat;
+mod facts;
 mod history;
 pub mod mirror;
 mod notice;
@@ -26,10 +27,10 @@ use crate::id::ConnId;
 use crate::limits::{
     Config, RoomHistory, TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX,
 };
-use crate::metrics::Metrics;
 use crate::pages::{self, Page};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
+pub use facts::{Facts, Population};
 pub use shared::SharedFrame;
 
 /// The two kinds of data messages (RFC 6455 §5.6).
@@ -97,30 +98,6 @@ pub trait Service: std::fmt::Debug {
     fn history_bytes(&self) -> usize {
         0
     }
-}
-
-/// What the server knows of itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The counters.
-    pub metrics: &'a Metrics,
-    /// The ledger of memory.
-    pub budget: &'a Budget,
-    /// What the operator chose.
-    pub config: &'a Config,
-    /// The server is shutting down.
-    pub draining: bool,
-    /// Who is in the services, in the order of [`MOUNTED`].
-    pub populations: [Population; MOUNTED.len()],
-}
-
-/// How many rooms a service has, and how many are in them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Population {
-    /// Rooms with somebody in them.
-    pub rooms: usize,
-    /// Members of all rooms.
-    pub members: usize,
 }
 
 /// Where a service is found.
