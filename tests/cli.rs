@@ -457,7 +457,7 @@ fn every_refusal_is_logged_with_its_reason() {
         ),
         (
             format!("GET /?refuse=503 {handshake}\r\n"),
-            "refused /?refuse=503 with 503: refused as asked",
+            "refused /?refuse=503 with 503: 503, as asked",
         ),
         (format!("GET /?delay=x {handshake}\r\n"), "refused /?delay=x with 400: delay: "),
         (format!("GET /chat/ {handshake}\r\n"), "refused /chat/ with 404: nothing is here"),

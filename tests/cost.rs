@@ -123,7 +123,7 @@ fn no_opening_allocates() {
 /// connections there are, and an echo beside it costs nothing more.
 #[test]
 fn telling_the_status_costs_the_same_however_many_are_there() {
-    let mut told = |crowd: usize| {
+    let told = |crowd: usize| {
         let mut world = World::new(Config { max_connections: 20_000, ..Config::default() });
         let client = open(&mut world, 1 << 16);
         let others: Vec<Client> = (0..crowd).map(|_| open(&mut world, 0)).collect();

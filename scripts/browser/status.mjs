@@ -1,8 +1,8 @@
 // Scenarios of the page at /status: what it shows, and what it leaves in peace.
 
 import assert from 'node:assert/strict';
+import { PHONE, accessible, fits, inState } from './kit.mjs';
 
-const inState = (page, state) => page.locator(`#state[data-state=${state}]`).waitFor();
 const shows = (page, selector, text) =>
   page.waitForFunction(([at, wanted]) => document.querySelector(at)?.textContent === wanted, [selector, text]);
 const cell = name => `#kinds tr:has(th:text-is("${name}")) td:last-child`;
@@ -101,10 +101,19 @@ export const statusScenarios = {
   },
 
   async 'status-phone'({ open }) {
-    const page = await open('/status', undefined, { width: 390, height: 844 });
+    const page = await open('/status', undefined, PHONE);
     await inState(page, 'OPEN');
     await page.waitForFunction(() => document.getElementById('uptime').textContent !== '–');
-    const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    assert.ok(wide <= window, `${wide} pixels in a window of ${window}`);
+    await fits(page);
+  },
+
+  async 'status-axe'({ open }) {
+    for (const viewport of [undefined, PHONE]) {
+      const page = await open('/status', undefined, viewport);
+      await inState(page, 'OPEN');
+      await page.locator('#endings tr:not([hidden])').first().waitFor();
+      await accessible(page, 'status');
+      await page.close();
+    }
   },
 };

@@ -103,8 +103,19 @@ fn member(chat: bool, loud: bool, number: usize, dice: &mut Dice) -> Script {
     script
 }
 
-/// Somebody who looks at what the server tells of itself.
-pub fn looker(dice: &mut Dice) -> (Duration, Script) {
+/// Some who look at what the server tells of itself.
+pub fn lookers(seed: u64) -> Vec<(Duration, Script)> {
+    let mut dice = Dice::new(seed.rotate_left(48));
+    dice.speaker = 300;
+    let count = dice.below(3);
+    let looker = |_| {
+        dice.speaker += 1;
+        looker(&mut dice)
+    };
+    (0..count).map(looker).collect()
+}
+
+fn looker(dice: &mut Dice) -> (Duration, Script) {
     let mut script = Script::new("looker").paced(dice);
     script.hello = HELLO.replacen("GET / ", "GET /status ", 1).into();
     script.looks = true;

@@ -134,12 +134,7 @@ impl World {
             }
             arrivals.extend(members);
         }
-        let mut looking = Dice::new(seed.rotate_left(48));
-        looking.speaker = 300;
-        for _ in 0..looking.below(3) {
-            looking.speaker += 1;
-            arrivals.push(rooms::looker(&mut looking));
-        }
+        arrivals.extend(rooms::lookers(seed));
         for _ in 0..more.below(3) {
             more.speaker += 1;
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));
