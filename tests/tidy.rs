@@ -15,7 +15,7 @@ use wsecho::metrics::Metrics;
 const FLOORS: [&[&str]; 10] = [
     &["ending", "id", "limits", "peer", "text"],
     &["budget", "metrics"],
-    &["http", "ws"],
+    &["http", "pages", "ws"],
     &["service"],
     &["behaviour"],
     &["conn"],

@@ -14,13 +14,11 @@ use crate::http::{
 };
 use crate::id::ConnId;
 use crate::limits::{Deflate, HEAD_BYTES_MAX};
+use crate::pages::{self, Page};
 use crate::peer::Peer;
 use crate::service::MOUNTED;
 use crate::service::mirror::mirror;
 use crate::ws::deflate::{Agreement, negotiate};
-
-/// The test page: one file without any outside resource.
-const CONSOLE: &[u8] = include_bytes!("../pages/console.html");
 
 /// Memory of a partial head beside its bytes.
 const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;
@@ -159,10 +157,10 @@ impl Handshake {
         cx.metrics.count_answer(Status::OK.label());
         let out = &mut cx.scratch;
         match answer {
-            Answer::Page => write_answer(out, Status::OK, Media::Html, CONSOLE, head_only),
+            Answer::Page => show(out, &pages::CONSOLE, head),
             Answer::ServicePage(place) => {
-                let page = MOUNTED.get(place).and_then(|mounted| mounted.page).unwrap_or_default();
-                write_answer(out, Status::OK, Media::Html, page, head_only);
+                let page = MOUNTED.get(place).and_then(|mounted| mounted.page);
+                show(out, page.unwrap_or(&pages::CONSOLE), head);
             }
             Answer::Info => {
                 let text = mirror(head, self.peer, cx.config.mirror_secrets);
@@ -270,5 +268,17 @@ impl Handshake {
             ConnectionLog::refused(self.peer, head.map(Head::target), status, reason);
         }
         Outcome::Answered(Ending::Refused)
+    }
+}
+
+/// Answers with a page, packed if the client takes it so.
+fn show(out: &mut Vec<u8>, page: &Page, head: &Head<'_>) {
+    let head_only = head.method() == "HEAD";
+    let packed = http::takes_gzip(head);
+    let media = Media::Html { sources: page.sources, packed };
+    if packed {
+        write_answer(out, Status::OK, media, page.packed, head_only);
+    } else {
+        write_answer(out, Status::OK, media, &page.unpack(), head_only);
     }
 }

@@ -23,6 +23,7 @@ use crate::budget::Budget;
 use crate::http::{RoomPaths, ServicePath};
 use crate::id::ConnId;
 use crate::limits::{RoomHistory, TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
+use crate::pages::{self, Page};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
 pub use shared::SharedFrame;
@@ -92,7 +93,7 @@ pub struct Mounted {
     /// Its paths.
     pub path: ServicePath,
     /// The page for whoever does not ask for an upgrade.
-    pub page: Option<&'static [u8]>,
+    pub page: Option<&'static Page>,
     /// Makes the service, given what its rooms may keep and where that is charged.
     pub make: fn(RoomHistory, &Budget) -> Box<dyn Service>,
 }
@@ -101,7 +102,7 @@ pub struct Mounted {
 pub const MOUNTED: &[Mounted] = &[
     Mounted {
         path: ServicePath { path: "/chat", rooms: RoomPaths::Optional, page: true },
-        page: Some(include_bytes!("../pages/chat.html")),
+        page: Some(&pages::CHAT),
         make: |limits, budget| Box::new(chat::Chat::new(limits, budget)),
     },
     Mounted {
@@ -111,7 +112,7 @@ pub const MOUNTED: &[Mounted] = &[
     },
     Mounted {
         path: ServicePath { path: "/draw", rooms: RoomPaths::Optional, page: true },
-        page: Some(include_bytes!("../pages/draw.html")),
+        page: Some(&pages::DRAW),
         make: |limits, budget| Box::new(broadcast::Broadcast::of_boards(limits, budget)),
     },
 ];

@@ -1,216 +1,6 @@
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="description" content="Talk to a WebSocket server by hand: connect, send, watch, measure.">
-<title>wsecho · console</title>
-<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath d='M2 6h9L8 3m6 7H5l3 3' fill='none' stroke='%230e8a80' stroke-width='2'/%3E%3C/svg%3E">
-<!-- One file and nothing from outside: the page has to work on a machine without any other network,
-     under a Content-Security-Policy that allows this inline style and script and WebSockets alone. -->
-<style>
-:root {
-  color-scheme: light dark;
-  --paper: #f5f6f4; --card: #fff; --field: #fff; --ink: #1c2427; --soft: #58646a; --line: #d8dddb;
-  --edge: #848f92; --accent: #0a6b64; --on-accent: #fff; --good: #17744a; --warn: #8a5800; --bad: #b0261e;
-  --mono: ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #111618; --card: #192023; --field: #12181a; --ink: #e2e8e9; --soft: #9aa8ad; --line: #2c363a;
-    --edge: #6b787d; --accent: #62cec2; --on-accent: #06211f; --good: #70d39b; --warn: #e8b45c; --bad: #ff958c;
-  }
-}
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-header { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; align-items: center; padding: .8rem 1.2rem; }
-h1 { font-size: 1.15rem; margin: 0; letter-spacing: -.01em; }
-h2 { font-size: 1rem; margin: 0 0 .7rem; }
-nav { display: flex; gap: .9rem; flex: 1; }
-a { color: var(--accent); }
-nav a { text-decoration: none; padding: .2rem 0; border-bottom: 2px solid transparent; }
-nav a:hover, nav a[aria-current] { border-color: currentColor; }
-main { display: grid; gap: 1rem; padding: 0 1.2rem 1.2rem; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; min-width: 0; }
-.stack { display: grid; gap: 1rem; align-content: start; min-width: 0; }
-form { display: grid; gap: .7rem; }
-fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
-legend { padding: 0; color: var(--soft); font-size: .85rem; margin-bottom: .5rem; }
-label { display: grid; gap: .2rem; font-size: .85rem; color: var(--soft); min-width: 0; }
-label.tick { display: inline-flex; gap: .45rem; align-items: center; color: var(--ink); font-size: .95rem; }
-input, textarea, select, button { font: inherit; color: inherit; }
-input:not([type=checkbox], [type=radio]), textarea, select {
-  width: 100%; min-width: 0; padding: .45rem .6rem; color: var(--ink); background: var(--field);
-  border: 1px solid var(--edge); border-radius: 6px;
-}
-input[type=checkbox], input[type=radio] { accent-color: var(--accent); width: 1.05rem; height: 1.05rem; margin: 0; }
-#url, #text, .mono { font-family: var(--mono); font-size: .87rem; }
-textarea { resize: vertical; min-height: 4.2rem; display: block; }
-button { padding: .45rem 1rem; border-radius: 6px; border: 1px solid var(--edge); background: transparent; cursor: pointer; }
-button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent); font-weight: 600; }
-button:hover:enabled { filter: brightness(1.08); border-color: var(--accent); }
-button:disabled { opacity: .45; cursor: not-allowed; }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-.row { display: flex; flex-wrap: wrap; gap: .6rem .9rem; align-items: end; }
-.row > label:not(.tick) { flex: 1 1 6rem; }
-.row > .tick, .row > .hint { align-self: center; }
-.grid { display: grid; gap: .6rem .8rem; grid-template-columns: repeat(auto-fill, minmax(7.6rem, 1fr)); align-items: end; }
-.wide { grid-column: 1 / -1; }
-.hint { color: var(--soft); font-size: .85rem; margin: 0; }
-summary { cursor: pointer; font-weight: 600; }
-summary span { color: var(--soft); font-weight: 400; font-size: .85rem; }
-details[open] summary { margin-bottom: .7rem; }
-[hidden] { display: none !important; }
-.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-
-/* The state is always a word; the dot only repeats it. */
-#state { display: inline-flex; gap: .5rem; align-items: center; font: 600 .82rem var(--mono); color: var(--tone);
-  padding: .25rem .7rem; border: 1px solid currentColor; border-radius: 99px; --tone: var(--soft); }
-#state::before { content: ""; width: .6rem; height: .6rem; border-radius: 50%; background: currentColor; }
-#state[data-state=OPEN] { --tone: var(--good); }
-#state[data-state=CONNECTING], #state[data-state=CLOSING] { --tone: var(--warn); }
-
-#log-box { position: relative; height: 26rem; overflow: auto; border: 1px solid var(--line); border-radius: 6px; background: var(--field); }
-#log { list-style: none; margin: 0; padding: .2rem 0; font: .84rem/1.5 var(--mono); }
-#log li { display: grid; grid-template-columns: auto 1.2rem 1fr auto; gap: 0 .6rem; padding: .15rem .7rem; }
-#log li + li { border-top: 1px solid color-mix(in srgb, var(--line) 55%, transparent); }
-#log time, #log .meta { color: var(--soft); white-space: nowrap; }
-#log .meta { text-align: right; }
-#log .what { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; overflow: clip; }
-#log .way { font-weight: 700; text-align: center; }
-#log .sent .way { color: var(--accent); }
-#log .got .way { color: var(--good); }
-#log .note .what { color: var(--soft); }
-#log .fault .what, #log .fault .way { color: var(--bad); }
-#log-empty { color: var(--soft); padding: .7rem; margin: 0; }
-#plot { width: 100%; height: 9rem; display: block; margin-top: .8rem; color: var(--accent); }
-@media (min-width: 62rem) {
-  main { grid-template-columns: minmax(24rem, 30rem) 1fr; }
-  /* The log stays in view beside the forms, however long they are. */
-  #log-card { position: sticky; top: 1rem; height: calc(100vh - 5.2rem); min-height: 24rem; display: flex; flex-direction: column; }
-  #log-box { flex: 1; height: auto; }
-}
-@media (max-width: 36rem) {
-  header, main { padding-left: .7rem; padding-right: .7rem; }
-  #log li { grid-template-columns: auto 1.2rem 1fr; }
-  #log .what { grid-column: 1 / -1; grid-row: 2; }
-}
-</style>
-</head>
-<body>
-<header>
-  <h1>wsecho</h1>
-  <nav aria-label="Pages">
-    <a href="./" aria-current="page">Console</a> <a href="chat">Chat</a> <a href="draw">Draw</a>
-  </nav>
-  <output id="state" data-state="CLOSED">CLOSED</output>
-</header>
-<main>
-<div class="stack">
-
-<section class="card" aria-labelledby="h-connect">
-  <h2 id="h-connect">Connection</h2>
-  <form id="connect-form">
-    <label for="url">URL <input id="url" required spellcheck="false" autocapitalize="off" autocomplete="off" inputmode="url"></label>
-    <label for="subprotocol">Subprotocols, separated by commas
-      <input id="subprotocol" spellcheck="false" autocapitalize="off" autocomplete="off" placeholder="none"></label>
-    <div class="row">
-      <button id="connect" class="main">Connect</button>
-      <label class="tick"><input id="reconnect" type="checkbox" checked> Reconnect automatically</label>
-    </div>
-    <p id="retry" class="hint" role="status"></p>
-  </form>
-  <form id="close-form">
-    <div class="row">
-      <label for="close-code">Close code <input id="close-code" type="number" placeholder="1000" aria-describedby="close-hint"></label>
-      <label for="close-reason">Reason <input id="close-reason" autocomplete="off" placeholder="none"></label>
-      <button id="disconnect" disabled>Disconnect</button>
-    </div>
-    <p id="close-hint" class="hint">Browsers may send 1000 or 3000–4999; empty: no code.</p>
-  </form>
-</section>
-
-<section class="card" aria-labelledby="h-send">
-  <h2 id="h-send">Send</h2>
-  <form id="send-form">
-    <fieldset class="row">
-      <legend class="unseen">Kind of message</legend>
-      <label class="tick"><input type="radio" name="kind" id="kind-text" value="text" checked> Text</label>
-      <label class="tick"><input type="radio" name="kind" id="kind-hex" value="hex"> Binary, hex</label>
-      <label class="tick"><input type="radio" name="kind" id="kind-file" value="file"> Binary, file</label>
-    </fieldset>
-    <label id="text-label" for="text"><span id="text-name">Message</span>
-      <textarea id="text" rows="3" spellcheck="false" aria-describedby="send-hint">Hello, world</textarea></label>
-    <label id="file-label" for="file" hidden>File <input id="file" type="file"></label>
-    <div class="row">
-      <button id="send" class="main" disabled>Send</button>
-      <p id="send-hint" class="hint">Enter sends, Shift+Enter starts a new line.</p>
-    </div>
-  </form>
-</section>
-
-<details class="card" id="behaviours">
-  <summary>Behaviours <span id="behaviours-set">none: an exact echo</span></summary>
-  <!-- Each field is named for its parameter in the URL's query; the two are kept equal both ways. -->
-  <form id="behaviour-form">
-    <fieldset>
-      <legend>What the server shall do on this connection; takes effect with the next one.</legend>
-      <div class="grid">
-        <label class="wide" for="b-welcome">Welcome text <input id="b-welcome" name="welcome" placeholder="Welcome to Echo WebSocket Server!"></label>
-        <label class="wide" for="b-reply">Reply template: {message} {time} {count} {id} {peer}
-          <input id="b-reply" name="reply" placeholder="Echo: {message}"></label>
-        <label for="b-delay">Delay, ms <input id="b-delay" name="delay" type="number" min="0" max="600000"></label>
-        <label for="b-jitter">Jitter, ms <input id="b-jitter" name="jitter" type="number" min="0" max="600000"></label>
-        <label for="b-rate">Rate, bytes/s <input id="b-rate" name="rate" type="number" min="1"></label>
-        <label for="b-fragment">Fragment, bytes <input id="b-fragment" name="fragment" type="number" min="1" max="32768"></label>
-        <label for="b-ping">Ping every, ms <input id="b-ping" name="ping" type="number" min="10" max="600000"></label>
-        <label for="b-refuse">Refuse, status <input id="b-refuse" name="refuse" type="number" min="400" max="599"></label>
-        <label for="b-close">Close, code <input id="b-close" name="close" type="number" min="1000" max="4999"></label>
-        <label for="b-reason">Close, reason <input id="b-reason" name="reason"></label>
-        <label for="b-drop">Drop TCP <select id="b-drop" name="drop"><option value="">no</option><option>rst</option><option>fin</option></select></label>
-        <label for="b-after">… after messages <input id="b-after" name="after" type="number" min="1"></label>
-        <label for="b-at">… at, ms <input id="b-at" name="at" type="number" min="0" max="600000"></label>
-        <div class="wide row">
-          <label class="tick"><input id="b-no-pong" name="no-pong" type="checkbox"> No pong</label>
-          <label class="tick"><input id="b-mirror" name="mirror" type="checkbox"> Mirror the handshake</label>
-          <button id="b-reset" type="reset">Reset</button>
-        </div>
-      </div>
-    </fieldset>
-  </form>
-</details>
-
-<section class="card" aria-labelledby="h-burst">
-  <h2 id="h-burst">Burst</h2>
-  <form id="burst-form">
-    <div class="row">
-      <label for="burst-count">Messages <input id="burst-count" type="number" min="1" max="1000000" value="2000" required></label>
-      <label for="burst-size">Bytes each <input id="burst-size" type="number" min="0" max="16777216" value="125" required></label>
-      <label for="burst-pipeline">Pipeline <input id="burst-pipeline" type="number" min="1" max="10000" value="4" required></label>
-      <button id="burst" class="main" disabled>Run</button>
-    </div>
-  </form>
-  <canvas id="plot" role="img" aria-label="Latency plot, empty"></canvas>
-  <p id="burst-stats" class="hint mono" role="status">Round trips over one connection; band: fastest to slowest, line: mean.</p>
-</section>
-</div>
-
-<section class="card" id="log-card" aria-labelledby="h-log">
-  <div class="row" style="justify-content: space-between; align-items: center; margin-bottom: .7rem">
-    <h2 id="h-log" style="margin: 0">Log</h2>
-    <button id="clear">Clear</button>
-  </div>
-  <div id="log-box" role="log" aria-labelledby="h-log" tabindex="0">
-    <p id="log-empty">Nothing yet. Connect, then send something.</p>
-    <ol id="log"></ol>
-  </div>
-</section>
-</main>
-
-<script>
-'use strict';
-const $ = id => document.getElementById(id);
-const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
+import { $, STATES, part } from '../shared/dom.js';
+import { linkPages } from '../shared/nav.js';
+import { Retry } from '../shared/retry.js';
 
 // ---- Showing what others sent: always as text, and never invisibly. ----
 
@@ -263,14 +53,6 @@ function drawLog() {
   if (follow) box.scrollTop = box.scrollHeight;
 }
 
-function part(parent, tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
 $('clear').onclick = () => {
   waiting = [];
   $('log').replaceChildren();
@@ -283,12 +65,14 @@ let socket = null;
 let unanswered = [];         // times of messages sent and not yet answered, oldest first
 const UNANSWERED_MAX = 4096; // a peer that never answers must not grow it
 
-let attempts = 0, retryTimer = 0, steadyTimer = 0, wanted = false;
-const RETRY_FIRST_MS = 500, RETRY_MAX_MS = 30000, STEADY_MS = 5000;
+let wanted = false;
+
+const retry = new Retry(connect, seconds => {
+  $('retry').textContent = seconds === null ? '' : `Attempt ${retry.attempts} in ${seconds} s`;
+});
 
 function connect() {
-  clearTimeout(retryTimer);
-  $('retry').textContent = '';
+  retry.pause();
   const names = $('subprotocol').value.split(',').map(name => name.trim()).filter(Boolean);
   let ws;
   try {
@@ -296,7 +80,7 @@ function connect() {
   } catch (error) {
     wanted = false;
     log('fault', visible(error.message));
-    return showState();
+    return showConnection();
   }
   socket = ws;
   ws.binaryType = 'arraybuffer';
@@ -307,50 +91,33 @@ function connect() {
     const chosen = ws.protocol ? `, subprotocol ${visible(ws.protocol)}` : '';
     const extensions = ws.extensions ? `, ${visible(ws.extensions)}` : '';
     log('note', `Open${chosen}${extensions}`, showMs(performance.now() - began));
-    // Only a connection that lasts proves the server well; one that opens and dies keeps backing off.
-    steadyTimer = setTimeout(() => { attempts = 0; }, STEADY_MS);
-    showState();
+    retry.opened();
+    showConnection();
   };
   ws.onmessage = event => received(event.data, performance.now());
   ws.onerror = () => log('fault', 'The connection failed; a browser does not tell scripts why.');
   ws.onclose = event => closed(event);
-  showState();
+  showConnection();
 }
 
 function closed({ code, reason, wasClean }) {
-  clearTimeout(steadyTimer);
+  retry.pause();
   socket = null;
   if (burst) endBurst('connection closed');
   log('note', `Closed ${wasClean ? 'cleanly' : 'without a closing handshake'}, code ${code}`
     + (reason ? `, reason “${visible(reason)}”` : ''));
   wanted &&= $('reconnect').checked;
-  if (wanted) retryLater();
-  showState();
-}
-
-// The wait doubles up to a bound, and half of it is left to chance: clients that lost the same server
-// must not all come back at the same moment.
-function retryLater() {
-  const bound = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempts++, 16));
-  const due = performance.now() + bound * (0.5 + Math.random() / 2);
-  const wait = () => {
-    const left = due - performance.now();
-    if (left <= 0) return connect();
-    $('retry').textContent = `Attempt ${attempts} in ${Math.ceil(left / 1000)} s`;
-    retryTimer = setTimeout(wait, Math.min(left, 1000));
-  };
-  wait();
+  if (wanted) retry.later();
+  showConnection();
 }
 
 function stopRetrying() {
-  clearTimeout(retryTimer);
+  retry.stop();
   wanted = false;
-  attempts = 0;
-  $('retry').textContent = '';
-  showState();
+  showConnection();
 }
 
-function showState() {
+function showConnection() {
   const state = STATES[socket ? socket.readyState : WebSocket.CLOSED];
   if ($('state').textContent !== state) $('state').textContent = state;
   $('state').dataset.state = state;
@@ -364,7 +131,7 @@ $('connect-form').onsubmit = event => {
   event.preventDefault();
   if (socket) return;
   wanted = true;
-  attempts = 0;
+  retry.stop();
   connect();
 };
 
@@ -599,11 +366,9 @@ function drawPlot() {
 
 addEventListener('resize', drawPlot);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawPlot);
+linkPages('');
 // Beside this page, whatever path a proxy serves it under; TLS if the page came by TLS.
 $('url').value = new URL('ws', location.href.replace(/^http/, 'ws')).href;
 urlToForm();
 drawPlot();
-showState();
-</script>
-</body>
-</html>
+showConnection();
