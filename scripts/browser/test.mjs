@@ -15,6 +15,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { chatScenarios } from './chat.mjs';
+import { drawScenarios } from './draw.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const WSECHO = path.resolve(process.env.WSECHO ?? path.join(HERE, '../../target/release/wsecho'));
@@ -161,210 +163,6 @@ const scenarios = {
     assert.equal(await page.textContent('#retry'), '');
     assert.equal(await page.isDisabled('#disconnect'), true, 'nothing is left to end');
   },
-
-  async chat({ open }) {
-    const room = roomName();
-    const ada = await open(`/chat${room}`), bob = await open(`/chat${room}`);
-    await nick(ada, 'Ada');
-    await nick(bob, 'Bob');
-    await says(ada, '#users', /Ada \(you\)/);
-    await says(ada, '#users', /Bob/);
-
-    await bob.fill('#nick', 'Ada');
-    await bob.click('#nick-set');
-    await says(bob, '#nick-error', /./);
-    assert.equal(await bob.textContent('#me'), 'Bob');
-
-    await chat(ada, 'Good morning');
-    for (const page of [ada, bob]) await says(page, '#log .chat', /Ada.*Good morning/s);
-
-    const eve = await open(`/chat${room}`);
-    await nick(eve, 'Eve');
-    await ada.locator('#users button', { hasText: 'Bob' }).click();
-    await chat(ada, 'only for you');
-    for (const page of [ada, bob]) {
-      await says(page, '#log .private', /Ada → Bob.*only for you/s);
-    }
-    await ada.click('#target-clear');
-    await chat(ada, 'and for all');
-    // One order for all: had the private message reached Eve, it would stand before this one.
-    await logged(eve, 'chat', /and for all/);
-    assert.doesNotMatch(await eve.textContent('#log'), /only for you/);
-
-    await bob.close();
-    await logged(ada, 'system', /Bob.*left|left.*Bob/);
-    await ada.waitForFunction(() => !document.getElementById('users').textContent.includes('Bob'));
-  },
-
-  async 'chat-hostile'({ open }) {
-    const room = roomName();
-    const victim = await open(`/chat${room}`), other = await open(`/chat${room}`);
-    await nick(victim, 'Victim');
-    await nick(other, HOSTILE);
-    await chat(other, `${HOSTILE}<script>hacked=2</script>`);
-    await says(victim, '#log .chat .who', /^<img src=x onerror=hacked=1>$/);
-    await says(victim, '#log .chat .what',
-      /^<img src=x onerror=hacked=1><script>hacked=2<\/script>$/);
-    await says(victim, '#users', /<img src=x onerror=hacked=1>/);
-    // A name that is written from right to left does not turn what stands beside it.
-    for (const part of ['.who', '.what']) {
-      const style = line => getComputedStyle(line).unicodeBidi;
-      assert.equal(await victim.locator(`#log .chat ${part}`).first().evaluate(style), 'isolate');
-    }
-    await victim.locator('#users button').first().click();
-    await chat(victim, 'psst');
-    await says(other, '#log .private', /psst/);
-    await harmless(victim);
-    await harmless(other);
-  },
-
-  // One room for each path, which the page names and the links lead out of.
-  async 'chat-rooms'({ open, base }) {
-    const room = `Küche & ${roomName().slice(1)}`, path = `/chat/${encodeURIComponent(room)}`;
-    const ada = await open(path), bob = await open('/chat');
-    await says(bob, '#h-room', /^The hall$/);
-    await says(ada, '#h-room', new RegExp(`^Room ${room}$`));
-    await nick(ada, 'Ada');
-    await nick(bob, 'Bob');
-    // By the form, by a path that is spelt in another way, and by the links of earlier pages.
-    await bob.fill('#room', ` ${room} `);
-    await bob.click('#room-go');
-    assert.equal(new URL(bob.url()).pathname, path);
-    await bob.waitForFunction(() => document.getElementById('me').textContent === 'Bob');
-    const others = [];
-    for (const where of [`/chat/K%c3%bcche%20&${path.slice(path.indexOf('%26') + 3)}`,
-      `/chat#${encodeURIComponent(room)}`, `/chat?room=${encodeURIComponent(room)}`]) {
-      const page = await open(where);
-      await inState(page, 'OPEN');
-      await says(page, '#h-room', new RegExp(`^Room ${room}$`));
-      assert.equal(page.url(), new URL(path, base).href);
-      others.push(page);
-    }
-    await chat(ada, 'all in one room');
-    for (const page of [bob, ...others]) await logged(page, 'chat', /all in one room/);
-    // Back leads to the hall, where nothing of the room is heard any more.
-    await bob.goBack();
-    await says(bob, '#h-room', /^The hall$/);
-    await bob.waitForFunction(() => document.getElementById('me').textContent === 'Bob');
-    await chat(ada, 'is Bob gone?');
-    await logged(others[0], 'chat', /is Bob gone/);
-    await chat(bob, 'alone');
-    await logged(bob, 'chat', /alone/);
-    assert.doesNotMatch(await bob.textContent('#log'), /Bob gone/);
-    for (const page of [ada, bob]) await leadsOut(page, base);
-    await ada.fill('#room', '..');
-    await ada.click('#room-go');
-    assert.equal(new URL(ada.url()).pathname, path, 'no room can have that name');
-  },
-
-  // A name is one's own again at once, though the server takes the broken connection for alive.
-  async 'chat-ghost'({ open, base }) {
-    const room = roomName();
-    const ada = await open(`/chat${room}`), bob = await open(`/chat${room}`);
-    await nick(ada, 'Ada');
-    // A connection that has Ada's key and name, as one that broke would.
-    await bob.evaluate(url => new Promise(done => {
-      window.thief = new WebSocket(url);
-      window.heard = [];
-      window.thief.onmessage = event => window.heard.push(event.data);
-      window.thief.onopen = () => {
-        window.thief.send('{"type":"nick","username":"Ada","key":"not the key of Ada"}');
-        window.thief.send('{"type":"who"}');
-      };
-      const seen = () => window.heard.some(text => text.includes('"type":"who"'));
-      const timer = setInterval(() => { if (seen()) { clearInterval(timer); done(); } }, 20);
-    }), `${base.replace(/^http/, 'ws')}chat${room}`);
-    assert.match((await bob.evaluate(() => window.heard)).join(), /that name is taken/);
-    // The page leaves its socket behind, as if the network had swallowed its end.
-    await ada.evaluate(() => {
-      const old = socket;
-      socket = null;
-      connect();
-      old.onmessage({ data: '{"type":"chat","username":"Eve","message":"from before"}' });
-    });
-    await logged(bob, 'system', /Ada is back, 3 user\(s\) online/);
-    await ada.waitForFunction(() => document.getElementById('me').textContent === 'Ada');
-    await chat(ada, 'here I am');
-    await logged(bob, 'chat', /^Ada.*here I am/s);
-    assert.doesNotMatch(await ada.textContent('#log'), /from before|Disconnected/, 'of the old one');
-  },
-
-  async 'draw-rooms'({ open, base }) {
-    const room = `Küche ${roomName().slice(1)}`;
-    const one = await open(`/draw/${encodeURIComponent(room)}`);
-    const two = await open(`/draw/${encodeURIComponent(room)}`), all = await open('/draw');
-    for (const page of [one, two, all]) await inState(page, 'OPEN');
-    await says(one, '#h-room', new RegExp(`^Board ${room}$`));
-    await says(all, '#h-room', /^The common board$/);
-    await one.focus('#board');
-    await one.keyboard.press('Space');
-    for (let i = 0; i < 30; i++) await one.keyboard.press('ArrowRight');
-    await one.keyboard.press('Space');
-    await two.waitForFunction(() => document.getElementById('board').getContext('2d')
-      .getImageData(1200, 600, 1, 1).data[3] === 255);
-    assert.equal((await picture(all)).ink, 0, 'another board');
-    await leadsOut(one, base);
-  },
-
-  async draw({ open }) {
-    const one = await open('/draw');
-    const two = await open('/draw', undefined, { width: 500, height: 800 });
-    for (const page of [one, two]) await inState(page, 'OPEN');
-    await one.check('#colours [aria-label=Red]');
-    await one.fill('#width', '12');
-    const box = await one.locator('#board').boundingBox();
-    const at = (x, y) => [box.x + box.width * x, box.y + box.height * y];
-    await one.mouse.move(...at(0.2, 0.2));
-    await one.mouse.down();
-    await one.mouse.move(...at(0.5, 0.7), { steps: 20 });
-    await one.mouse.move(...at(0.8, 0.2), { steps: 20 });
-    await one.mouse.up();
-    await samePicture(one, two);
-
-    // The keyboard draws too, in the other direction.
-    const before = await picture(one);
-    await two.focus('#board');
-    await two.keyboard.press('Space');
-    for (let i = 0; i < 10; i++) await two.keyboard.press('ArrowRight');
-    await two.keyboard.press('Space');
-    await samePicture(one, two);
-    assert.notDeepEqual(await picture(one), before);
-
-    await two.click('#clear');
-    assert.equal((await picture(two)).ink, 0);
-    assert.notEqual((await picture(one)).ink, 0, 'clearing is local');
-  },
-
-  // The server relays whatever comes; a page draws strokes and survives the rest.
-  async 'draw-hostile'({ open, base }) {
-    const page = await open('/draw'), rogue = await open('/draw');
-    for (const window of [page, rogue]) await inState(window, 'OPEN');
-    const junk = [
-      'no json', 'null', '[]', '{}', '"x"', '1e999',
-      stroke({ points: [] }), stroke({ points: [[1]] }), stroke({ points: [['1', 2]] }),
-      stroke({ points: [[-1, 5]] }), stroke({ points: [[1e9, 5]] }), stroke({ points: 'abc' }),
-      stroke({ width: 1e6 }), stroke({ width: 0 }), stroke({ width: null }),
-      stroke({ colour: 'url(x)' }), stroke({ colour: HOSTILE }), stroke({ colour: {} }),
-      stroke({ points: Array(257).fill([5, 5]) }), 'x'.repeat(9000),
-    ];
-    const address = `${base.replace(/^http/, 'ws')}draw`;
-    await rogue.evaluate(([url, messages]) => new Promise((done, failed) => {
-      const socket = new WebSocket(url);
-      socket.onerror = failed;
-      socket.onopen = () => {
-        for (const message of messages) socket.send(message);
-        socket.send(new Uint8Array([1, 2, 3]));
-        // The one good stroke comes last: once it is seen, all before it has been judged.
-        socket.send('{"colour":"#ff0000","width":60,"points":[[800,600]]}');
-        done();
-      };
-    }), [address, junk]);
-    await page.waitForFunction(() => document.getElementById('board').getContext('2d')
-      .getImageData(800, 600, 1, 1).data[0] === 255);
-    const { ink } = await picture(page);
-    assert.ok(ink > 2000 && ink < 3600, `one dot of width 60 and nothing else, but ${ink} pixels`);
-    await harmless(page);
-  },
 };
 
 // ---- What the scenarios are written in. ----
@@ -380,13 +178,6 @@ async function connectConsole(page) {
   await inState(page, 'OPEN');
 }
 
-async function nick(page, name) {
-  await inState(page, 'OPEN');
-  await page.fill('#nick', name);
-  await page.click('#nick-set');
-  await page.waitForFunction(wanted => document.getElementById('me').textContent === wanted, name);
-}
-
 // Each link of the page leads to a page.
 async function leadsOut(page, base) {
   const links = await page.locator('nav a').evaluateAll(all => all.map(link => link.href));
@@ -394,56 +185,13 @@ async function leadsOut(page, base) {
   for (const link of links) assert.equal((await page.request.get(link)).status(), 200, link);
 }
 
-async function chat(page, message) {
-  await page.fill('#text', message);
-  await page.press('#text', 'Enter');
-}
-
-// Each run has a room of its own, so that it may share a server with others.
-const roomName = () => `/test-${process.pid}-${Math.random().toString(36).slice(2)}`;
-
-const stroke = change =>
-  JSON.stringify({ colour: '#000000', width: 8, points: [[9, 9], [90, 90]], ...change });
-
 async function harmless(page) {
   assert.equal(await page.evaluate(() => typeof hacked), 'undefined');
   assert.equal(await page.locator('main img, main script').count(), 0);
 }
 
-// The painted pixels: how many, and a hash of all.
-const picture = page => page.evaluate(async () => {
-  const board = document.getElementById('board'), { width, height } = board;
-  const { data } = board.getContext('2d').getImageData(0, 0, width, height);
-  let ink = 0, hash = 0;
-  for (let i = 3; i < data.length; i += 4) {
-    if (data[i] === 0) continue;
-    ink++;
-    for (let k = i - 3; k <= i; k++) hash = Math.imul(hash ^ data[k] ^ k, 16777619);
-  }
-  return { ink, hash };
-});
-
-// Antialiased joints are painted once more where one message ends and the next begins, so the two
-// boards are compared pixel by pixel with room for a few that differ in shade only.
-async function samePicture(one, two) {
-  const pixels = page => page.evaluate(() => {
-    const board = document.getElementById('board'), { width, height } = board;
-    const { data } = board.getContext('2d').getImageData(0, 0, width, height);
-    const solid = [];
-    for (let i = 0; i < data.length; i += 4) {
-      if (data[i + 3] > 250) solid.push(`${i / 4}:${data[i]},${data[i + 1]},${data[i + 2]}`);
-    }
-    return solid;
-  });
-  const deadline = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const [a, b] = [new Set(await pixels(one)), new Set(await pixels(two))];
-    const missing = (from, other) => [...from].filter(pixel => !other.has(pixel)).length;
-    const different = missing(a, b) + missing(b, a);
-    if (a.size > 500 && different <= a.size / 50) return;
-    assert.ok(Date.now() < deadline, `${different} of ${a.size} pixels differ`);
-  }
-}
+const tools = { HOSTILE, PATIENCE_MS, harmless, inState, leadsOut, logged, says, startServer };
+Object.assign(scenarios, chatScenarios(tools), drawScenarios(tools));
 
 // ---- Server and browser. ----
 
