@@ -164,6 +164,12 @@ export function drawScenarios({ HOSTILE, PATIENCE_MS, harmless, inState, leadsOu
       await inked(one, [800, 600, 0]);
       await says(one, '#spoken', /Somebody has cleared the board/);
       assert.equal(await two.isDisabled('#undo'), true);
+      await line(one, [0.2, 0.9], [0.8, 0.9]);
+      await inked(two, [800, 1080, 255]);
+      await two.click('#clear');
+      await two.keyboard.press('Escape');
+      await two.waitForFunction(() => !document.getElementById('ask').open);
+      assert.notEqual((await picture(two)).ink, 0, 'the last answer is not this one');
       await line(two, [0.2, 0.2], [0.8, 0.2]);
       const late = await board(open, room);
       await samePicture(two, late);

@@ -27,6 +27,8 @@ document.title = `${room ? visible(room) : 'The common board'} · wsecho draw`;
 
 // ---- The connection. ----
 
+const AT_ONCE_BYTES = 64 * 1024;
+
 let socket = null;
 let replaying = null;   // how many messages from before are still to come; null: that is not known yet
 let empty = false;      // nothing had been kept when we came
@@ -69,7 +71,7 @@ function connect() {
   showState(socket);
 }
 
-// True if everybody is told, or was nobody to tell. What cannot be said now is said later.
+// What cannot be said now is said later.
 function transmit(object) {
   if (socket?.readyState === WebSocket.OPEN && replaying === 0) socket.send(JSON.stringify(object));
   else waiting.push(object);
@@ -80,13 +82,13 @@ function hearServer(object) {
   if (!Number.isSafeInteger(count)) return;
   if (type === 'history') {
     replaying = count;
-    empty = count === 0;
-    if (empty) settle();
+    empty = count === 0; // why, the next message tells
   } else if (type === 'presence') {
     $('here').textContent = `${count} ${count === 1 ? 'user' : 'users'}`;
     // Nobody else is here, and the server remembers nothing: it was started again. The picture is ours
     // to give.
-    if (empty && count === 1) strokesDrawn().forEach(stroke => transmit(stroke));
+    if (empty && count === 1) waiting = [...strokesDrawn()];
+    if (empty) settle();
     empty = false;
   }
 }
@@ -102,13 +104,15 @@ function hearDrawing(data) {
   if (replaying > 0 && --replaying === 0) settle();
 }
 
-// What was drawn before has been drawn: now for what was done meanwhile.
+// What was drawn before has been drawn: now for what was done meanwhile. The newest of it, because the
+// server keeps no more, and takes no more at once.
 function settle() {
-  const all = waiting;
+  let left = AT_ONCE_BYTES;
+  const fits = object => (left -= JSON.stringify(object).length) >= 0;
+  const first = waiting.findLastIndex(object => !fits(object)) + 1;
+  const all = waiting.slice(first);
   waiting = [];
-  // If all of the picture is about to be told, these are part of it.
-  if (!empty) all.forEach(transmit);
-  else if (all.some(object => object.clear || object.undo)) waiting = [];
+  all.forEach(transmit);
 }
 
 function hearProgress(data) {
@@ -227,7 +231,10 @@ addEventListener('keydown', event => {
   undo();
 });
 
-$('clear').onclick = () => $('ask').showModal();
+$('clear').onclick = () => {
+  $('ask').returnValue = ''; // what was answered last time
+  $('ask').showModal();
+};
 $('ask').onclose = () => {
   if ($('ask').returnValue !== 'clear') return;
   clearPicture();
