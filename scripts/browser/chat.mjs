@@ -247,10 +247,25 @@ export function chatScenarios({ HOSTILE, harmless, inState, leadsOut, logged, sa
       await chat(bob, 'more news');
       await says(ada, '#newer', /^2 new messages$/);
       assert.equal(await ada.evaluate(() => document.getElementById('log-box').scrollTop), 0);
+      assert.equal(await bob.locator('#log .own').count(), 3, 'though Bob is anonymous');
+      assert.equal(await ada.locator('#log .own').count(), 0, 'and so is Ada');
       await ada.click('#newer');
       assert.equal(await ada.title(), `${room.slice(1)} · wsecho chat`);
       assert.equal(await ada.isVisible('#newer'), false);
       assert.equal(await ada.evaluate(() => document.activeElement.id), 'text');
+      // Nor of what comes while the window is behind others.
+      const hide = hidden => ada.evaluate(value => {
+        Object.defineProperty(document, 'hidden', { value, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, hidden);
+      await hide(true);
+      await chat(bob, 'behind');
+      await logged(ada, 'chat', /behind/);
+      await chat(ada, 'my own');
+      await logged(ada, 'chat', /my own/);
+      assert.equal(await ada.title(), `(1) ${room.slice(1)} · wsecho chat`);
+      await hide(false);
+      assert.equal(await ada.title(), `${room.slice(1)} · wsecho chat`);
     },
 
     // A name is asked for again at the next visit, and a link to the room is absolute.
@@ -327,8 +342,9 @@ export function chatScenarios({ HOSTILE, harmless, inState, leadsOut, logged, sa
       assert.equal(await page.isVisible('#nick'), false);
       await page.click('#people');
       await nick(page, 'Ada');
-      await page.click('#people');
+      await page.press('#nick', 'Escape');
       assert.equal(await page.isVisible('#nick'), false);
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'people');
     },
   };
 }

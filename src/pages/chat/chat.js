@@ -166,15 +166,15 @@ function beginReplay(count) {
 function hearChat(username, message, time) {
   const replayed = replaying > 0;
   const key = JSON.stringify([username, message, time]);
+  // Many may be anonymous: then it is ours if we have sent such a message.
+  const sent = !replayed && username === me && outbox.answered('chat', message);
   if (!replayed || !shown.has(key)) {
     if (replayed && news++ === 0) divide('Earlier');
     shown.add(key);
-    const name = showName(username), own = !replayed && username === me && me !== NOBODY;
+    const name = showName(username), own = sent || !replayed && username === me && me !== NOBODY;
     say('chat', showMessage(message), { who: name, name, time, own, replayed });
   }
-  if (!replayed) {
-    if (username === me) outbox.answered('chat', message);
-  } else if (--replaying === 0) {
+  if (replayed && --replaying === 0) {
     if (news) divide('Now');
     // Once this has been painted.
     setTimeout(() => { $('log-box').ariaLive = 'polite'; }, 500);
@@ -325,6 +325,12 @@ function showSide(open) {
   $('side').classList.toggle('open', open);
   $('people').ariaExpanded = String(open);
 }
+
+$('side').onkeydown = event => {
+  if (event.key !== 'Escape' || !$('side').classList.contains('open')) return;
+  showSide(false);
+  $('people').focus();
+};
 
 $('people').onclick = () => showSide($('people').ariaExpanded !== 'true');
 linkCopier($('copy'), () => location.origin + pathOf(roomName()), announce);

@@ -20,12 +20,13 @@ export class Outbox {
     this.#waiting.push(request);
   }
 
-  // An answer has come that only a request like this can have.
+  // An answer has come that only a request like this can have. False if there was none.
   answered(kind, message) {
     const is = ({ type = 'chat', message: text }) =>
       type === kind && (message === undefined || cleaned(text) === message);
     const at = this.#waiting.findIndex(is);
     if (at >= 0) this.#lose(this.#waiting.splice(0, at + 1).slice(0, -1));
+    return at >= 0;
   }
 
   // The first request was refused: it is taken out. Those behind it may have been lost without a
