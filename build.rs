@@ -135,12 +135,14 @@ impl Modules {
     }
 }
 
-/// The file that `import { a, b } from 'FILE';` names. Names keep what they mean: none is changed.
+/// The file of `import { a, b } from 'FILE';` or `import 'FILE';`. Names keep what they mean: none is
+/// changed.
 fn imported(statement: &str) -> &str {
-    let file = statement
-        .split_once("} from '")
-        .and_then(|(names, file)| (!names.contains(" as ")).then_some(file)?.strip_suffix("';"));
-    file.unwrap_or_else(|| panic!("not of the form import {{ … }} from '…';: {statement}"))
+    let (names, rest) = statement.split_once('\'').unwrap_or_default();
+    let is_plain =
+        names == "import " || names.starts_with("import {") && names.ends_with("} from ");
+    let file = rest.strip_suffix("';").filter(|_| is_plain && !names.contains(" as "));
+    file.unwrap_or_else(|| panic!("neither import {{ … }} from '…'; nor import '…';: {statement}"))
 }
 
 /// What a line declares, if it stands outside of all functions.

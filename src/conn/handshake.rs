@@ -1,22 +1,23 @@
 //! A connection before it is open: the request head, and what it is answered.
 
 use std::ops::Range;
+use std::rc::Rc;
 
+use super::answer::give;
 use super::handler::{Handler, Member, ScriptedEcho};
 use super::inflaters::Deflate as Deflating;
 use super::read_buffer::ReadBuffer;
 use super::{ConnectionLog, Context};
+use crate::behaviour::Behaviour;
 use crate::budget::Charge;
 use crate::ending::Ending;
 use crate::http::{
     self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, write_answer,
-    write_opening, write_options, write_refusal,
+    write_opening, write_refusal,
 };
 use crate::id::ConnId;
 use crate::limits::{Deflate, HEAD_BYTES_MAX};
-use crate::pages::{self, Page};
 use crate::peer::Peer;
-use crate::service::MOUNTED;
 use crate::service::mirror::mirror;
 use crate::ws::deflate::{Agreement, negotiate};
 
@@ -139,6 +140,7 @@ impl Handshake {
                 (self.upgrade(head, mount, &opening, behind, cx), opening.subprotocol)
             }
             Route::Answer(answer) => (self.give(answer, head, cx), None),
+            Route::Explain { query } => (self.explain(head, query, cx), None),
             Route::Refuse(refusal) => (self.refuse(refusal, Some(head), cx), None),
         };
         let Some(log) = log else { return outcome };
@@ -153,29 +155,8 @@ impl Handshake {
     }
 
     fn give(&self, answer: Answer, head: &Head<'_>, cx: &mut Context) -> Outcome {
-        let head_only = head.method() == "HEAD";
         cx.metrics.count_answer(Status::OK.label());
-        let out = &mut cx.scratch;
-        match answer {
-            Answer::Page => show(out, &pages::CONSOLE, head),
-            Answer::ServicePage(place) => {
-                let page = MOUNTED.get(place).and_then(|mounted| mounted.page);
-                show(out, page.unwrap_or(&pages::CONSOLE), head);
-            }
-            Answer::Info => {
-                let text = mirror(head, self.peer, cx.config.mirror_secrets);
-                write_answer(out, Status::OK, Media::Json, text.as_bytes(), head_only);
-            }
-            Answer::Health => write_answer(out, Status::OK, Media::Text, b"ok\n", head_only),
-            Answer::Metrics => {
-                let mut text = String::new();
-                let kept = cx.services.iter().map(|service| service.history_bytes() as u64);
-                cx.metrics.room_history_bytes = kept.sum();
-                cx.metrics.render(&mut text);
-                write_answer(out, Status::OK, Media::Metrics, text.as_bytes(), head_only);
-            }
-            Answer::Options => write_options(out),
-        }
+        give(answer, head, self.peer, cx);
         Outcome::Answered(Ending::Answered)
     }
 
@@ -195,19 +176,39 @@ impl Handshake {
                 return Ok(Some(Handler::Member(Box::new(member))));
             }
         };
-        let behaviour = match cx.behaviours.of(query, mirrored) {
-            Ok(Some(behaviour)) => behaviour,
-            Ok(None) => return Ok(None),
-            Err(wrong) => return Err(self.turn_down(Status::BAD_REQUEST, &wrong, head, cx)),
-        };
-        if let Some(status) = behaviour.refuse.and_then(Status::error) {
-            let reason = format!("{}, as asked", status.code());
-            return Err(self.turn_down(status, &reason, head, cx));
-        }
+        let Some(behaviour) = self.judge(head, query, mirrored, cx)? else { return Ok(None) };
         let request = behaviour.mirror.then(|| mirror(head, self.peer, cx.config.mirror_secrets));
         let script = ScriptedEcho::new(self.id, self.peer, behaviour, request, cx);
         let script = script.ok_or_else(|| self.refuse(Refusal::Busy, Some(head), cx))?;
         Ok(Some(Handler::Script(Box::new(script))))
+    }
+
+    /// The behaviour that a query asks for, if that is not the exact echo.
+    fn judge(
+        &self,
+        head: &Head<'_>,
+        query: &str,
+        mirrored: bool,
+        cx: &mut Context,
+    ) -> Result<Option<Rc<Behaviour>>, Outcome> {
+        let behaviour = match cx.behaviours.of(query, mirrored) {
+            Ok(behaviour) => behaviour,
+            Err(wrong) => return Err(self.turn_down(Status::BAD_REQUEST, &wrong, head, cx)),
+        };
+        let refused = behaviour.as_ref().and_then(|behaviour| behaviour.refuse);
+        if let Some(status) = refused.and_then(Status::error) {
+            let reason = format!("{}, as asked", status.code());
+            return Err(self.turn_down(status, &reason, head, cx));
+        }
+        Ok(behaviour)
+    }
+
+    /// Refuses a plain request as a handshake with its query would be refused.
+    fn explain(&self, head: &Head<'_>, query: &str, cx: &mut Context) -> Outcome {
+        match self.judge(head, query, false, cx) {
+            Ok(_) => self.refuse(Refusal::UpgradeOnly, Some(head), cx),
+            Err(refused) => refused,
+        }
     }
 
     fn upgrade(
@@ -248,10 +249,11 @@ impl Handshake {
         self.note(refusal.status(), refusal.reason(), head, cx)
     }
 
-    /// Refuses an upgrade for a reason of its own.
+    /// Refuses a handshake, or what asks for one, for a reason of its own.
     fn turn_down(&self, status: Status, why: &str, head: &Head<'_>, cx: &mut Context) -> Outcome {
         let body = format!("{why}\n");
-        write_answer(&mut cx.scratch, status, Media::Text, body.as_bytes(), false);
+        let head_only = head.method() == "HEAD";
+        write_answer(&mut cx.scratch, status, Media::Text, body.as_bytes(), head_only);
         self.note(status, why, Some(head), cx)
     }
 
@@ -268,17 +270,5 @@ impl Handshake {
             ConnectionLog::refused(self.peer, head.map(Head::target), status, reason);
         }
         Outcome::Answered(Ending::Refused)
-    }
-}
-
-/// Answers with a page, packed if the client takes it so.
-fn show(out: &mut Vec<u8>, page: &Page, head: &Head<'_>) {
-    let head_only = head.method() == "HEAD";
-    let packed = http::takes_gzip(head);
-    let media = Media::Html { sources: page.sources, packed };
-    if packed {
-        write_answer(out, Status::OK, media, page.packed, head_only);
-    } else {
-        write_answer(out, Status::OK, media, &page.unpack(), head_only);
     }
 }

@@ -20,6 +20,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)
 )]
 
+mod answer;
 mod connection_log;
 mod context;
 mod end;

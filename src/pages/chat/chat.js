@@ -1,7 +1,8 @@
 import { $, part, showState } from '../shared/dom.js';
-import { linkCopier } from '../shared/copy.js';
+import { copyBy } from '../shared/copy.js';
 import { linkPages, prefixOf } from '../shared/nav.js';
 import { Retry } from '../shared/retry.js';
+import { speak } from '../shared/speak.js';
 import { visible } from '../shared/visible.js';
 import { divide, emptyLog, say, setTitle } from './log.js';
 import { Outbox } from './outbox.js';
@@ -32,7 +33,7 @@ const retry = new Retry(connect, seconds => {
 });
 
 const outbox = new Outbox(lost => {
-  if (giveBack(lost)) announce('What was not sent is back in the field.');
+  if (giveBack(lost)) speak('What was not sent is back in the field.');
 });
 
 // One room for each path: the hall is /chat, the kitchen /chat/kitchen. What stands before that belongs
@@ -69,7 +70,7 @@ function connect() {
     retry.opened();
     askName();
     askWho();
-    if (was) announce('Connected again.');
+    if (was) speak('Connected again.');
     was = true;
     showConnection();
   };
@@ -85,7 +86,7 @@ function connect() {
     outbox.ended();
     // Told once, however often the server cannot be reached afterwards.
     if (opened) say('system', `Disconnected, code ${code}${reason ? `: ${visible(reason)}` : ''}`);
-    if (opened) announce('The connection is lost. Trying again.');
+    if (opened) speak('The connection is lost. Trying again.');
     retry.later();
     showConnection();
   };
@@ -276,11 +277,6 @@ function aim(name) {
 
 // ---- What the person does. ----
 
-// Said once: what a screen reader reads out.
-function announce(text) {
-  $('spoken').textContent = text;
-}
-
 $('send-form').onsubmit = event => {
   event.preventDefault();
   const message = $('text').value;
@@ -333,7 +329,7 @@ $('side').onkeydown = event => {
 };
 
 $('people').onclick = () => showSide($('people').ariaExpanded !== 'true');
-linkCopier($('copy'), () => location.origin + pathOf(roomName()), announce);
+$('copy').onclick = () => copyBy($('copy'), location.origin + pathOf(roomName()));
 
 addEventListener('popstate', enterRoom);
 enterRoom();

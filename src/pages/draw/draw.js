@@ -1,7 +1,8 @@
-import { linkCopier } from '../shared/copy.js';
+import { copyBy } from '../shared/copy.js';
 import { $, showState } from '../shared/dom.js';
 import { linkPages, prefixOf } from '../shared/nav.js';
 import { Retry } from '../shared/retry.js';
+import { speak } from '../shared/speak.js';
 import { visible } from '../shared/visible.js';
 import { listenToPens } from './pen.js';
 import { addStroke, clearPicture, giveUp, goOn, pictureFile, removeStroke, strokesDrawn } from './picture.js';
@@ -39,8 +40,6 @@ const retry = new Retry(connect, seconds => {
   $('retry').textContent = seconds === null ? '' : `Back in ${seconds} s`;
 });
 
-const announce = text => { $('spoken').textContent = text; };
-
 function connect() {
   retry.pause();
   // Where this page is; TLS if the page came by TLS.
@@ -51,7 +50,7 @@ function connect() {
     opened = true;
     replaying = null;
     retry.opened();
-    if (was) announce('Connected again.');
+    if (was) speak('Connected again.');
     was = true;
     showState(socket);
   };
@@ -64,7 +63,7 @@ function connect() {
   socket.onclose = () => {
     socket = null;
     $('here').textContent = 'Alone: what you draw goes to the others when the connection is back.';
-    if (opened) announce('The connection is lost. What you draw goes to the others when it is back.');
+    if (opened) speak('The connection is lost. What you draw goes to the others when it is back.');
     retry.later();
     showState(socket);
   };
@@ -99,7 +98,7 @@ function hearDrawing(data) {
   else if (isId(object?.undo)) removeStroke(object.undo);
   else if (object?.clear === true) {
     clearPicture();
-    if (!replaying) announce('Somebody has cleared the board.');
+    if (!replaying) speak('Somebody has cleared the board.');
   }
   if (replaying > 0 && --replaying === 0) settle();
 }
@@ -196,13 +195,13 @@ function undo() {
     const id = done.pop();
     if (!removeStroke(id)) continue;
     transmit({ undo: id });
-    announce('Taken back.');
+    speak('Taken back.');
     break;
   }
   $('undo').disabled = done.length === 0;
 }
 
-listenToPens({ begin, extend, end, cancel, announce, isDrawing: pen => drawing.has(pen) });
+listenToPens({ begin, extend, end, cancel, isDrawing: pen => drawing.has(pen) });
 
 // ---- Tools. ----
 
@@ -241,7 +240,7 @@ $('ask').onclose = () => {
   done.length = 0;
   $('undo').disabled = true;
   transmit({ clear: true });
-  announce('The board is empty, for everybody.');
+  speak('The board is empty, for everybody.');
 };
 
 $('save').onclick = async () => {
@@ -252,5 +251,5 @@ $('save').onclick = async () => {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 };
 
-linkCopier($('copy'), () => location.origin + path, announce);
+$('copy').onclick = () => copyBy($('copy'), location.origin + path);
 connect();

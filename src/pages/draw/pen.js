@@ -1,4 +1,5 @@
 import { $ } from '../shared/dom.js';
+import { speak } from '../shared/speak.js';
 import { pan, scaleNow, zoom } from './view.js';
 import { BOARD_HEIGHT, BOARD_WIDTH, pointAt } from './strokes.js';
 
@@ -17,7 +18,7 @@ function pointOf(event) {
     felt ? event.pressure : undefined);
 }
 
-export function listenToPens({ begin, extend, end, cancel, isDrawing, announce }) {
+export function listenToPens({ begin, extend, end, cancel, isDrawing }) {
   sheetOf.onpointerdown = event => {
     if (event.button !== 0) return;
     sheetOf.setPointerCapture(event.pointerId); // a stroke may leave the board and come back
@@ -41,7 +42,7 @@ export function listenToPens({ begin, extend, end, cancel, isDrawing, announce }
     fingers.delete(pointerId);
     cancel(pointerId);
   };
-  listenToKeys({ begin, extend, end, isDrawing, announce });
+  listenToKeys({ begin, extend, end, isDrawing });
 }
 
 // Two fingers hold the board: it follows both.
@@ -62,7 +63,7 @@ function moveBoard(event) {
 
 let pen = [BOARD_WIDTH / 2, BOARD_HEIGHT / 2], restTimer = 0;
 
-function listenToKeys({ begin, extend, end, isDrawing, announce }) {
+function listenToKeys({ begin, extend, end, isDrawing }) {
   const show = speakAfter => {
     const down = isDrawing('keys');
     $('pen').className = down ? 'down' : '';
@@ -72,7 +73,7 @@ function listenToKeys({ begin, extend, end, isDrawing, announce }) {
     // Spoken once the pen rests: a word for every step would only be noise.
     if (speakAfter === undefined) return;
     restTimer = setTimeout(() => {
-      announce(`Pen ${down ? 'down' : 'lifted'}, ${pen[0]} across, ${pen[1]} down`);
+      speak(`Pen ${down ? 'down' : 'lifted'}, ${pen[0]} across, ${pen[1]} down`);
     }, speakAfter);
   };
   const step = (event, [across, down]) => {

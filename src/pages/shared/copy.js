@@ -1,32 +1,28 @@
-// A button that copies a link. Only pages that came by TLS, or from this machine, may use the
-// clipboard; the others have a field that is selected to be copied by hand.
-export function linkCopier(button, link, announce) {
-  const label = button.textContent;
-  let timer = 0;
-  const done = text => {
-    button.textContent = text;
-    announce(text);
-    clearTimeout(timer);
-    timer = setTimeout(() => { button.textContent = label; }, 2000);
-  };
-  button.onclick = async () => {
-    try {
-      await navigator.clipboard.writeText(link());
-      done('Link copied');
-    } catch {
-      done(copyByHand(link()) ? 'Link copied' : 'The link is in the address bar');
-    }
-  };
+import { speak } from './speak.js';
+
+// Puts a text on the clipboard. Only pages that came by TLS or from localhost may do that directly.
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const focused = document.activeElement, field = document.createElement('textarea');
+    field.value = text;
+    field.className = 'unseen';
+    document.body.append(field);
+    field.select();
+    document.execCommand('copy');
+    field.remove();
+    focused?.focus();
+  }
 }
 
-function copyByHand(text) {
-  const field = document.createElement('textarea'), before = document.activeElement;
-  field.value = text;
-  field.className = 'unseen';
-  document.body.append(field);
-  field.select();
-  const copied = document.execCommand('copy');
-  field.remove();
-  before?.focus();
-  return copied;
+const COPIED_MS = 1500;
+
+// The same for a button, which says for a moment that it is done.
+export async function copyBy(button, text) {
+  const name = button.dataset.name ??= button.textContent; // it may still say “Copied”
+  await copyText(text);
+  speak('Copied');
+  button.textContent = 'Copied';
+  setTimeout(() => { button.textContent = name; }, COPIED_MS);
 }
