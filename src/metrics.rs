@@ -117,7 +117,7 @@ const TABLE: &[Row] = &[
     (
         "buffered_bytes",
         "gauge",
-        "Bytes in all send queues, and kept for scripts and inflaters, now.",
+        "Bytes in all send queues, and kept for scripts, rooms and inflaters, now.",
         |m| m.buffered_bytes,
     ),
     ("room_history_bytes", "gauge", "Bytes kept for those who join rooms later, now.", |m| {

@@ -109,6 +109,7 @@ export const consoleScenarios = {
     await page.selectOption('#show', 'got');
     assert.equal(await rows(page, ':not([hidden])').count(), 1);
     await says(page, '#shown', /^1 of 6\d$/);
+    assert.equal(await rows(page, ':not([hidden])').locator('.line[tabindex="0"]').count(), 1, 'Tab leads to the row');
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')]);
     assert.match(download.suggestedFilename(), /\.jsonl$/);
     const lines = (await readFile(await download.path(), 'utf8')).trimEnd().split('\n').map(line => JSON.parse(line));
@@ -325,6 +326,7 @@ export const consoleScenarios = {
     assert.doesNotMatch(await page.inputValue('#url'), /ping|reason/);
     await page.click('#apply');
     assert.equal(await page.getAttribute('#state', 'data-state'), 'CLOSED');
+    assert.equal(await focusedId(page), 'b-ping');
     await accessible(page, 'wrong behaviours');
 
     await page.getByRole('button', { name: 'Drops after 3' }).click();

@@ -3,6 +3,9 @@
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
 
+// How long a scenario waits for what has to come.
+export const PATIENCE_MS = 15_000;
+
 export const HOSTILE = '<img src=x onerror=hacked=1>';
 
 export const says = (page, selector, pattern) =>
@@ -15,6 +18,13 @@ export const inState = (page, state) => page.locator(`#state[data-state=${state}
 export async function harmless(page) {
   assert.equal(await page.evaluate(() => typeof hacked), 'undefined');
   assert.equal(await page.locator('main img, main script').count(), 0);
+}
+
+// Each link of the page leads to a page.
+export async function leadsOut(page, base) {
+  const links = await page.locator('nav a').evaluateAll(all => all.map(link => link.href));
+  assert.deepEqual(links, ['', 'chat', 'draw', 'status'].map(where => base + where));
+  for (const link of links) assert.equal((await page.request.get(link)).status(), 200, link);
 }
 
 // No fault that axe-core knows, in the light and in the dark.

@@ -53,13 +53,13 @@ impl Histories {
         Self { limits, rooms, by_age, next, messages, bytes, budget: budget.clone(), charge }
     }
 
-    /// Keeps a message that is said in `room`, and drops the oldest for it. One that is longer
-    /// than all that may be kept is not.
+    /// Keeps a message that is said in `room`, and drops the oldest for it. Behind one that is
+    /// longer than all that may be kept there is nothing: what is replayed has no gaps.
     pub fn keep(&mut self, room: &Rc<str>, frame: Rc<SharedFrame>) {
         let cost = cost(&frame);
         let most = self.limits.bytes.min(self.budget.history_limit());
         if self.limits.messages == 0 || cost > most {
-            return;
+            return self.forget(room);
         }
         let number = self.next;
         self.next += 1;
@@ -246,7 +246,7 @@ mod tests {
         }
         assert_eq!(stage.replayed("den"), b"cde");
         stage.say("den", &[b'x'; 4000]);
-        assert_eq!(stage.replayed("den"), b"cde", "longer than all that may be kept");
+        assert_eq!(stage.replayed("den"), b"", "longer than all that may be kept");
         for _ in 0..1000 {
             stage.say("den", b"");
         }

@@ -183,6 +183,7 @@ fn archives(dice: &mut Dice) -> Arrivals {
         let mut keeper = hostile("keeper");
         keeper.hello = hello(room).into();
         keeper.takes = usize::MAX;
+        keeper.seat = Some(Seat { number: 0, says: 0, hears_itself: true, late: None });
         for _ in 0..8 {
             let words = format!("{{\"message\":\"{}\"}}", "x".repeat(8000));
             keeper.say(true, 1, words.as_bytes(), dice);

@@ -11,6 +11,8 @@ use crate::script::{Farewell, HELLO, Owed, Script};
 /// All have come by then, and have heard everything by the second.
 const ALL_HERE: Duration = Duration::from_secs(8);
 const ALL_SAID: Duration = Duration::from_secs(25);
+/// When the last come who come late.
+const LATEST: Duration = Duration::from_secs(15);
 
 /// A member's place among those of its room.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +53,10 @@ pub fn draw_late(members: &mut [(Duration, Script)], dice: &mut Dice) -> Vec<(Du
         let hello = String::from_utf8(script.hello.clone()).expect("ASCII");
         script.hello = hello.replacen("GET /broadcast/", "GET /draw/", 1).into();
     }
+    for (_, script) in members.iter_mut().filter(|(_, script)| script.takes == 0) {
+        // It is told of those who come late, and of their end.
+        script.limit += LATEST + ALL_SAID;
+    }
     let Some((_, first)) = members.first() else { return Vec::new() };
     let hello = first.hello.clone();
     let hears_itself = first.seat.is_some_and(|seat| seat.hears_itself);
@@ -62,7 +68,7 @@ pub fn draw_late(members: &mut [(Duration, Script)], dice: &mut Dice) -> Vec<(Du
         script.seat = Some(Seat { number, says: 0, hears_itself, late });
         script.pauses.push((0, ALL_SAID));
         script.close(dice);
-        (Duration::from_millis(dice.pick(&[9_000, 11_000, 15_000])), script)
+        (Duration::from_millis(dice.pick(&[9_000, 11_000, LATEST.as_millis() as u64])), script)
     };
     (members.len()..members.len() + 2).map(late).collect()
 }

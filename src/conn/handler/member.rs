@@ -55,7 +55,7 @@ impl Member {
         let now = cx.clocks();
         let query = std::mem::take(&mut self.query);
         cx.services[self.service].open(self.id, &self.room, &query, now, &mut cx.effects);
-        self.charge.set(MEMBER_BYTES + self.room.len());
+        self.charge.set(self.charge.bytes() - query.len());
     }
 
     pub(super) fn end(&mut self, cx: &mut Context) {

@@ -1,52 +1,39 @@
 import { $, part, showState } from '../shared/dom.js';
+import { copyBy } from '../shared/copy.js';
 import { linkPages, prefixOf } from '../shared/nav.js';
 import { Retry } from '../shared/retry.js';
-import { HIDDEN, codePoint, visible } from '../shared/visible.js';
-
-const NOBODY = 'Anonymous'; // the server's name for whoever gave none, so it belongs to nobody
+import { speak } from '../shared/speak.js';
+import { visible } from '../shared/visible.js';
+import { divide, emptyLog, say, setTitle } from './log.js';
+import { Outbox } from './outbox.js';
+import { NOBODY, hueOf, inWords, people, showMessage, showName } from './words.js';
 
 // A name is taken with this key, so that after a broken connection it is ours at once, although the
 // server may take the old connection for alive. It lasts as long as the page.
 const KEY = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('');
+const TAKEN_OVER = 'your name was taken over with its key';
+const NOT_HERE = 'nobody here has that name';
+const USERS_MAX = 200;
 
 let socket = null, whoTimer = 0;
-let me = NOBODY;      // what the server last called us
-let wish = null;      // the nickname to ask for, again after each reconnection
-let crowd = 0;        // how many were here when we last asked
-let target = null;    // to whom the next message goes in private; null: everybody
-
-// ---- Text from others. ----
-
-// A message keeps its line breaks, its spaces, and what joins and varies letters and pictures.
-const NEEDED = /[\n\t\p{Zs}\u200c\u200d\ufe00-\ufe0f]/u;
-const showName = name => visible(typeof name === 'string' ? name.slice(0, 64) : '?');
-const showMessage = text => typeof text !== 'string' ? '?'
-  : text.slice(0, 16384).replace(HIDDEN, c => NEEDED.test(c) ? c : codePoint(c));
-
-const LOG_MAX = 500, USERS_MAX = 200;
-
-function say(kind, who, message, time) {
-  const box = $('log-box'), list = $('log');
-  // Follow the newest message, but never pull a reader away from an older one.
-  const follow = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
-  const entry = document.createElement('li');
-  entry.className = kind;
-  if (who) part(entry, 'span', 'who', who);
-  const at = new Date(typeof time === 'string' ? time : Date.now());
-  const what = () => part(entry, 'span', 'what', message).dir = 'auto';
-  if (!who) what(); // a notice and its time share a line
-  const clock = part(entry, 'time', '', isNaN(at) ? '' : at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' }));
-  if (!isNaN(at)) clock.dateTime = at.toISOString();
-  if (who) what();
-  list.append(entry);
-  while (list.children.length > LOG_MAX) list.firstChild.remove();
-  if (follow) box.scrollTop = box.scrollHeight;
-}
+let me = NOBODY;            // what the server last called us
+let wish = remembered();    // the nickname to ask for, again after each reconnection
+let asked = false;          // whether the wish waits for its answer
+let crowd = 0;              // how many were here when we last asked
+let target = null;          // to whom the next message goes in private; null: everybody
+let shown = new Set();      // what stands in the log: it may be replayed after a reconnection
+let replaying = 0;          // how many messages from before are still to come
+let news = 0;               // how many of them had not been seen
+let was = false;            // whether this room has been open since we entered it
 
 // ---- The connection. ----
 
 const retry = new Retry(connect, seconds => {
   $('retry').textContent = seconds === null ? '' : `Back in ${seconds} s`;
+});
+
+const outbox = new Outbox(lost => {
+  if (giveBack(lost)) speak('What was not sent is back in the field.');
 });
 
 // One room for each path: the hall is /chat, the kitchen /chat/kitchen. What stands before that belongs
@@ -77,19 +64,29 @@ function connect() {
   retry.pause();
   // Where this page is; TLS if the page came by TLS.
   const ws = socket = new WebSocket(location.origin.replace(/^http/, 'ws') + location.pathname);
+  let opened = false;
   ws.onopen = () => {
+    opened = true;
     retry.opened();
     askName();
     askWho();
+    if (was) speak('Connected again.');
+    was = true;
     showConnection();
   };
   ws.onmessage = event => ws === socket && received(event.data);
   ws.onclose = ({ code, reason }) => {
     if (ws !== socket) return; // we have left for another room
     socket = null;
+    asked = false;
+    if (reason === TAKEN_OVER) forget(); // by another window of ours: it shall keep it
     setMe(NOBODY);
-    showUsers([]);
-    say('system', '', `Disconnected, code ${code}${reason ? `: ${visible(reason)}` : ''}`);
+    showUsers([], 0);
+    replaying = 0;
+    outbox.ended();
+    // Told once, however often the server cannot be reached afterwards.
+    if (opened) say('system', `Disconnected, code ${code}${reason ? `: ${visible(reason)}` : ''}`);
+    if (opened) speak('The connection is lost. Trying again.');
     retry.later();
     showConnection();
   };
@@ -101,14 +98,16 @@ function enterRoom() {
   const old = socket, room = roomName();
   socket = null;
   retry.stop();
+  was = false;
+  shown = new Set();
   old?.close(1000);
-  $('log').replaceChildren();
+  emptyLog();
   $('h-room').textContent = room ? `Room ${visible(room)}` : 'The hall';
-  document.title = `wsecho · chat${room ? ` · ${visible(room)}` : ''}`;
+  setTitle(`${room ? visible(room) : 'The hall'} · wsecho chat`);
   $('room').value = room;
   setMe(NOBODY);
   aim(null);
-  showUsers([]);
+  showUsers([], 0);
   connect();
 }
 
@@ -119,6 +118,7 @@ function showConnection() {
 function transmit(object) {
   if (socket?.readyState !== WebSocket.OPEN) return false;
   socket.send(JSON.stringify(object));
+  outbox.sent(object);
   return true;
 }
 
@@ -128,33 +128,91 @@ function received(data) {
   let object;
   try { object = JSON.parse(data); } catch { return; } // an `Echo: …` of text that was not JSON
   if (object === null || typeof object !== 'object') return;
-  const { type, username, message, from, to, users, time } = object;
+  const { type, username, message, count, from, to, users, time } = object;
   switch (type) {
     case 'system':
-      say('system', '', showMessage(message), time);
+      say('system', inWords(showMessage(message)), { time });
       return askWho(); // somebody came, left or changed the name
-    case 'chat': return say('chat', showName(username), showMessage(message), time);
+    case 'history': return beginReplay(count);
+    case 'chat': return hearChat(username, message, time);
     case 'private':
-      return say('private', `${showName(from)} → ${showName(to)}, in private`, showMessage(message), time);
+      if (from === me) outbox.answered('private', message);
+      return say('private', showMessage(message), {
+        who: from === me ? `To ${showName(to)}, in private` : `${showName(from)}, in private`,
+        name: showName(from), time, own: from === me,
+      });
     case 'nick':
+      outbox.answered('nick');
+      asked = false;
       $('nick-error').textContent = '';
       if (typeof username !== 'string') return;
       setMe(wish = username);
+      remember(username);
       return askWho();
-    case 'who': return showUsers(Array.isArray(users) ? users.filter(user => typeof user === 'string') : []);
-    case 'error':
-      if (wish !== null && wish !== me) {
-        // Not asked for again: the next reconnection must not repeat a refused wish.
-        wish = me === NOBODY ? null : me;
-        $('nick-error').textContent = showMessage(message);
-      } else {
-        say('error', '', showMessage(message), time);
-      }
+    case 'who':
+      outbox.answered('who');
+      return showUsers(Array.isArray(users) ? users.filter(user => typeof user === 'string') : [], count);
+    case 'error': return hearError(showMessage(message), time);
   }
 }
 
+// The next messages are from before we came. They are shown, and not read out one by one.
+function beginReplay(count) {
+  if (!Number.isSafeInteger(count) || count < 1) return;
+  replaying = count;
+  news = 0;
+  $('log-box').ariaLive = 'off';
+}
+
+function hearChat(username, message, time) {
+  const replayed = replaying > 0;
+  const key = JSON.stringify([username, message, time]);
+  // Many may be anonymous: then it is ours if we have sent such a message.
+  const sent = !replayed && username === me && outbox.answered('chat', message);
+  if (!replayed || !shown.has(key)) {
+    if (replayed && news++ === 0) divide('Earlier');
+    shown.add(key);
+    const name = showName(username), own = sent || !replayed && username === me && me !== NOBODY;
+    say('chat', showMessage(message), { who: name, name, time, own, replayed });
+  }
+  if (replayed && --replaying === 0) {
+    if (news) divide('Now');
+    // Once this has been painted.
+    setTimeout(() => { $('log-box').ariaLive = 'polite'; }, 500);
+  }
+}
+
+function hearError(message, time) {
+  const refused = outbox.refused();
+  if (refused?.type === 'nick' || !refused && asked) {
+    // Not asked for again: the next reconnection must not repeat a refused wish.
+    asked = false;
+    wish = me === NOBODY ? null : me;
+    $('nick-error').textContent = message;
+    return;
+  }
+  if (refused?.type === 'who') return askWho();
+  if (refused) giveBack([refused]);
+  if (refused?.type === 'private' && message === NOT_HERE) {
+    if (target === refused.to) aim(null);
+    message = `${showName(refused.to)} is not here any more. Your message is back in the field, and would now go to everybody.`;
+  } else if (refused) {
+    message = `Not sent: ${message}. Your message is back in the field.`;
+  }
+  say('error', message, { time });
+}
+
+// What could not be sent stands in the field again, before what has been written since. False if
+// nothing of it was written by a person.
+function giveBack(requests) {
+  const texts = requests.map(request => request.message).filter(text => text);
+  const field = $('text');
+  field.value = [...texts, field.value].filter(text => text).join('\n');
+  return texts.length > 0;
+}
+
 function askName() {
-  if (wish) transmit({ type: 'nick', username: wish, key: KEY });
+  if (wish) asked = transmit({ type: 'nick', username: wish, key: KEY });
 }
 
 // A crowd that arrives together is asked for once, and everybody in a crowd asks at another moment.
@@ -168,15 +226,33 @@ function askWho() {
 function setMe(name) {
   me = name;
   $('me').textContent = showName(name);
+  if (name !== NOBODY) $('nick').value = name;
 }
 
-function showUsers(users) {
-  crowd = users.length;
-  $('here-count').textContent = crowd || '';
+// The name of the last visit is asked for at the next one. Where nothing may be stored, it is not.
+function remembered() {
+  try { return localStorage.getItem('wsecho-nick') || null; } catch { return null; }
+}
+
+function remember(name) {
+  try { localStorage.setItem('wsecho-nick', name); } catch { /* it lasts as long as the page */ }
+}
+
+// By this window only: another one has it.
+function forget() {
+  wish = null;
+  $('nick-error').textContent = 'Another window has your name.';
+}
+
+function showUsers(users, count) {
+  crowd = Number.isSafeInteger(count) ? count : users.length;
+  $('here-count').textContent = crowd ? people(crowd) : '';
+  $('people').textContent = crowd ? `People (${crowd})` : 'People';
   const focused = document.activeElement?.closest?.('#users') && document.activeElement.dataset.name;
   $('users').replaceChildren();
   for (const name of users.slice(0, USERS_MAX)) {
     const item = part($('users'), 'li', '', '');
+    item.style.setProperty('--hue', hueOf(showName(name)));
     if (name === me || name === NOBODY) {
       part(item, 'span', '', showName(name) + (name === me && name !== NOBODY ? ' (you)' : ''));
       continue;
@@ -185,10 +261,11 @@ function showUsers(users) {
     button.type = 'button';
     button.dataset.name = name;
     button.ariaPressed = String(name === target);
-    button.onclick = () => { aim(name === target ? null : name); $('text').focus(); };
+    button.title = 'Write in private';
+    button.onclick = () => { aim(name === target ? null : name); showSide(false); $('text').focus(); };
     if (name === focused) button.focus(); // the list was rebuilt under the keyboard's hands
   }
-  if (users.length > USERS_MAX) part($('users'), 'li', 'hint', `and ${users.length - USERS_MAX} more`);
+  if (crowd > USERS_MAX) part($('users'), 'li', 'hint', `and ${crowd - USERS_MAX} more`);
 }
 
 function aim(name) {
@@ -235,8 +312,24 @@ $('room').oninput = () => {
 $('room-form').onsubmit = event => {
   event.preventDefault();
   history.pushState(null, '', pathOf($('room').value.trim()));
+  showSide(false);
   enterRoom();
 };
+
+// On a phone the people are behind a button.
+function showSide(open) {
+  $('side').classList.toggle('open', open);
+  $('people').ariaExpanded = String(open);
+}
+
+$('side').onkeydown = event => {
+  if (event.key !== 'Escape' || !$('side').classList.contains('open')) return;
+  showSide(false);
+  $('people').focus();
+};
+
+$('people').onclick = () => showSide($('people').ariaExpanded !== 'true');
+$('copy').onclick = () => copyBy($('copy'), location.origin + pathOf(roomName()));
 
 addEventListener('popstate', enterRoom);
 enterRoom();

@@ -1,6 +1,6 @@
 import { $, part } from '../shared/dom.js';
 import { encode } from './bytes.js';
-import { connectAgain, isOpen } from './connection.js';
+import { connectAgain } from './connection.js';
 
 // Behaviours: the form and the query of the URL say the same. Each field is named for its parameter.
 
@@ -76,6 +76,8 @@ for (const [name, query] of Object.entries(PRESETS)) {
 $('behaviour-form').oninput = formToUrl;
 $('behaviour-form').onsubmit = event => {
   event.preventDefault();
-  if (isOpen() || fields.every(field => field.validity.valid)) connectAgain();
+  const wrong = fields.find(field => !field.validity.valid);
+  if (wrong) wrong.focus();
+  else connectAgain();
 };
 $('url').addEventListener('input', urlToForm);

@@ -92,7 +92,7 @@ async function failed(url) {
   series.why = visible(await whyFailed(url));
   const attempts = series.count > 1 ? `, ${series.count} attempts` : '';
   relog(series.entry, `Could not connect${attempts}. ${series.why}`);
-  speak(`Could not connect. ${series.why}${wanted ? ' Trying again.' : ''}`);
+  if (failures === series) speak(`Could not connect. ${series.why}${wanted ? ' Trying again.' : ''}`);
 }
 
 function ended(words) {

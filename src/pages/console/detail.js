@@ -1,6 +1,5 @@
 import { part } from '../shared/dom.js';
-import { copyText } from '../shared/copy.js';
-import { speak } from '../shared/speak.js';
+import { copyBy } from '../shared/copy.js';
 import { HIDDEN, codePoint } from '../shared/visible.js';
 import { encode, hexDump, hexOf, showCount, showMs, showSize } from './bytes.js';
 import { parseJson, showTree } from './json.js';
@@ -60,10 +59,7 @@ export function showDetail(box, entry) {
     VIEWS[name](view, entry, value);
   };
   for (const name of names) action(choices, name, () => choose(name));
-  action(bar, 'Copy', async () => {
-    await copyText(isText ? entry.data : hexOf(entry.data));
-    speak('Copied');
-  });
+  action(bar, 'Copy', event => copyBy(event.target, isText ? entry.data : hexOf(entry.data)));
   for (const [name, event] of [['Edit', 'edit'], ['Send again', 'again']]) {
     action(bar, name, () => box.dispatchEvent(new CustomEvent(event, { bubbles: true, detail: entry })));
   }

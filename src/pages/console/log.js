@@ -101,7 +101,7 @@ function drawRows() {
   if (follow) box.scrollTop = box.scrollHeight;
   else showUnread(unread + waiting.filter(entry => !entry.row.hidden).length);
   waiting = [];
-  if (!list.querySelector('.line[tabindex="0"]')) list.querySelector('summary.line')?.setAttribute('tabindex', '0');
+  keepTabStop();
   showEmpty();
 }
 
@@ -133,6 +133,7 @@ function matches({ kind, data, text }) {
 
 function applyFilter() {
   for (const entry of entries) if (entry.row) entry.row.hidden = !matches(entry);
+  keepTabStop();
   showEmpty();
   $('log-box').scrollTop = $('log-box').scrollHeight;
 }
@@ -190,9 +191,17 @@ function hear(data) {
 
 // ---- Hands: one row is in the order of the Tab key, and the arrows go to the others. ----
 
+const tabStop = () => $('log').querySelector('.line[tabindex="0"]');
+
+function keepTabStop() {
+  if (tabStop()?.closest('li:not([hidden])')) return;
+  tabStop()?.setAttribute('tabindex', '-1');
+  $('log').querySelector('li:not([hidden]) summary.line')?.setAttribute('tabindex', '0');
+}
+
 function moveTo(line) {
   if (!line) return;
-  $('log').querySelector('.line[tabindex="0"]')?.setAttribute('tabindex', '-1');
+  tabStop()?.setAttribute('tabindex', '-1');
   line.tabIndex = 0;
   line.focus();
 }

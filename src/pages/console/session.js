@@ -1,5 +1,5 @@
 import { $ } from '../shared/dom.js';
-import { copyText } from '../shared/copy.js';
+import { copyBy } from '../shared/copy.js';
 import { speak } from '../shared/speak.js';
 import { echoUrl } from './address.js';
 import { urlToForm } from './behaviours.js';
@@ -71,12 +71,9 @@ export function startSession() {
   addEventListener('hashchange', () => { readLink(); urlToForm(); });
 }
 
-$('copy-link').onclick = async () => {
+$('copy-link').onclick = () => {
   writeSession();
-  await copyText(location.href);
-  speak('Link copied');
-  $('copy-link').textContent = 'Copied';
-  setTimeout(() => { $('copy-link').textContent = 'Copy link'; }, 1500);
+  copyBy($('copy-link'), location.href);
 };
 
 $('forget').onclick = () => {

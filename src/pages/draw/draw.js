@@ -1,47 +1,12 @@
+import { copyBy } from '../shared/copy.js';
 import { $, showState } from '../shared/dom.js';
 import { linkPages, prefixOf } from '../shared/nav.js';
 import { Retry } from '../shared/retry.js';
+import { speak } from '../shared/speak.js';
 import { visible } from '../shared/visible.js';
-
-// Everybody's board has these units, whatever the size of the window; the canvas holds exactly as many
-// pixels and CSS scales it, so a resize neither redraws nor loses anything.
-const BOARD_WIDTH = 1600, BOARD_HEIGHT = 1200, PEN_MAX = 60, POINTS_MAX = 256, MESSAGE_MAX = 8192;
-const board = $('board'), paper = board.getContext('2d');
-paper.lineCap = paper.lineJoin = 'round';
-
-// ---- Strokes. A message is one polyline and needs no other to be drawn:
-//      {"colour":"#1c2427","width":8,"points":[[x,y],…]}. ----
-
-function draw({ colour, width, points }) {
-  paper.beginPath();
-  if (points.length === 1) {
-    // A line to itself has no length, and a canvas paints nothing for it.
-    paper.fillStyle = colour;
-    paper.arc(...points[0], width / 2, 0, 2 * Math.PI);
-    return paper.fill();
-  }
-  paper.strokeStyle = colour;
-  paper.lineWidth = width;
-  for (const point of points) paper.lineTo(...point);
-  paper.stroke();
-}
-
-const within = (value, most) => Number.isFinite(value) && value >= 0 && value <= most;
-
-// Anybody may send anything to the room. Only a message that is wholly a stroke is drawn, and its
-// limits bound what one message can cost; everything else is dropped without a word.
-function strokeOf(data) {
-  if (typeof data !== 'string' || data.length > MESSAGE_MAX) return null;
-  let object;
-  try { object = JSON.parse(data); } catch { return null; }
-  const { colour, width, points } = object ?? {};
-  const right = typeof colour === 'string' && /^#[0-9a-f]{6}$/.test(colour)
-    && within(width, PEN_MAX) && width >= 1
-    && Array.isArray(points) && points.length >= 1 && points.length <= POINTS_MAX
-    && points.every(point => Array.isArray(point) && point.length === 2
-      && within(point[0], BOARD_WIDTH) && within(point[1], BOARD_HEIGHT));
-  return right ? { colour, width, points } : null;
-}
+import { listenToPens } from './pen.js';
+import { addStroke, clearPicture, giveUp, goOn, pictureFile, removeStroke, strokesDrawn } from './picture.js';
+import { POINTS_MAX, isId, parse, simplified, strokeOf } from './strokes.js';
 
 // ---- The room. ----
 
@@ -58,162 +23,233 @@ try {
   path = room ? `${common}/${encodeURIComponent(room)}` : common;
 } catch { /* as it stands */ }
 
-if (room) {
-  const shown = visible(room);
-  $('h-room').textContent = `Board ${shown}`;
-  document.title = `wsecho · draw · ${shown}`;
-} else {
-  $('h-room').textContent = 'The common board';
-}
+$('h-room').textContent = room ? `Board ${visible(room)}` : 'The common board';
+document.title = `${room ? visible(room) : 'The common board'} · wsecho draw`;
 
 // ---- The connection. ----
 
+const AT_ONCE_BYTES = 64 * 1024;
+
 let socket = null;
+let replaying = null;   // how many messages from before are still to come; null: that is not known yet
+let empty = false;      // nothing had been kept when we came
+let was = false;        // whether the board has been open before
+let waiting = [];       // what was done while nobody could be told
 
 const retry = new Retry(connect, seconds => {
-  $('retry').textContent = seconds === null ? '' : `Alone: what you draw now stays here. Back in ${seconds} s`;
+  $('retry').textContent = seconds === null ? '' : `Back in ${seconds} s`;
 });
 
 function connect() {
+  retry.pause();
   // Where this page is; TLS if the page came by TLS.
   socket = new WebSocket(location.origin.replace(/^http/, 'ws') + path);
+  socket.binaryType = 'arraybuffer';
+  let opened = false;
   socket.onopen = () => {
+    opened = true;
+    replaying = null;
     retry.opened();
+    if (was) speak('Connected again.');
+    was = true;
     showState(socket);
   };
   socket.onmessage = ({ data }) => {
-    const stroke = strokeOf(data);
-    if (stroke) draw(stroke);
+    if (typeof data !== 'string') hearProgress(data);
+    // Only the server's own messages begin like this; it drops those of others.
+    else if (data.startsWith('{"type":')) hearServer(parse(data));
+    else hearDrawing(data);
   };
   socket.onclose = () => {
     socket = null;
+    $('here').textContent = 'Alone: what you draw goes to the others when the connection is back.';
+    if (opened) speak('The connection is lost. What you draw goes to the others when it is back.');
     retry.later();
     showState(socket);
   };
   showState(socket);
 }
 
-// ---- Drawing here. Each stroke is drawn at once, and sent 40 times a second: ten fingers together stay
-//      within what the server lets a member say. ----
+// What cannot be said now is said later.
+function transmit(object) {
+  if (socket?.readyState === WebSocket.OPEN && replaying === 0) socket.send(JSON.stringify(object));
+  else waiting.push(object);
+}
 
-const SEND_MS = 25;
+function hearServer(object) {
+  const { type, count } = object ?? {};
+  if (!Number.isSafeInteger(count)) return;
+  if (type === 'history') {
+    replaying = count;
+    empty = count === 0; // why, the next message tells
+  } else if (type === 'presence') {
+    $('here').textContent = `${count} ${count === 1 ? 'user' : 'users'}`;
+    // Nobody else is here, and the server remembers nothing: it was started again. The picture is ours
+    // to give.
+    if (empty && count === 1) waiting = [...strokesDrawn()];
+    if (empty) settle();
+    empty = false;
+  }
+}
 
-const strokes = new Map(); // pointer id (or 'keys') -> points not yet sent, the first one being already known
-let colour = '#1c2427', sending = 0;
+function hearDrawing(data) {
+  const object = parse(data), stroke = strokeOf(object);
+  if (stroke) addStroke(stroke);
+  else if (isId(object?.undo)) removeStroke(object.undo);
+  else if (object?.clear === true) {
+    clearPicture();
+    if (!replaying) speak('Somebody has cleared the board.');
+  }
+  if (replaying > 0 && --replaying === 0) settle();
+}
+
+// What was drawn before has been drawn: now for what was done meanwhile. The newest of it, because the
+// server keeps no more, and takes no more at once.
+function settle() {
+  let left = AT_ONCE_BYTES;
+  const fits = object => (left -= JSON.stringify(object).length) >= 0;
+  const first = waiting.findLastIndex(object => !fits(object)) + 1;
+  const all = waiting.slice(first);
+  waiting = [];
+  all.forEach(transmit);
+}
+
+function hearProgress(data) {
+  if (data.byteLength > 16384) return;
+  const stroke = strokeOf(parse(new TextDecoder().decode(data)));
+  if (stroke?.id !== undefined) goOn(stroke);
+}
+
+// ---- Drawing here. A stroke is shown at once, and to the others as it grows; once it is done it is told
+//      again in few points, and that is what is kept. ----
+
+const SEND_MS = 50, LENGTH_MAX = 4000;
+
+const drawing = new Map(); // pen -> stroke
+const done = [];           // ids of what was drawn here, which can be taken back
+let colour = '#1c2427', erasing = false, sending = 0, lastId = 0;
+const AUTHOR = Math.floor(Math.random() * 36 ** 8).toString(36).padStart(8, '0');
 
 const width = () => $('width').valueAsNumber;
 
-function begin(id, point) {
-  strokes.set(id, { colour, width: width(), points: [] });
-  extend(id, point);
+function begin(pen, point) {
+  end(pen);
+  const look = erasing ? { erase: true } : { colour };
+  drawing.set(pen, { id: AUTHOR + (++lastId).toString(36), ...look, width: width(), points: [], told: 0 });
+  extend(pen, point);
 }
 
-function extend(id, point) {
-  const stroke = strokes.get(id);
+function extend(pen, point) {
+  const stroke = drawing.get(pen);
   if (!stroke) return;
   const last = stroke.points.at(-1);
+  if (last && last[0] === point[0] && last[1] === point[1]) return;
   stroke.points.push(point);
-  draw({ ...stroke, points: last ? [last, point] : [point] });
-  if (stroke.points.length === POINTS_MAX) transmit(stroke);
+  goOn({ ...lookOf(stroke), points: [point] });
   sending ||= setTimeout(() => {
     sending = 0;
-    for (const waiting of strokes.values()) transmit(waiting);
+    drawing.forEach(tellProgress);
   }, SEND_MS);
-}
-
-function end(id) {
-  const stroke = strokes.get(id);
-  if (stroke) transmit(stroke);
-  strokes.delete(id);
-}
-
-// The last point sent is kept: the next message starts where this one ended.
-function transmit(stroke) {
-  const known = stroke.sent ? 1 : 0;
-  if (stroke.points.length <= known) return;
-  if (socket?.readyState === WebSocket.OPEN) {
-    socket.send(JSON.stringify({ colour: stroke.colour, width: stroke.width, points: stroke.points }));
+  if (stroke.points.length === LENGTH_MAX) {
+    end(pen);
+    begin(pen, point);
   }
-  stroke.points = stroke.points.slice(-1);
-  stroke.sent = true;
 }
 
-// Whole units: finer than any screen shows, and short on the wire.
-function pointOf(event) {
-  const box = board.getBoundingClientRect(), edge = board.clientLeft;
-  const scale = (at, size, most) => Math.round(Math.min(1, Math.max(0, at / size)) * most);
-  return [
-    scale(event.clientX - box.left - edge, board.clientWidth, BOARD_WIDTH),
-    scale(event.clientY - box.top - edge, board.clientHeight, BOARD_HEIGHT),
-  ];
-}
+const lookOf = ({ id, colour, erase, width }) => erase ? { id, erase, width } : { id, colour, width };
 
-board.onpointerdown = event => {
-  if (event.button !== 0) return;
-  board.setPointerCapture(event.pointerId); // a stroke may leave the board and come back
-  begin(event.pointerId, pointOf(event));
-};
-board.onpointermove = event => {
-  if (!strokes.has(event.pointerId)) return;
-  const between = event.getCoalescedEvents?.() ?? [];
-  for (const step of between.length ? between : [event]) extend(event.pointerId, pointOf(step));
-};
-board.onpointerup = board.onpointercancel = board.onlostpointercapture = event => end(event.pointerId);
-
-// ---- The keyboard's pen. ----
-
-const STEP = 20, STEP_FINE = 4;
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-let pen = [BOARD_WIDTH / 2, BOARD_HEIGHT / 2], spokenTimer = 0;
-
-board.onkeydown = event => {
-  const arrow = ARROWS[event.key];
-  const drawing = strokes.has('keys');
-  if (arrow) {
-    const step = event.shiftKey ? STEP_FINE : STEP;
-    pen = [Math.min(BOARD_WIDTH, Math.max(0, pen[0] + arrow[0] * step)), Math.min(BOARD_HEIGHT, Math.max(0, pen[1] + arrow[1] * step))];
-    if (drawing) extend('keys', pen);
-  } else if (event.key === ' ') {
-    if (event.repeat) return event.preventDefault();
-    if (drawing) end('keys');
-    else begin('keys', pen);
-  } else {
-    return;
+function tellProgress(stroke) {
+  const points = stroke.points.slice(stroke.told, stroke.told + POINTS_MAX);
+  stroke.told += points.length;
+  if (points.length && socket?.readyState === WebSocket.OPEN && replaying === 0) {
+    socket.send(new TextEncoder().encode(JSON.stringify({ ...lookOf(stroke), points })));
   }
-  event.preventDefault(); // neither the arrows nor Space shall scroll
-  showPen(arrow ? 600 : 0);
-};
-board.onblur = () => { end('keys'); showPen(); };
-
-// Spoken once the pen rests: a word for every step would only be noise.
-function showPen(speakAfter) {
-  const down = strokes.has('keys');
-  $('pen').className = down ? 'down' : '';
-  $('pen').style.left = `${pen[0] / BOARD_WIDTH * 100}%`;
-  $('pen').style.top = `${pen[1] / BOARD_HEIGHT * 100}%`;
-  clearTimeout(spokenTimer);
-  if (speakAfter === undefined) return;
-  spokenTimer = setTimeout(() => {
-    $('spoken').textContent = `Pen ${down ? 'down' : 'lifted'}, ${pen[0]} across, ${pen[1]} down`;
-  }, speakAfter);
 }
+
+function end(pen) {
+  const stroke = drawing.get(pen);
+  if (!stroke) return;
+  drawing.delete(pen);
+  giveUp(stroke.id);
+  const points = simplified(stroke), look = lookOf(stroke);
+  // The next part begins where this one ends.
+  for (let from = 0; from === 0 || from < points.length - 1; from += POINTS_MAX - 1) {
+    const part = { ...look, points: points.slice(from, from + POINTS_MAX) };
+    addStroke(part);
+    transmit(part);
+  }
+  done.push(stroke.id);
+  $('undo').disabled = false;
+}
+
+// It was no stroke after all: two fingers move the board.
+function cancel(pen) {
+  const stroke = drawing.get(pen);
+  if (stroke) giveUp(stroke.id);
+  drawing.delete(pen);
+}
+
+function undo() {
+  // Somebody may have cleared or taken back the last one.
+  while (done.length) {
+    const id = done.pop();
+    if (!removeStroke(id)) continue;
+    transmit({ undo: id });
+    speak('Taken back.');
+    break;
+  }
+  $('undo').disabled = done.length === 0;
+}
+
+listenToPens({ begin, extend, end, cancel, isDrawing: pen => drawing.has(pen) });
 
 // ---- Tools. ----
+
+function setEraser(on) {
+  erasing = on;
+  $('eraser').ariaPressed = String(on);
+  $('frame').classList.toggle('erasing', on);
+}
 
 for (const swatch of document.querySelectorAll('#colours [name=colour]')) {
   swatch.style.setProperty('--swatch', swatch.value);
 }
-$('colours').oninput = event => {
-  colour = event.target.value.toLowerCase();
-  if (event.target.id === 'custom') {
-    for (const swatch of document.querySelectorAll('#colours [name=colour]')) swatch.checked = false;
-  }
+$('colours').oninput = $('colours').onclick = ({ target }) => {
+  if (target.type !== 'radio' && target.type !== 'color') return;
+  colour = target.value.toLowerCase();
+  setEraser(false);
+  if (target.id !== 'custom') return;
+  for (const swatch of document.querySelectorAll('#colours [name=colour]')) swatch.checked = false;
 };
 $('width').oninput = () => { $('width-shown').textContent = width(); };
+$('eraser').onclick = () => setEraser(!erasing);
+$('undo').onclick = undo;
+addEventListener('keydown', event => {
+  if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key !== 'z') return;
+  event.preventDefault();
+  undo();
+});
+
 $('clear').onclick = () => {
-  paper.clearRect(0, 0, BOARD_WIDTH, BOARD_HEIGHT);
-  $('spoken').textContent = 'Your board is empty.';
+  $('ask').returnValue = ''; // what was answered last time
+  $('ask').showModal();
+};
+$('ask').onclose = () => {
+  if ($('ask').returnValue !== 'clear') return;
+  clearPicture();
+  done.length = 0;
+  $('undo').disabled = true;
+  transmit({ clear: true });
+  speak('The board is empty, for everybody.');
 };
 
-showPen();
+$('save').onclick = async () => {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(await pictureFile());
+  link.download = `${room.replace(/[^\p{L}\p{N} _-]/gu, '') || 'board'}.png`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+};
+
+$('copy').onclick = () => copyBy($('copy'), location.origin + path);
 connect();

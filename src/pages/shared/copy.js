@@ -1,5 +1,7 @@
+import { speak } from './speak.js';
+
 // Puts a text on the clipboard. Only pages that came by TLS or from localhost may do that directly.
-export async function copyText(text) {
+async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -12,4 +14,15 @@ export async function copyText(text) {
     field.remove();
     focused?.focus();
   }
+}
+
+const COPIED_MS = 1500;
+
+// The same for a button, which says for a moment that it is done.
+export async function copyBy(button, text) {
+  const name = button.dataset.name ??= button.textContent; // it may still say “Copied”
+  await copyText(text);
+  speak('Copied');
+  button.textContent = 'Copied';
+  setTimeout(() => { button.textContent = name; }, COPIED_MS);
 }
