@@ -4,30 +4,18 @@
 //! Each is named by a parameter, which a flag sets for the server and the query of the URL for
 //! one connection. Without any the echo is exact, and none of this is touched.
 
+mod parameters;
 mod script;
 mod template;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::limits::{CONTROL_BYTES_MAX, Config, SCRIPT_BYTES_SOFT};
+use crate::limits::Config;
 use crate::ws::close::CloseCode;
+pub use parameters::{NAMES, PARAMETERS, Parameter, Value};
 pub use script::{Action, Facts, Frame, Script};
 pub use template::Template;
-
-/// Longest delay, jitter or distance between pings.
-const PAUSE_MAX: Duration = Duration::from_secs(10 * 60);
-
-/// Shortest distance between pings.
-const PING_MIN: Duration = Duration::from_millis(100);
-
-/// Longest welcome or template in bytes.
-const TEXT_BYTES_MAX: usize = 4096;
-
-/// Longest frame that replies are cut into, which is held back until it is full.
-const FRAGMENT_BYTES_MAX: usize = 32 * 1024;
-
-const _: () = assert!(FRAGMENT_BYTES_MAX < SCRIPT_BYTES_SOFT, "a frame can become full");
 
 /// What an echo does beside echoing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +34,7 @@ pub struct Behaviour {
     pub rate: Option<u32>,
     /// Replies come in frames with this much payload.
     pub fragment: Option<usize>,
-    /// Pings come in this distance.
+    /// Interval between pings.
     pub ping: Option<Duration>,
     /// Pings are not answered.
     pub no_pong: bool,
@@ -72,12 +60,6 @@ pub enum Hangup {
     /// In order, but without a Close.
     Fin,
 }
-
-/// The names of all parameters.
-pub const NAMES: [&str; 15] = [
-    "mirror", "welcome", "reply", "delay", "jitter", "rate", "fragment", "ping", "no-pong",
-    "close", "reason", "drop", "after", "at", "refuse",
-];
 
 /// Which behaviour a URL gets.
 #[derive(Clone, Debug)]
@@ -132,32 +114,10 @@ impl Behaviour {
     /// Sets one parameter.
     ///
     /// # Errors
-    /// What is wrong with the value. A name that is none of [`NAMES`] is ignored.
+    /// What is wrong with the value. A name that is none of [`PARAMETERS`] is ignored.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        match name {
-            "mirror" => self.mirror = switch(value)?,
-            "welcome" => {
-                self.welcome = Some(text(value)?.to_owned()).filter(|text| !text.is_empty())
-            }
-            "reply" => self.reply = Some(Template::parse(text(value)?)?),
-            "delay" => self.delay = pause(value)?,
-            "jitter" => self.jitter = pause(value)?,
-            "rate" => self.rate = Some(number(value, 1, u32::MAX)?),
-            "fragment" => self.fragment = Some(number(value, 1, FRAGMENT_BYTES_MAX)?),
-            "ping" => {
-                let ping = pause(value)?;
-                self.ping = (!ping.is_zero()).then(|| ping.max(PING_MIN));
-            }
-            "no-pong" => self.no_pong = switch(value)?,
-            "close" => self.close = Some(code(value)?),
-            "reason" => self.reason = reason(value)?.to_owned(),
-            "drop" => self.drop = Some(hangup(value)?),
-            "after" => self.after = Some(number(value, 0, u64::MAX)?).filter(|after| *after > 0),
-            "at" => self.at = Some(pause(value)?),
-            "refuse" => self.refuse = Some(number(value, 400, 599)?),
-            _ => {}
-        }
-        Ok(())
+        let known = PARAMETERS.iter().find(|parameter| parameter.name == name);
+        known.map_or(Ok(()), |parameter| (parameter.set)(self, value))
     }
 
     /// This behaviour with what the query of a URL says instead, as far as its parameters are
@@ -181,55 +141,9 @@ impl Behaviour {
     }
 }
 
-/// Nothing behind a name means yes, as in `?no-pong`.
-fn switch(value: &str) -> Result<bool, String> {
-    match value {
-        "" | "1" | "true" => Ok(true),
-        "0" | "false" => Ok(false),
-        _ => Err(format!("{value:?} is neither 1 nor 0")),
-    }
-}
-
-fn text(value: &str) -> Result<&str, String> {
-    let fits = value.len() <= TEXT_BYTES_MAX;
-    if fits { Ok(value) } else { Err(format!("longer than {TEXT_BYTES_MAX} bytes")) }
-}
-
-fn reason(value: &str) -> Result<&str, String> {
-    const BYTES_MAX: usize = CONTROL_BYTES_MAX - 2;
-    let fits = value.len() <= BYTES_MAX;
-    if fits { Ok(value) } else { Err(format!("longer than {BYTES_MAX} bytes")) }
-}
-
-/// Milliseconds.
-fn pause(value: &str) -> Result<Duration, String> {
-    let most = PAUSE_MAX.as_secs() * 1000;
-    number(value, 0, most).map(Duration::from_millis)
-}
-
-fn number<T>(value: &str, least: T, most: T) -> Result<T, String>
-where
-    T: std::str::FromStr + std::fmt::Display + PartialOrd,
-{
-    let number = value.parse().ok().filter(|number| (&least..=&most).contains(&number));
-    number.ok_or_else(|| format!("{value:?} is not a number from {least} to {most}"))
-}
-
-fn code(value: &str) -> Result<CloseCode, String> {
-    let code = value.parse().ok().and_then(CloseCode::from_wire);
-    code.ok_or_else(|| format!("{value:?} is not a close code that may be sent"))
-}
-
-fn hangup(value: &str) -> Result<Hangup, String> {
-    match value {
-        "rst" => Ok(Hangup::Rst),
-        "fin" => Ok(Hangup::Fin),
-        _ => Err(format!("{value:?} is neither rst nor fin")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::parameters::{PAUSE_MAX, PING_MIN, TEXT_BYTES_MAX};
     use super::*;
 
     fn read(query: &str) -> Result<Behaviour, String> {
@@ -263,6 +177,9 @@ mod tests {
             assert!(read(exact).unwrap().is_exact(), "{exact}");
         }
         assert_eq!(read("delay=1&delay=2").unwrap().delay, Duration::from_millis(2));
+        for time in ["2000", "2000ms", "2s"] {
+            assert_eq!(read(&format!("at={time}")).unwrap().at, Some(Duration::from_secs(2)));
+        }
     }
 
     /// URL Standard, `application/x-www-form-urlencoded`: `+` is a space, what is not UTF-8 is
@@ -289,9 +206,10 @@ mod tests {
     #[test]
     fn wrong_values_are_named() {
         let cases = [
-            ("delay=600001", "delay: \"600001\" is not a number from 0 to 600000"),
-            ("delay=-1", "delay: \"-1\" is not a number from 0 to 600000"),
-            ("delay=", "delay: \"\" is not a number from 0 to 600000"),
+            ("delay=600001", "delay: \"600001\" is longer than 10m, the most"),
+            ("delay=11m", "delay: \"11m\" is longer than 10m, the most"),
+            ("delay=-1", "delay: \"-1\" is not a time such as 500ms, 10s or 2m"),
+            ("delay=", "delay: \"\" is not a time such as 500ms, 10s or 2m"),
             ("rate=0", "rate: \"0\" is not a number from 1 to 4294967295"),
             ("fragment=32769", "fragment: \"32769\" is not a number from 1 to 32768"),
             ("close=1005", "close: \"1005\" is not a close code that may be sent"),

@@ -93,6 +93,21 @@ impl Budget {
         self.0.used.get()
     }
 
+    /// The budget itself.
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    /// Bytes of [`Self::used`] that are kept.
+    pub fn kept(&self) -> usize {
+        self.0.kept.get()
+    }
+
+    /// Bytes of [`Self::used`] that inflaters have.
+    pub fn inflaters(&self) -> usize {
+        self.0.inflaters.get()
+    }
+
     /// Bytes charged to the reserve.
     pub fn reserve_used(&self) -> usize {
         self.0.reserve_used.get()
@@ -174,6 +189,18 @@ impl Budget {
 
     fn left(&self, account: Account) -> usize {
         (self.0.limit / 4).saturating_sub(self.0.cell(account).get()).min(self.free())
+    }
+
+    /// The most that one service may keep of what was said in its rooms: a sixteenth of the budget.
+    pub fn history_limit(&self) -> usize {
+        self.0.limit / 16
+    }
+
+    /// True when so much is used that nothing of that may be kept any longer. It stops short of
+    /// half of the budget, so that nobody is refused anything for it.
+    #[inline]
+    pub fn is_short_for_histories(&self) -> bool {
+        self.used() > self.0.limit / 8 * 3
     }
 
     /// How many bytes may be added until half of the budget is used: for what waits on its own

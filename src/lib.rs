@@ -2,10 +2,11 @@
 //!
 //! The binary is the product; the library exists so that tests, fuzzers and benches can reach
 //! each floor on its own. ARCHITECTURE.md explains how they hang together. Lowest floor first:
-//! [`ending`], [`id`], [`limits`], [`peer`] and [`text`] are words; [`budget`] is the ledger of
-//! memory, and [`metrics`] are the counters; [`ws`] and [`http`] are the RFCs as functions;
-//! [`service`] and [`behaviour`] say what is said beside an exact echo; [`conn`] is one connection;
-//! [`net`] and [`server`] are the machinery; [`cli`] is the entry.
+//! [`ending`], [`id`], [`limits`], [`peer`], [`text`] and [`units`] are words; [`budget`] is the
+//! ledger of memory, and [`metrics`] are the counters; [`ws`] and [`http`] are the RFCs as
+//! functions, and [`pages`] what browsers are shown; [`service`] and [`behaviour`] say what is said
+//! beside an exact echo; [`conn`] is one connection; [`net`] and [`server`] are the machinery;
+//! [`cli`] is the entry.
 
 pub mod behaviour;
 pub mod budget;
@@ -17,8 +18,10 @@ pub mod id;
 pub mod limits;
 pub mod metrics;
 pub mod net;
+pub mod pages;
 pub mod peer;
 pub mod server;
 pub mod service;
 pub mod text;
+pub mod units;
 pub mod ws;

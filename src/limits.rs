@@ -3,7 +3,11 @@
 //! Constants bound structures and the work of one turn. [`Config`] holds what an operator may
 //! choose; its defaults are here too, so that `--help` and the code cannot disagree.
 
+mod history;
+
 use std::time::Duration;
+
+pub use history::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
 
 /// Longest request head, in bytes. Browsers with full cookie jars stay below 8 KiB, and nginx,
 /// Apache and Node draw the line at 8 or 16 KiB.
@@ -236,6 +240,8 @@ pub struct Config {
     pub drain_delay: Duration,
     /// From the end of that delay to the end of the process.
     pub drain_timeout: Duration,
+    /// What rooms keep for those who come later.
+    pub room_history: RoomHistory,
     /// Subprotocols that may be chosen; the client's first of them is. `*` stands for any.
     pub subprotocols: Vec<String>,
     /// Origins allowed; empty allows all.
@@ -248,6 +254,10 @@ pub struct Config {
     pub behaviour: Vec<(&'static str, String)>,
     /// Parameters that the query of a URL may set; `None` for all.
     pub allowed: Option<Vec<String>>,
+    /// The server tells of itself at `/status`.
+    pub status: bool,
+    /// Where it listens, as it tells there. Set when it does.
+    pub listeners: Vec<String>,
     /// All echoes are exact, whatever a query says.
     pub exact: bool,
     /// A request that is shown is shown with its cookies and credentials.
@@ -268,12 +278,15 @@ impl Default for Config {
             close_timeout: Duration::from_secs(5),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(5),
+            room_history: RoomHistory::default(),
             subprotocols: vec!["*".to_owned()],
             origins: Vec::new(),
             deflate: Deflate::On,
             inflaters: 256,
             behaviour: Vec::new(),
             allowed: None,
+            status: true,
+            listeners: Vec::new(),
             exact: false,
             mirror_secrets: false,
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use wsecho::cli::{self, Invocation, Options};
-use wsecho::server;
+use wsecho::server::{self, Stopped};
 
 /// What was asked for could not be done.
 const FAILURE: u8 = 1;
@@ -16,13 +16,19 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     match cli::parse(env::args_os().skip(1), &|name| env::var_os(name)) {
         Ok(Invocation::Serve(options)) => {
-            cli::log::init(options.verbosity, env::var("RUST_LOG").ok().as_deref());
+            cli::log::init(
+                options.verbosity,
+                options.log_format,
+                env::var("RUST_LOG").ok().as_deref(),
+            );
             for line in cli::unknown_variables(env::vars_os().map(|(name, _)| name)) {
                 log::warn!("{line}");
             }
-            finish(serve(*options), FAILURE)
+            serve(*options)
         }
-        Ok(Invocation::Healthcheck(check)) => finish(cli::healthcheck::run(&check), FAILURE),
+        Ok(Invocation::Healthcheck(check)) => {
+            finish(cli::healthcheck::run(&check, &mut io::stdout()), FAILURE)
+        }
         Ok(Invocation::Show(text)) => {
             let shown = io::stdout().write_all(text.as_bytes());
             finish(shown.map_err(|error| error.to_string()), FAILURE)
@@ -42,7 +48,11 @@ fn finish(result: Result<(), String>, status: u8) -> ExitCode {
     }
 }
 
-fn serve(options: Options) -> Result<(), String> {
-    server::run(&options.listen, options.max_connections, options.config)
-        .map_err(|failure| failure.to_string())
+fn serve(options: Options) -> ExitCode {
+    match server::run(&options.listen, options.max_connections, options.config) {
+        Ok(Stopped::Drained) => ExitCode::SUCCESS,
+        // The log has said so.
+        Ok(Stopped::CutShort) => ExitCode::from(FAILURE),
+        Err(failure) => finish(Err(failure.to_string()), FAILURE),
+    }
 }

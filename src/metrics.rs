@@ -23,6 +23,30 @@ impl Default for Answers {
     }
 }
 
+/// What open connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Purpose {
+    /// An exact echo.
+    Echo,
+    /// An exact echo with permessage-deflate.
+    CompressedEcho,
+    /// An echo that behaves in some way.
+    Behaviour,
+    /// A service.
+    Member,
+}
+
+impl Purpose {
+    /// All of them, in the order of their discriminants, with their labels.
+    const ALL: [(Self, &str); 4] = [
+        (Self::Echo, "echo"),
+        (Self::CompressedEcho, "compressed"),
+        (Self::Behaviour, "behaviour"),
+        (Self::Member, "service"),
+    ];
+}
+
 /// Plain numbers: one thread, no atomics.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
@@ -32,6 +56,8 @@ pub struct Metrics {
     pub connections_open: u64,
     /// Opening handshakes completed.
     pub opens: u64,
+    /// Connections open now, by [`Purpose`].
+    pub open_for: [u64; Purpose::ALL.len()],
     /// Connections ended, by [`Ending`].
     pub endings: [u64; Ending::ALL.len()],
     /// Plain HTTP answers by status.
@@ -50,6 +76,8 @@ pub struct Metrics {
     pub pings_sent: u64,
     /// Bytes charged to open connections now.
     pub buffered_bytes: u64,
+    /// Bytes kept of what was said in rooms; brought up to date when it is asked for.
+    pub room_history_bytes: u64,
     /// Reads put off because the buffer budget was used up.
     pub budget_waits: u64,
     /// Connections that agreed on permessage-deflate.
@@ -89,9 +117,12 @@ const TABLE: &[Row] = &[
     (
         "buffered_bytes",
         "gauge",
-        "Bytes in all send queues, and kept for scripts and inflaters, now.",
+        "Bytes in all send queues, and kept for scripts, rooms and inflaters, now.",
         |m| m.buffered_bytes,
     ),
+    ("room_history_bytes", "gauge", "Bytes kept for those who join rooms later, now.", |m| {
+        m.room_history_bytes
+    }),
     ("budget_waits_total", "counter", "Reads put off by the buffer budget.", |m| m.budget_waits),
     ("deflate_opens_total", "counter", "Connections with permessage-deflate.", |m| m.deflate_opens),
     ("compressed_messages_total", "counter", "Compressed messages received whole.", |m| {
@@ -123,11 +154,22 @@ impl Metrics {
         self.answers.0[at] += 1;
     }
 
+    /// Refused requests, by status, of those that there were.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = STATUSES.into_iter().zip(self.answers.0);
+        counts.filter(|(status, count)| *status != "200" && *count > 0)
+    }
+
     /// Appends everything in the Prometheus text format, version 0.0.4.
     pub fn render(&self, out: &mut String) {
         for (name, kind, help, field) in TABLE {
             describe(out, name, kind, help);
             let _ = writeln!(out, "wsecho_{name} {}", field(self));
+        }
+        describe(out, "open", "gauge", "Connections open as WebSockets now, by purpose.");
+        for (purpose, label) in Purpose::ALL {
+            let count = self.open_for[purpose as usize];
+            let _ = writeln!(out, "wsecho_open{{purpose=\"{label}\"}} {count}");
         }
         describe(out, "endings_total", "counter", "Connections ended, by cause.");
         for (ending, count) in Ending::ALL.iter().zip(self.endings) {
@@ -165,17 +207,18 @@ mod tests {
             pings_received: 8,
             pings_sent: 9,
             buffered_bytes: 10,
-            budget_waits: 11,
-            deflate_opens: 12,
-            compressed_messages: 13,
-            compressed_bytes: 14,
-            inflated_bytes: 15,
-            inflaters_in_use: 16,
-            inflater_waits: 17,
-            accept_errors: 18,
-            shed: 19,
-            turns: 20,
-            yields: 21,
+            room_history_bytes: 11,
+            budget_waits: 12,
+            deflate_opens: 13,
+            compressed_messages: 14,
+            compressed_bytes: 15,
+            inflated_bytes: 16,
+            inflaters_in_use: 17,
+            inflater_waits: 18,
+            accept_errors: 19,
+            shed: 20,
+            turns: 21,
+            yields: 22,
             ..Metrics::default()
         };
         for (at, (name, _, _, field)) in TABLE.iter().enumerate() {

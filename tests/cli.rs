@@ -53,7 +53,7 @@ fn connect(server: &Server) -> TcpStream {
 
 #[test]
 fn o04_wrong_usage_is_one_line_and_status_2() {
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["--nonsense"], "--nonsense"),
         (&["--listen"], "--listen"),
         (&["--listen", "localhost:http"], "--listen: \"localhost:http\""),
@@ -61,6 +61,8 @@ fn o04_wrong_usage_is_one_line_and_status_2() {
         (&["--max-connections", "many"], "--max-connections: \"many\""),
         (&["--max-message-size=1TiB"], "--max-message-size: \"1TiB\""),
         (&["--ping-interval", "5h"], "--ping-interval: \"5h\""),
+        (&["--ping-interval", "60"], "--ping-interval: \"60\" has no unit: write 60ms or 60s"),
+        (&["--ping", "1000"], "--ping: \"1000\" has no unit: write 1000ms or 1000s"),
         (&["--origin", "https://a/\n\u{1b}[31m"], "--origin: \"https://a/\\n\\u{1b}[31m\""),
         (&["serve"], "'serve'"),
         (&["healthcheck", "--timeout", "0"], "--timeout: "),
@@ -148,7 +150,8 @@ fn o08_healthcheck_of_a_dripping_server_fails_in_time() {
         }
     });
     let started = Instant::now();
-    let line = one_line(&output(&mut wsecho(&["healthcheck", &url, "--timeout", "500ms"])), 1);
+    let line =
+        one_line(&output(&mut wsecho(&["healthcheck", "-q", &url, "--timeout", "500ms"])), 1);
     let took = started.elapsed();
     assert!(line.contains("not done in time"), "{line}");
     assert!(took >= Duration::from_millis(500) && took < Duration::from_secs(5), "{took:?}");
@@ -162,14 +165,39 @@ fn o08_healthcheck_of_the_server_itself_succeeds() {
     let output = output(&mut wsecho(&["healthcheck", &url]));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
-    assert!(output.stdout.is_empty());
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let steps = [
+        format!("connected to {} in ", server.address),
+        "opening handshake in ".to_owned(),
+        "echo of 35 bytes in ".to_owned(),
+        "closing handshake in ".to_owned(),
+        format!("{url} is healthy, checked in "),
+    ];
+    assert_eq!(said.lines().count(), steps.len(), "{said}");
+    for (line, step) in said.lines().zip(steps) {
+        let time = line.strip_prefix(&step).and_then(|rest| rest.strip_suffix(" ms"));
+        assert!(time.is_some_and(|time| time.parse::<f64>().is_ok()), "{step}: {said}");
+    }
+    for quiet in ["-q", "--quiet"] {
+        let output = self::output(&mut wsecho(&["healthcheck", &url, quiet]));
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0));
+    }
+}
+
+#[test]
+fn o08_healthcheck_of_a_name_says_how_many_addresses_it_has() {
+    let server = serve(wsecho(&[]).stderr(Stdio::null()));
+    let url = format!("ws://localhost:{}/", server.address.port());
+    let output = output(&mut wsecho(&["healthcheck", &url]));
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(said.starts_with("localhost found at "), "{said}");
 }
 
 #[test]
 fn o08_healthcheck_of_a_server_that_misbehaves_succeeds() {
     let each = [
-        &["--welcome", "hello", "--reply", "{count}", "--mirror", "--ping", "10"][..],
-        &["--delay", "600000", "--no-pong", "--rate", "1", "--fragment", "1"],
+        &["--welcome", "hello", "--reply", "{count}", "--mirror", "--ping", "10ms"][..],
+        &["--delay", "10m", "--no-pong", "--rate", "1", "--fragment", "1"],
         &["--drop", "rst", "--after", "1"],
         &["--close", "1000"],
         &["--refuse", "503"],
@@ -250,12 +278,13 @@ fn the_log_says_what_was_agreed_on() {
     stream.write_all(request.as_bytes()).expect("taken");
     let mut log = String::new();
     let mut stderr = BufReader::new(server.child.stderr.take().expect("piped"));
-    while !log.contains(" /x 101") {
+    while !log.contains(" opened /x") {
         assert_ne!(stderr.read_line(&mut log).expect("UTF-8"), 0, "the opening is logged: {log}");
     }
-    let agreed = " /x 101, subprotocol chat, permessage-deflate; server_no_context_takeover; \
-                  client_no_context_takeover\n";
+    let agreed = " opened /x, subprotocol chat, permessage-deflate; \
+                  server_no_context_takeover; client_no_context_takeover\n";
     assert!(log.ends_with(agreed), "{log}");
+    assert!(log.contains(" DEBUG #1 127.0.0.1:") && !log.contains("::"), "no module paths: {log}");
 }
 
 /// All of what a connection did, in one line: also what had to wait on its way out.
@@ -271,7 +300,6 @@ fn the_log_tells_what_a_connection_did() {
         stream.write_all(&sent).expect("taken");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("closed in order");
-        (sent.len(), answer.len())
     };
     let masked = |first: u8, payload: &[u8]| {
         let length = (payload.len() as u64).to_be_bytes();
@@ -279,22 +307,140 @@ fn the_log_tells_what_a_connection_did() {
     };
     let text = b"\x01\x82\0\0\0\0he\x80\x83\0\0\0\0llo\x89\x80\0\0\0\0";
     let close = b"\x88\x85\0\0\0\0\x03\xE8bye";
-    let (long_in, long_out) = exchange(&[&masked(0x82, &[7; 12 << 20])[..], close].concat());
-    let (short_in, short_out) = exchange(&[&text[..], b"\x88\x80\0\0\0\0"].concat());
+    exchange(&[&masked(0x82, &[7; 12 << 20])[..], close].concat());
+    exchange(&[&text[..], b"\x88\x80\0\0\0\0"].concat());
+    exchange(b"\x81\x00");
     let expected = [
-        format!(
-            "2 frames, 1 messages, {long_in} bytes in, {long_out} out, code 1000, reason \"bye\""
-        ),
-        format!("4 frames, 1 messages, {short_in} bytes in, {short_out} out"),
+        [
+            "#1 127.0.0.1:",
+            " closed by peer, code 1000, reason \"bye\", ",
+            "s, 1 message, 12 MiB in, 12 MiB out\n",
+        ],
+        ["#2 127.0.0.1:", " closed by peer, ", "s, 1 message, 169 B in, 142 B out\n"],
+        [
+            "#3 127.0.0.1:",
+            " closed by server, frame not masked, code 1002, ",
+            "s, 0 messages, 142 B in, 149 B out\n",
+        ],
     ];
     let mut log = String::new();
     let mut stderr = BufReader::new(server.child.stderr.take().expect("piped"));
-    while log.matches(" closed after ").count() < 2 {
+    while log.matches(" closed by ").count() < expected.len() {
         assert_ne!(stderr.read_line(&mut log).expect("UTF-8"), 0, "the ending is logged: {log}");
     }
-    for line in expected {
-        assert!(log.contains(&format!(" s, {line}\n")), "{line} in {log}");
+    let mut lines = log.split_inclusive('\n').filter(|line| line.contains(" closed by "));
+    for parts in expected {
+        let line = lines.next().expect("one each");
+        assert!(parts.iter().all(|part| line.contains(part)), "{parts:?} in {line}");
     }
+    assert_eq!(
+        log.matches(" opened /\n").count(),
+        expected.len(),
+        "one line for each opening: {log}"
+    );
+}
+
+/// Frames of echoes, rooms and behaviours, in both directions, however they were sent.
+#[test]
+fn the_log_shows_frames_of_both_directions() {
+    let mut server = serve(wsecho(&["-vv"]).stderr(Stdio::piped()));
+    let exchange = |target: &str, frames: &[u8], until: &str, then: &[u8]| {
+        let mut stream = connect(&server);
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(&[request.as_bytes(), frames].concat()).expect("taken");
+        let (mut answer, mut byte) = (Vec::new(), [0]);
+        while !answer.ends_with(until.as_bytes()) {
+            stream.read_exact(&mut byte).expect("an answer");
+            answer.extend_from_slice(&byte);
+        }
+        stream.write_all(then).expect("taken");
+        stream.read_to_end(&mut Vec::new()).expect("closed in order");
+    };
+    let close = b"\x88\x80\0\0\0\0";
+    let text = b"\x01\x82\0\0\0\0he\x80\x83\0\0\0\0llo\x89\x80\0\0\0\0";
+    exchange("/", &[&text[..], close].concat(), "", b"");
+    exchange("/?fragment=2&close=1000&after=1", b"\x82\x83\0\0\0\0abc", "", b"");
+    exchange("/chat/den", b"\x81\x82\0\0\0\0hi", "Echo: hi", close);
+    let expected = [
+        "#1 received text, 2 bytes, MASK",
+        "#1 received continuation, 3 bytes, FIN MASK",
+        "#1 received ping, 0 bytes, FIN MASK",
+        "#1 received close, 0 bytes, FIN MASK",
+        "#1 sent text, 2 bytes",
+        "#1 sent continuation, 3 bytes, FIN",
+        "#1 sent pong, 0 bytes, FIN",
+        "#1 sent close, 0 bytes, FIN",
+        "#2 received binary, 3 bytes, FIN MASK",
+        "#2 sent binary, 2 bytes",
+        "#2 sent continuation, 1 bytes, FIN",
+        " opened /chat/den",
+        "#3 received text, 2 bytes, FIN MASK",
+        "#3 sent text, 8 bytes, FIN",
+    ];
+    server.child.kill().expect("it runs");
+    let mut log = String::new();
+    let stderr = server.child.stderr.as_mut().expect("piped");
+    stderr.read_to_string(&mut log).expect("UTF-8");
+    for line in expected {
+        assert_eq!(log.lines().filter(|logged| logged.ends_with(line)).count(), 1, "{line}: {log}");
+    }
+    let of_one = log.lines().filter(|line| line.contains(" #1 ") && line.contains(" bytes"));
+    assert_eq!(of_one.count(), 8, "{log}");
+}
+
+#[test]
+fn the_log_as_json_has_the_same_in_fields() {
+    let mut server = serve(wsecho(&["-vv", "--log-format", "json"]).stderr(Stdio::piped()));
+    let mut stream = connect(&server);
+    let request = "GET /\u{1f980} HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("taken");
+    stream.read_to_end(&mut Vec::new()).expect("closed in order");
+    let mut peer = process::Peer::to(server.address);
+    assert!(peer.shake_hands().starts_with("HTTP/1.1 101 "));
+    peer.send(b"\x88\x85\0\0\0\0\x03\xE8\x1b\"\n");
+    peer.rest();
+    drop(peer);
+    let mut log = String::new();
+    let mut stderr = BufReader::new(server.child.stderr.take().expect("piped"));
+    while !log.contains("\"closed\"") {
+        assert_ne!(stderr.read_line(&mut log).expect("UTF-8"), 0, "the ending is logged: {log}");
+    }
+    for line in log.lines() {
+        let whole = line.starts_with("{\"time\":\"20") && line.ends_with('}');
+        assert!(whole && !line.chars().any(char::is_control), "{line}");
+    }
+    for part in [
+        r#""event":"refused","connection":1,"#,
+        r#""event":"opened","connection":2,"peer":"127.0.0.1:"#,
+        r#""event":"frame","connection":2,"direction":"received","opcode":"close","#,
+        r#","length":5,"flags":"FIN MASK"}"#,
+        r#""ending":"closed","code":1000,"reason":"\\u{1b}\\\"\\n","seconds":0."#,
+        r#""frames":1,"messages":0,"received_bytes":1"#,
+    ] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+}
+
+#[test]
+fn a_server_with_room_to_spare_starts_without_a_word() {
+    let said = |descriptors: &str| {
+        let mut command = Command::new("sh");
+        let line = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        command.args(["-c", &line, env!("CARGO_BIN_EXE_wsecho")]);
+        let mut server = serve(command.env_remove("RUST_LOG").stderr(Stdio::piped()));
+        server.child.kill().expect("it runs");
+        let mut log = String::new();
+        let stderr = server.child.stderr.as_mut().expect("piped");
+        stderr.read_to_string(&mut log).expect("UTF-8");
+        log
+    };
+    assert_eq!(said("2000"), "");
+    let warned = said("200");
+    assert_eq!(warned.lines().count(), 1, "{warned}");
+    assert!(warned.contains(" WARN  the limit on open files leaves room for "), "{warned}");
 }
 
 #[test]
@@ -303,18 +449,21 @@ fn every_refusal_is_logged_with_its_reason() {
     let handshake = "HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let cases = [
-        ("\u{16}".to_owned(), "(no request) 400, this port does not speak TLS"),
-        ("GET /x HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "/x 404, nothing is here"),
+        ("\u{16}".to_owned(), "refused a request with 400: this port does not speak TLS"),
+        ("GET /x HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "refused /x with 404: nothing is here"),
         (
             format!("GET /y {handshake}Origin: a\r\nSec-WebSocket-Key: a\r\n\r\n"),
-            "/y 400, exactly one",
+            "refused /y with 400: exactly one",
         ),
-        (format!("GET /?refuse=503 {handshake}\r\n"), "/?refuse=503 503, 503, as asked"),
-        (format!("GET /?delay=x {handshake}\r\n"), "/?delay=x 400, delay: "),
-        (format!("GET /chat/ {handshake}\r\n"), "/chat/ 404, nothing is here"),
+        (
+            format!("GET /?refuse=503 {handshake}\r\n"),
+            "refused /?refuse=503 with 503: 503, as asked",
+        ),
+        (format!("GET /?delay=x {handshake}\r\n"), "refused /?delay=x with 400: delay: "),
+        (format!("GET /chat/ {handshake}\r\n"), "refused /chat/ with 404: nothing is here"),
         (
             format!("GET /z {handshake}Sec-WebSocket-Extensions: ;\r\n\r\n"),
-            "/z 400, Sec-WebSocket-Extensions is malformed",
+            "refused /z with 400: Sec-WebSocket-Extensions is malformed",
         ),
     ];
     for (request, _) in &cases {
@@ -397,7 +546,7 @@ fn o09_log_lines_are_escaped_and_short() {
     drop(stream);
     let mut log = String::new();
     let mut stderr = BufReader::new(server.child.stderr.take().expect("piped"));
-    while !log.contains(" closed after ") {
+    while !log.contains(" closed by ") {
         assert_ne!(stderr.read_line(&mut log).expect("UTF-8"), 0, "the ending is logged: {log}");
     }
     assert!(log.contains("\\u{1b}[2J\\r\\nwsecho: all is well"), "the reason is logged: {log}");

@@ -6,6 +6,8 @@
 #[path = "support/loopback.rs"]
 mod loopback;
 
+use std::time::Duration;
+
 use allocation_counter::{AllocationInfo, measure};
 use loopback::{Client, REQUEST, World, frame};
 use wsecho::conn::Connection;
@@ -115,6 +117,38 @@ fn no_opening_allocates() {
     };
     let counts: Vec<u64> = (0..WARM_UP_ROUNDS + ROUNDS).filter_map(&mut allocated).collect();
     assert_eq!(counts, [0; ROUNDS]);
+}
+
+/// What is told at `/status` is counted where it happens: telling it costs the same however many
+/// connections there are, and an echo beside it costs nothing more.
+#[test]
+fn telling_the_status_costs_the_same_however_many_are_there() {
+    let told = |crowd: usize| {
+        let mut world = World::new(Config { max_connections: 20_000, ..Config::default() });
+        let client = open(&mut world, 1 << 16);
+        let others: Vec<Client> = (0..crowd).map(|_| open(&mut world, 0)).collect();
+        let looker = world.connect(1 << 20);
+        let request = String::from_utf8_lossy(REQUEST).replacen("GET / ", "GET /status ", 1);
+        looker.send(request.as_bytes());
+        world.settle();
+        world.pass(Duration::from_secs(3));
+        let tick = measure(|| assert!(world.pass(Duration::from_secs(1))));
+        let frame = frame(0x81, &message(20));
+        client.send(&frame);
+        world.settle();
+        let echo = measure(|| {
+            client.send(&frame);
+            world.settle();
+        });
+        assert_eq!(echo.count_total, 0, "{echo:?}");
+        assert_eq!(others.len(), crowd);
+        tick.count_total
+    };
+    let few = told(10);
+    assert!((1..1000).contains(&few), "{few} allocations");
+    // A number with more digits may take one more.
+    let many = told(5000);
+    assert!(many.abs_diff(few) < 10, "{few} allocations for few, {many} for many");
 }
 
 /// Of what a crowd has needed at one time only a few spares are kept.

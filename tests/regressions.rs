@@ -647,7 +647,7 @@ fn a_held_reply_is_ended_while_others_wait() {
     drop(gluttons);
 }
 
-/// Found by reading: each asked who is in its room with 14 bytes, and was answered with 100 KB
+/// Found by reading: each asked who is in its room with 14 bytes, and was answered with 100 KiB
 /// that no budget could refuse.
 #[test]
 fn answers_to_who_stay_within_the_budget() {

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use loopback::{Client, World, frame};
+use serde_json::{Value, json};
 use wsecho::ending::Ending;
-use wsecho::limits::{Config, MEMBER_BYTES, MEMBER_QUEUE_BYTES_MAX, SCRIPT_BYTES_SOFT};
+use wsecho::limits::{
+    Config, MEMBER_BYTES, MEMBER_QUEUE_BYTES_MAX, RoomHistory, SCRIPT_BYTES_SOFT,
+};
 
 fn join(world: &mut World, target: &str) -> Client {
     let client = world.connect(0);
@@ -178,6 +181,124 @@ fn faults_and_control_frames_are_answered_as_on_an_echo() {
         }
     }
     assert_eq!(heard(&other), b"", "none of it was a message");
+}
+
+/// The frames of `/status` that have come.
+fn told(client: &Client) -> Vec<Value> {
+    let mut bytes = &heard(client)[..];
+    let mut frames = Vec::new();
+    while let [0x81, 126, high, low, rest @ ..] = bytes {
+        let (frame, behind) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        frames.push(serde_json::from_slice(frame).expect("JSON"));
+        bytes = behind;
+    }
+    assert!(bytes.is_empty(), "whole frames");
+    frames
+}
+
+#[test]
+fn status_is_told_once_a_second_and_only_while_somebody_looks() {
+    let mut world = World::new(Config::default());
+    let echo = join(&mut world, "/");
+    let chat = join(&mut world, "/chat/den");
+    let slow = join(&mut world, "/?delay=1");
+    let looker = join(&mut world, "/status");
+    let first = told(&looker);
+    let [frame] = &first[..] else { panic!("one at once: {first:?}") };
+    let counts = [("open", 4), ("echo", 1), ("chat", 1), ("behaviour", 1), ("status", 1)];
+    for (kind, count) in counts {
+        assert_eq!(frame["connections"][kind], count, "{kind}");
+    }
+    assert_eq!((&frame["rooms"]["chat"], &frame["per_second"]), (&json!(1), &Value::Null));
+    (0..30).for_each(|_| echo.send(&frame_of(b"hello")));
+    world.pass(Duration::from_millis(1000));
+    let [second] = &told(&looker)[..] else { panic!("one a second") };
+    assert_eq!(second["per_second"]["messages"], 30);
+    assert_eq!(second["totals"]["messages"], 30);
+    let other = join(&mut world, "/status");
+    let [same] = &told(&other)[..] else { panic!("what there is") };
+    assert_eq!(same, second, "and no frame of its own");
+    echo.reset();
+    world.settle();
+    world.pass(Duration::from_secs(3));
+    for client in [&looker, &other] {
+        let frames = told(client);
+        assert_eq!(frames.len(), 3);
+        let last = &frames[2];
+        assert_eq!((&last["endings"]["io"], &last["connections"]["echo"]), (&json!(1), &json!(0)));
+        assert_eq!(last["connections"]["status"], 2);
+    }
+    [&looker, &other].into_iter().for_each(Client::reset);
+    world.settle();
+    let turns = world.server.metrics().turns;
+    world.pass(Duration::from_secs(10));
+    assert!(world.server.metrics().turns - turns < 10, "nobody looks, and the loop sleeps");
+    assert_eq!((chat.saw_end(), slow.saw_end()), (false, false));
+    world.server.check();
+}
+
+#[test]
+fn who_looks_and_does_not_read_is_ended_as_any_member() {
+    let mut world = World::new(Config { ping_interval: Duration::ZERO, ..Config::default() });
+    let [deaf, quick] = [0, 1].map(|_| join(&mut world, "/status"));
+    heard(&deaf);
+    deaf.set_room(Some(0));
+    let mut seconds = 0;
+    while !deaf.saw_end() {
+        world.pass(Duration::from_secs(1));
+        assert_eq!(told(&quick).len(), 1 + usize::from(seconds == 0));
+        world.server.check();
+        seconds += 1;
+        assert!(seconds < 600, "it is never ended");
+    }
+    assert_eq!(endings(&world, Ending::Slow), 1);
+    assert!(!quick.saw_end());
+}
+
+#[test]
+fn status_can_be_turned_off() {
+    let mut world = World::new(Config { status: false, ..Config::default() });
+    let client = join(&mut world, "/status");
+    client.send(&frame(0x81, b"an echo like on any other path"));
+    world.settle();
+    assert!(text(&client).ends_with("an echo like on any other path"));
+    let plain = world.connect(0);
+    plain.send(b"GET /status HTTP/1.1\r\nHost: h\r\n\r\n");
+    world.settle();
+    assert!(text(&plain).starts_with("HTTP/1.1 404 "));
+    assert!(text(&join(&mut world, "/draw")).contains("history"), "others keep their places");
+}
+
+/// `docs/protocols.md` shows a frame: it has the fields that a frame has, in their order.
+#[test]
+fn the_documented_frame_of_status_is_one() {
+    let page = include_str!("../docs/protocols.md");
+    let example = page.split("```status\n").nth(1).and_then(|rest| rest.split("```").next());
+    let mut world = World::new(Config::default());
+    let looker = join(&mut world, "/status");
+    let heard = heard(&looker);
+    let start = heard.iter().position(|byte| *byte == b'{').expect("a frame");
+    let frame = String::from_utf8_lossy(&heard[start..]).into_owned();
+    // What may be missing is there in the example.
+    let known = frame.replace("\"refusals\":{}", "\"refusals\":{\"404\":1}");
+    let known = known.replace("null", &rates());
+    assert_eq!(names(example.expect("an example")), names(&known));
+}
+
+fn rates() -> String {
+    let names = ["messages", "received_bytes", "sent_bytes", "loop_turns"];
+    format!("{{{}}}", names.map(|name| format!("\"{name}\":0")).join(","))
+}
+
+/// The names of all fields, in the order in which they stand.
+fn names(json: &str) -> Vec<&str> {
+    let parts: Vec<&str> = json.split('"').collect();
+    let names = parts.windows(2).filter(|pair| pair[1].trim_start().starts_with(':'));
+    names.map(|pair| pair[0]).collect()
+}
+
+fn frame_of(payload: &[u8]) -> Vec<u8> {
+    frame(0x81, payload)
 }
 
 #[test]
@@ -429,4 +550,200 @@ fn messages_tell_the_time_of_day_as_it_is_now() {
     world.settle();
     let said = text(&client);
     assert!(said.contains(r#""time":"1970-01-01T01:00:40.000Z""#), "{said}");
+}
+
+/// Says something to all and comes to rest.
+fn chat(world: &mut World, client: &Client, message: &str) {
+    client.send(&frame(0x81, format!(r#"{{"message":"{message}"}}"#).as_bytes()));
+    world.settle();
+}
+
+#[test]
+fn who_joins_a_chat_late_is_told_what_was_said_to_all() {
+    let mut world = World::new(Config::default());
+    let [ann, bob] = [0, 1].map(|_| join(&mut world, "/chat/den"));
+    ann.send(&frame(0x81, br#"{"type":"nick","username":"ann"}"#));
+    world.settle();
+    let spoken = |at: u32| format!("message {at} of many");
+    for at in 0..60 {
+        world.pass(Duration::from_secs(1));
+        chat(&mut world, &bob, &spoken(at));
+    }
+    bob.send(&frame(0x81, br#"{"type":"private","to":"ann","message":"for you alone"}"#));
+    world.settle();
+    let late = join(&mut world, "/chat/den");
+    chat(&mut world, &ann, "live");
+    let told = text(&late);
+    let at = |words: &str| told.find(words).unwrap_or_else(|| panic!("no {words}: {told}"));
+    let order = [
+        at("Welcome! 3 user(s) online"),
+        at(r#"{"type":"history","count":50,"time":"1970-01-01T00:01:00.000Z"}"#),
+        at(&spoken(10)),
+        at(r#"message 59 of many","time":"1970-01-01T00:01:00.000Z""#),
+        at(r#""message":"live""#),
+    ];
+    assert!(order.is_sorted(), "{told}");
+    assert!(!told.contains("of many\"") || !told.contains(&spoken(9)), "the last fifty: {told}");
+    assert!(!told.contains("for you alone") && !told.contains("left"), "{told}");
+    let other = join(&mut world, "/chat/hall");
+    assert!(!text(&other).contains("history"), "another room");
+    // With its last member a room forgets.
+    [ann, bob, late].iter().for_each(Client::reset);
+    world.settle();
+    let next = join(&mut world, "/chat/den");
+    assert!(!text(&next).contains("of many"));
+    world.server.check();
+}
+
+#[test]
+fn who_joins_a_board_late_gets_the_picture_and_a_broadcast_keeps_nothing() {
+    let strokes = 200;
+    for (path, kept) in [("/draw/den", strokes), ("/draw", strokes), ("/broadcast/den", 0)] {
+        let mut world = World::new(Config::default());
+        let ann = join(&mut world, path);
+        heard(&ann);
+        for at in 0..strokes {
+            ann.send(&frame(0x81, format!(r#"{{"stroke":{at}}}"#).as_bytes()));
+            ann.send(&frame(0x82, b"for the moment"));
+        }
+        world.settle();
+        let late = join(&mut world, path);
+        let told = text(&late);
+        assert_eq!(told.matches("stroke").count(), kept, "{path}");
+        assert!(!told.contains("moment"));
+        assert_eq!(told.contains(r#""type":"presence","count":2"#), kept > 0, "{path}");
+        ann.send(&frame(0x81, br#"{"clear":true}"#));
+        world.settle();
+        let told = text(&join(&mut world, path));
+        assert_eq!((told.contains("stroke"), told.contains("clear")), (false, kept > 0));
+        world.server.check();
+    }
+}
+
+#[test]
+fn nothing_is_kept_of_rooms_without_history() {
+    let room_history = RoomHistory { messages: 0, ..RoomHistory::default() };
+    let mut world = World::new(Config { room_history, ..Config::default() });
+    let [chatter, drawer] = ["/chat/den", "/draw/den"].map(|path| join(&mut world, path));
+    let before = world.server.metrics().buffered_bytes;
+    for client in [&chatter, &drawer] {
+        chat(&mut world, client, "unheard");
+    }
+    for path in ["/chat/den", "/draw/den"] {
+        assert!(!text(&join(&mut world, path)).contains("unheard"));
+    }
+    let grown = world.server.metrics().buffered_bytes - before;
+    assert!(grown < 3 * MEMBER_BYTES as u64, "{grown} bytes");
+}
+
+/// A crowd that comes to a room with a past, and does not read: what was said is there once.
+#[test]
+fn r01_a_crowd_that_comes_late_costs_references_only() {
+    let mut world = World::new(Config { max_connections: 2000, ..Config::default() });
+    let ann = join(&mut world, "/draw/den");
+    for _ in 0..40 {
+        ann.send(&frame(0x81, &[b'x'; 1200]));
+    }
+    world.settle();
+    let before = world.server.metrics().buffered_bytes;
+    assert!(before > 40 * 1200);
+    const CROWD: u64 = 300;
+    let crowd: Vec<Client> = (0..CROWD)
+        .map(|_| {
+            let client = join(&mut world, "/draw/other");
+            client.set_room(Some(0));
+            client
+        })
+        .collect();
+    crowd.iter().for_each(Client::reset);
+    world.settle();
+    let crowd: Vec<Client> = (0..CROWD)
+        .map(|_| {
+            let client = world.connect(0);
+            client.set_room(Some(129));
+            client
+        })
+        .collect();
+    for client in &crowd {
+        client.send(REQUEST_TO_DEN);
+    }
+    world.settle();
+    world.server.check();
+    let each = (world.server.metrics().buffered_bytes - before) / CROWD;
+    assert!(each < 2 * MEMBER_BYTES as u64, "{each} bytes for each, and 48 000 were said");
+    assert_eq!(endings(&world, Ending::Slow), 0, "nobody is too slow for what was said before");
+    crowd.iter().for_each(|client| client.set_room(None));
+    world.settle();
+    for client in &crowd {
+        assert_eq!(text(client).matches(&"x".repeat(1200)).count(), 40);
+    }
+}
+
+const REQUEST_TO_DEN: &[u8] = b"GET /draw/den HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// Those who come to a room with much to be told of wait for the next turn when it has been enough.
+#[test]
+fn a_crowd_that_is_told_much_does_not_have_the_loop_for_itself() {
+    let room_history = RoomHistory { messages: 1000, bytes: 128 * 1024 };
+    let mut world = World::new(Config { max_connections: 1000, room_history, ..Config::default() });
+    let ann = join(&mut world, "/draw/den");
+    for at in 0..900 {
+        ann.send(&frame(0x81, format!("{at}").as_bytes()));
+    }
+    world.settle();
+    let yields = world.server.metrics().yields;
+    let crowd: Vec<Client> = (0..128).map(|_| world.connect(0)).collect();
+    crowd.iter().for_each(|client| client.send(REQUEST_TO_DEN));
+    world.settle();
+    assert!(world.server.metrics().yields > yields);
+    for client in &crowd {
+        assert!(text(client).contains("899"));
+    }
+}
+
+/// Histories make room for those who need it, and nobody waits or is refused for them.
+#[test]
+fn r01_histories_go_when_the_ledger_is_short() {
+    let budget = 4 << 20;
+    let mut world = World::new(Config { buffer_budget: budget, ..Config::default() });
+    let rooms: Vec<Client> = (0..40)
+        .map(|at| {
+            let path = ["/chat", "/draw"][at % 2];
+            let client = join(&mut world, &format!("{path}/{at}"));
+            for _ in 0..8 {
+                chat(&mut world, &client, &"x".repeat(8000));
+                world.pass(Duration::from_millis(100));
+            }
+            heard(&client);
+            client
+        })
+        .collect();
+    let kept = world.server.metrics().buffered_bytes as usize;
+    let share = budget / 8;
+    assert!(kept > share * 3 / 4 && kept < share + 40 * 2 * MEMBER_BYTES, "{kept} bytes");
+    let blocked: Vec<Client> = (0..16)
+        .map(|_| {
+            let client = join(&mut world, "/");
+            client.set_room(Some(0));
+            client.offer(&frame(0x82, &vec![7; 400_000]));
+            world.settle();
+            client
+        })
+        .collect();
+    world.server.check();
+    let told = text(&join(&mut world, "/draw/39"));
+    assert!(told.contains(r#"{"type":"history","count":0,"#), "{} bytes", told.len());
+    let echo = join(&mut world, "/");
+    heard(&echo);
+    echo.send(&frame(0x81, b"hello"));
+    world.settle();
+    assert_eq!(heard(&echo), b"\x81\x05hello");
+    // Afterwards rooms keep again.
+    blocked.iter().for_each(Client::reset);
+    world.settle();
+    chat(&mut world, &rooms[39], "again");
+    assert!(text(&join(&mut world, "/draw/39")).contains("again"));
+    world.server.check();
 }

@@ -5,17 +5,17 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use wsecho::behaviour::{PARAMETERS, Parameter};
 use wsecho::metrics::Metrics;
 
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
 /// does not know the others there.
 const FLOORS: [&[&str]; 10] = [
-    &["ending", "id", "limits", "peer", "text"],
+    &["ending", "id", "limits", "peer", "text", "units"],
     &["budget", "metrics"],
-    &["http", "ws"],
+    &["http", "pages", "ws"],
     &["service"],
     &["behaviour"],
     &["conn"],
@@ -56,7 +56,7 @@ const PLACES: [(&str, &[&str]); 9] = [
     ("socket2", &["src/net/"]),
     ("Instant::now", &["src/net/", "src/cli/healthcheck.rs"]),
     ("SystemTime", &["src/net/"]),
-    ("serde_json", &["src/service/"]),
+    ("serde_json", &["src/service/", "src/cli/log.rs"]),
     ("jiff", &["src/service/"]),
     ("Instant", &["src/net/", "src/cli/"]),
     ("env_logger", &["src/cli/log.rs"]),
@@ -65,20 +65,6 @@ const PLACES: [(&str, &[&str]); 9] = [
 
 /// What the floors that are pure functions do not name.
 const IMPURE: [&str; 6] = ["log::", "std::time", "TcpStream", "std::io", "std::thread", "std::env"];
-
-/// The checklist of hostile inputs: for each kind of row, the numbers that are this server's.
-const ROWS: [(char, &[RangeInclusive<u8>]); 7] = [
-    ('h', &[1..=43]),
-    ('f', &[1..=24]),
-    ('c', &[1..=13]),
-    ('p', &[1..=6]),
-    ('d', &[1..=18]),
-    ('r', &[1..=12, 15..=15]),
-    ('o', &[1..=1, 3..=4, 8..=9]),
-];
-
-/// Rows without a test of their own, and why.
-const UNTESTED_ROWS: [(&str, &str); 0] = [];
 
 struct Source {
     /// From the root of the package, with slashes.
@@ -398,6 +384,24 @@ fn every_metric_is_documented() {
     assert_eq!(fs::read_to_string(&path).unwrap_or_default(), page);
 }
 
+/// The table of behaviours in `docs/protocols.md` is that of the code.
+#[test]
+fn every_parameter_of_behaviour_is_documented() {
+    let path = root().join("docs/protocols.md");
+    let page = fs::read_to_string(&path).expect("readable");
+    let head = "| parameter | value | what happens |\n|---|---|---|\n";
+    let (before, rest) = page.split_once(head).expect("a table of parameters");
+    let (_, behind) = rest.split_once("\n\n").expect("something behind it");
+    let rows = PARAMETERS.map(|Parameter { name, values, meaning, .. }| {
+        format!("| `{name}` | {values} | {meaning} |").replace("|  |", "| |")
+    });
+    let made = format!("{before}{head}{}\n\n{behind}", rows.join("\n"));
+    if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
+        fs::write(&path, &made).expect("writable");
+    }
+    assert!(fs::read_to_string(&path).unwrap_or_default() == made, "UPDATE=1 rewrites the table");
+}
+
 /// Everything that shows something: the functions of sources and tests, and the headings of
 /// transcripts.
 fn evidence() -> BTreeSet<String> {
@@ -438,19 +442,30 @@ fn every_clause_is_shown_by_tests_that_exist() {
 /// The rows that tests and transcripts name: `f16_f20_every_split`, `== F16 §5.4 ...`.
 fn rows_tested() -> BTreeSet<String> {
     let words = |name: &String| name.split(['_', ' ']).map(str::to_lowercase).collect::<Vec<_>>();
-    evidence().iter().flat_map(words).collect()
+    let words: Vec<String> = evidence().iter().flat_map(words).collect();
+    words.into_iter().filter(|word| is_row(word)).collect()
 }
 
+/// A letter of the checklist, and two digits.
+fn is_row(word: &str) -> bool {
+    let (kind, number) = word.split_at(word.char_indices().nth(1).map_or(word.len(), |(at, _)| at));
+    "hfcpdro".contains(kind)
+        && number.len() == 2
+        && number.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// Each row of `docs/hostile.md` has a test that names it, and tests name no others.
 #[test]
-fn every_row_of_the_checklist_has_a_test() {
+fn every_row_of_the_checklist_has_a_test_and_every_row_tested_is_on_it() {
+    let page = fs::read_to_string(root().join("docs/hostile.md")).expect("readable");
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let listed: Vec<String> = cells.map(str::to_lowercase).filter(|cell| is_row(cell)).collect();
+    let rows: BTreeSet<String> = listed.iter().cloned().collect();
+    assert_eq!(rows.len(), listed.len(), "a row stands there twice");
+    assert!(rows.len() > 100, "{} rows", rows.len());
     let tested = rows_tested();
-    for (kind, numbers) in ROWS {
-        for number in numbers.iter().cloned().flatten() {
-            let row = format!("{kind}{number:02}");
-            let excused = UNTESTED_ROWS.iter().any(|(untested, _)| *untested == row);
-            let has_test = tested.contains(&row);
-            assert!(has_test || excused, "{row} has no test and no excuse");
-            assert!(!has_test || !excused, "{row} has a test: take its excuse away");
-        }
-    }
+    let missing: Vec<_> = rows.difference(&tested).collect();
+    assert!(missing.is_empty(), "no test shows {missing:?}");
+    let unknown: Vec<_> = tested.difference(&rows).collect();
+    assert!(unknown.is_empty(), "docs/hostile.md does not have {unknown:?}");
 }

@@ -6,9 +6,10 @@ mod process;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use flate2::read::GzDecoder;
 use process::frames::{REQUEST, masked as frame};
 use process::{PATIENCE, Peer, Server};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
@@ -133,12 +134,25 @@ fn o01_a_drain_ends_with_the_last_connection() {
 
 #[test]
 fn o01_a_second_signal_exits_at_once() {
-    let mut server = Server::start(&["--drain-timeout", "1h", "--close-timeout", "1h"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
+    command.args(["--listen", "127.0.0.1:0", "--drain-timeout", "1h", "--close-timeout", "1h"]);
+    command.env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Server::started(command.spawn().expect("the binary runs"));
     let mut silent = server.open();
     server.signal(Signal::TERM);
     assert_eq!(silent.read(4), GOING_AWAY);
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(1));
+    let mut log = String::new();
+    server.child.stderr.as_mut().expect("piped").read_to_string(&mut log).expect("UTF-8");
+    let lines: Vec<&str> = log.lines().collect();
+    let [first, second] = lines[..] else { panic!("{log}") };
+    let said = "draining 1 connection for at most 1 h; another signal ends at once";
+    assert!(first.ends_with(said), "{log}");
+    assert!(
+        second.ends_with("second signal: the drain is cut short, 1 connection cut off"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -337,6 +351,31 @@ fn h32_h35_h40_plain_http_is_one_request() {
     let answer = server.ask(&format!("{body}\u{1}\u{0}GET /healthz HTTP/1.1\r\n\r\n"));
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+}
+
+#[test]
+fn pages_come_packed_to_those_who_take_it() {
+    let server = Server::start(&[]);
+    for path in ["/", "/chat/den", "/draw"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n");
+        let plain = server.ask(&format!("{request}Accept-Encoding: identity\r\n\r\n"));
+        let (fields, page) = plain.split_once("\r\n\r\n").expect("a head");
+        assert!(!fields.contains("Content-Encoding"), "{fields}");
+        assert!(fields.contains(&format!("Content-Length: {}\r\n", page.len())), "{fields}");
+        assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{path}");
+
+        let mut peer = server.connect();
+        peer.send(format!("{request}Accept-Encoding: gzip, br\r\n\r\n").as_bytes());
+        let answer = peer.rest();
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head");
+        let (fields, body) = (String::from_utf8_lossy(&answer[..end]), &answer[end + 4..]);
+        assert!(fields.contains("\r\nContent-Encoding: gzip\r\n"), "{fields}");
+        assert!(fields.contains(&format!("Content-Length: {}\r\n", body.len())), "{fields}");
+        // Another house's decoder checks the sum at the end, too.
+        let mut unpacked = String::new();
+        GzDecoder::new(body).read_to_string(&mut unpacked).expect("whole gzip of UTF-8");
+        assert_eq!(unpacked, page, "{path}");
+    }
 }
 
 #[test]

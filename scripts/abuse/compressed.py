@@ -9,7 +9,7 @@ from wire import (BINARY, CONTINUATION, DEFLATE, NARROW, PONG, RSV1, TEXT, Gone,
 MIB = 1 << 20
 EITHER = f"{NARROW}, {DEFLATE}"
 PONGS = frame(PONG) * 12
-# 30 KB that inflate to 30 MiB.
+# 30 KiB that inflate to 30 MiB.
 BOMB = frame(BINARY, deflated(bytes(30 * MIB)), compressed=True)
 
 
@@ -37,7 +37,7 @@ def foreign_plaintext(arena):
 
 @attack("--stall-timeout", "3s", **STARVING)
 def ten_sockets(arena):
-    """Twelve peers that offer a small window send empty pongs and 30 MiB of zeros as 30 KB, and
+    """Twelve peers that offer a small window send empty pongs and 30 MiB of zeros as 30 KiB, and
     hardly read."""
     peers = arena.crowd(12, offer=EITHER, window=4096)
     pour(peers, PONGS + BOMB, 8, sip=200)
@@ -45,7 +45,7 @@ def ten_sockets(arena):
 
 @attack("--stall-timeout", "3s", budget=4, **STARVING)
 def two_hundred_bombs(arena):
-    """200 peers begin a message and then send 5.4 MiB of zeros as 5.4 KB each, without reading."""
+    """200 peers begin a message and then send 5.4 MiB of zeros as 5.4 KiB each, without reading."""
     bomb = deflated(bytes(int(5.4 * MIB)))
     begun = frame(BINARY, bomb[:10], fin=False, compressed=True)
     peers = arena.crowd(200, offer=EITHER, window=4096, said=begun)

@@ -45,7 +45,7 @@ def ping_in_payload(arena):
 
 @attack("--handshake-timeout", "3s", budget=4)
 def partial_heads(arena):
-    """4000 peers send 7.5 KB of a request head each and stop."""
+    """4000 peers send 7.5 KiB of a request head each and stop."""
     start = request(padding=7400)[:7500]
     for _ in range(4000):
         arena.peer().send(start)
@@ -67,7 +67,7 @@ def delayed_replies(arena):
 
 @attack("--stall-timeout", "3s", budget=4, **STARVING)
 def held_texts(arena):
-    """2000 peers send all but the end of a text of 16 KB, which is held until it is whole."""
+    """2000 peers send all but the end of a text of 16 KiB, which is held until it is whole."""
     arena.crowd(2000, said=frame(TEXT, b"a" * 16_000)[:-100])
     arena.hold(4)
 

@@ -3,62 +3,28 @@
 use super::options::Options;
 use super::spec::{Spec, Takes};
 use super::value;
-use crate::behaviour::{Behaviour, NAMES};
+use crate::behaviour::{Behaviour, NAMES, PARAMETERS, Parameter, Value};
+use crate::units;
 
 const HEADING: &str = "Behaviour of all echoes; the query of a URL sets it for one";
 
-const TEXT: Takes = Takes::One("TEXT");
-const MS: Takes = Takes::One("MS");
-const COUNT: Takes = Takes::One("N");
-
-/// A row: the name is the parameter's, and its value is read as the parameter's is.
-macro_rules! behaviour {
-    ($name:literal, $variable:literal, $takes:expr, $help:literal) => {
-        Spec {
-            name: $name,
-            variable: $variable,
-            takes: $takes,
-            heading: HEADING,
-            help: $help,
-            default: |_| String::new(),
-            apply: |options, text| set(options, $name, text),
-        }
-    };
-}
-
-/// The options of behaviour, in the order of the help.
+/// The options of behaviour, in the order of the help: a row for each parameter, and two more.
 pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
-    behaviour!("welcome", "WSECHO_WELCOME", TEXT, "First message to each client"),
-    behaviour!(
-        "reply",
-        "WSECHO_REPLY",
-        TEXT,
-        "Reply to text messages; may contain\n\
-         {message}, {time}, {count}, {id} and {peer}"
-    ),
-    behaviour!("delay", "WSECHO_DELAY", MS, "Delay before each reply, at most 600000"),
-    behaviour!("jitter", "WSECHO_JITTER", MS, "Random extra delay, at most this long"),
-    behaviour!(
-        "rate",
-        "WSECHO_RATE",
-        Takes::One("RATE"),
-        "Bytes per second to each client, at most"
-    ),
-    behaviour!(
-        "fragment",
-        "WSECHO_FRAGMENT",
-        COUNT,
-        "Bytes in each frame of a reply, at most\n32768"
-    ),
-    behaviour!("ping", "WSECHO_PING", MS, "Interval between pings, at least 100"),
-    behaviour!("no-pong", "WSECHO_NO_PONG", Takes::Switch, "Do not answer pings"),
-    behaviour!("close", "WSECHO_CLOSE", COUNT, "Close with this code"),
-    behaviour!("reason", "WSECHO_REASON", TEXT, "Reason to send with the close code"),
-    behaviour!("drop", "WSECHO_DROP", Takes::One("HOW"), "Drop the TCP connection: rst or fin"),
-    behaviour!("after", "WSECHO_AFTER", COUNT, "Close or drop after this many replies"),
-    behaviour!("at", "WSECHO_AT", MS, "Close or drop this long after the handshake"),
-    behaviour!("refuse", "WSECHO_REFUSE", COUNT, "Refuse the handshake with this status"),
-    behaviour!("mirror", "WSECHO_MIRROR", Takes::Switch, "Send the handshake as the first message"),
+    row::<0>(),
+    row::<1>(),
+    row::<2>(),
+    row::<3>(),
+    row::<4>(),
+    row::<5>(),
+    row::<6>(),
+    row::<7>(),
+    row::<8>(),
+    row::<9>(),
+    row::<10>(),
+    row::<11>(),
+    row::<12>(),
+    row::<13>(),
+    row::<14>(),
     Spec {
         name: "allow-behaviour",
         variable: "WSECHO_ALLOW_BEHAVIOUR",
@@ -75,16 +41,52 @@ pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
         variable: "WSECHO_EXACT",
         takes: Takes::Switch,
         heading: HEADING,
-        help: "Ignore the queries of URLs: echo exactly",
+        help: "Ignore the query of every URL: echo exactly",
         default: |_| String::new(),
         apply: |options, text| value::switch(text).map(|exact| options.config.exact = exact),
     },
 ];
 
-fn set(options: &mut Options, name: &'static str, text: &str) -> Result<(), String> {
-    Behaviour::default().set(name, text)?;
-    options.config.behaviour.push((name, text.to_owned()));
+const _: () = assert!(BEHAVIOURS.len() == PARAMETERS.len() + 2, "each parameter has its row");
+
+/// The option for the parameter at `AT`.
+const fn row<const AT: usize>() -> Spec<Options> {
+    let Parameter { name, variable, value, help, .. } = PARAMETERS[AT];
+    let takes = match value {
+        Value::Nothing => Takes::Switch,
+        Value::Text => Takes::One("TEXT"),
+        Value::Time => Takes::One("TIME"),
+        Value::Count => Takes::One("N"),
+        Value::Rate => Takes::One("RATE"),
+        Value::How => Takes::One("HOW"),
+    };
+    let apply = |options: &mut Options, text: &str| set(options, &PARAMETERS[AT], text);
+    Spec { name, variable, takes, heading: HEADING, help, default: |_| String::new(), apply }
+}
+
+/// Takes a parameter over as the query of a URL would, but for plain numbers as times: beside
+/// `--ping-interval` nobody could tell what they mean.
+fn set(options: &mut Options, parameter: &Parameter, text: &str) -> Result<(), String> {
+    if parameter.value == Value::Time {
+        units::duration(text)?;
+    }
+    (parameter.set)(&mut Behaviour::default(), text)?;
+    options.config.behaviour.push((parameter.name, text.to_owned()));
     Ok(())
+}
+
+/// Refuses what says when or why to end, where nothing says that it is to end.
+pub(super) fn check(options: &Options) -> Result<(), String> {
+    let given = |name| options.config.behaviour.iter().any(|(known, _)| *known == name);
+    for name in ["after", "at"] {
+        if given(name) && !given("close") && !given("drop") {
+            return Err(format!("--{name} says when to close or drop: it needs --close or --drop"));
+        }
+    }
+    match given("reason") && !given("close") {
+        true => Err("--reason says why to close: it needs --close".to_owned()),
+        false => Ok(()),
+    }
 }
 
 fn allow(options: &mut Options, text: &str) -> Result<(), String> {
@@ -103,14 +105,6 @@ fn allow(options: &mut Options, text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_parameter_has_an_option() {
-        let options: Vec<_> = BEHAVIOURS.iter().map(|spec| spec.name).collect();
-        for name in NAMES {
-            assert!(options.contains(&name), "{name}");
-        }
-    }
 
     #[test]
     fn allowed_are_those_that_are_named() {

@@ -13,8 +13,10 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 
 use env_logger::{Builder, Target};
+use log::kv::{Error as KvError, Key, Value as KvValue, VisitSource};
 use log::{LevelFilter, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::{Value, json};
 
 /// Longest line in bytes, with its end. A pipe reported writable takes at least `PIPE_BUF` bytes
 /// at once, which is 4096 on Linux; so does a Unix socket.
@@ -23,9 +25,37 @@ const LINE_BYTES_MAX: usize = 4096;
 /// What replaces the rest of a line that is too long.
 const CUT: &[u8] = b"...\n";
 
+/// Most characters of a message in JSON, which with all of them escaped still fits into a line.
+const JSON_MESSAGE_CHARACTERS_MAX: usize = 400;
+
+/// Longest line of JSON with all fields. What is longer is written without those of the message:
+/// half an object is of no use to anybody. It leaves room for the line about lines that were lost.
+const JSON_BYTES_MAX: usize = LINE_BYTES_MAX - 200;
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Time, level, words.
+    #[default]
+    Text,
+    /// One object with the same, and with fields.
+    Json,
+}
+
+impl Format {
+    /// Reads the value of `--log-format`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("{text:?} is neither text nor json")),
+        }
+    }
+}
+
 /// Starts logging to stderr. `filters` is the value of `RUST_LOG` and rules where it is set; else
 /// `verbosity` is the number of `-v`: 1 shows connections, 2 and more show frames.
-pub fn init(verbosity: u8, filters: Option<&str>) {
+pub fn init(verbosity: u8, format: Format, filters: Option<&str>) {
     let mut builder = Builder::new();
     match filters.filter(|filters| !filters.is_empty()) {
         Some(filters) => builder.parse_filters(filters),
@@ -33,8 +63,14 @@ pub fn init(verbosity: u8, filters: Option<&str>) {
     };
     // The only error is that there is a logger already, as in a program that embeds the crate.
     let _ = builder
-        .format(|line, record| writeln!(line, "{} {}", line.timestamp_millis(), plain(record)))
-        .target(Target::Pipe(Box::new(LineWriter::new(io::stderr()))))
+        .format(move |line, record| {
+            let time = line.timestamp_millis();
+            match format {
+                Format::Text => writeln!(line, "{time} {}", plain(record)),
+                Format::Json => writeln!(line, "{}", object(record, &time.to_string())),
+            }
+        })
+        .target(Target::Pipe(Box::new(LineWriter::new(io::stderr(), format))))
         .try_init();
 }
 
@@ -47,12 +83,68 @@ fn level(verbosity: u8) -> LevelFilter {
 }
 
 /// A record without its time. Peers' words end up in the message, so control characters are
-/// escaped here, once for all: no line can forge another or speak to a terminal.
+/// escaped here, once for all: no line can forge another or speak to a terminal. Only what others
+/// say, whom `RUST_LOG` has called for, has the name of its module.
 fn plain(record: &Record<'_>) -> String {
     let mut line = Escaped(String::new());
+    let foreign = foreign_target(record).map(|target| format!("{target}: "));
     // Writing to a string fails only when the line is long enough.
-    let _ = write!(line, "{:<5} {}: {}", record.level(), record.target(), record.args());
+    let _ = write!(line, "{:<5} {}{}", record.level(), foreign.unwrap_or_default(), record.args());
     line.0
+}
+
+fn foreign_target<'a>(record: &Record<'a>) -> Option<&'a str> {
+    let target = record.target();
+    (!target.starts_with("wsecho")).then_some(target)
+}
+
+/// A record as one line of JSON.
+fn object(record: &Record<'_>, time: &str) -> String {
+    let mut message = Escaped(String::new());
+    let _ = write!(message, "{}", record.args());
+    let message: String = message.0.chars().take(JSON_MESSAGE_CHARACTERS_MAX).collect();
+    let mut fields = Fields(String::from("{"));
+    fields.push("time", &time.into());
+    fields.push("level", &record.level().as_str().to_ascii_lowercase().into());
+    if let Some(target) = foreign_target(record) {
+        fields.push("target", &target.chars().take(100).collect::<String>().into());
+    }
+    fields.push("message", &message.into());
+    let brief = fields.0.len();
+    // What is visited here cannot fail.
+    let _ = record.key_values().visit(&mut fields);
+    let mut line = fields.0;
+    if line.len() >= JSON_BYTES_MAX {
+        line.truncate(brief);
+    }
+    line.push('}');
+    line
+}
+
+/// The fields of an object, in the order in which they are added.
+struct Fields(String);
+
+impl Fields {
+    fn push(&mut self, name: &str, value: &Value) {
+        let comma = if self.0.len() > 1 { "," } else { "" };
+        let _ = write!(self.0, "{comma}{}:{value}", Value::from(name));
+    }
+}
+
+impl<'kvs> VisitSource<'kvs> for Fields {
+    /// Adds a field, unless it is empty.
+    fn visit_pair(&mut self, key: Key<'kvs>, value: KvValue<'kvs>) -> Result<(), KvError> {
+        let value = match (value.to_u64(), value.to_f64(), value.to_borrowed_str()) {
+            (Some(number), ..) => json!(number),
+            (None, Some(number), _) => json!(number),
+            (None, None, Some(text)) => json!(text),
+            _ => json!(value.to_string()),
+        };
+        if value != json!("") && value != json!("None") {
+            self.push(key.as_str(), &value);
+        }
+        Ok(())
+    }
 }
 
 struct Escaped(String);
@@ -76,12 +168,25 @@ impl fmt::Write for Escaped {
 /// Takes one line per call of `write` and always claims success.
 struct LineWriter<W> {
     inner: W,
+    format: Format,
     dropped: u64,
 }
 
 impl<W: Write + AsFd> LineWriter<W> {
-    fn new(inner: W) -> Self {
-        Self { inner, dropped: 0 }
+    fn new(inner: W, format: Format) -> Self {
+        Self { inner, format, dropped: 0 }
+    }
+
+    /// A line about those that were dropped.
+    fn apology(&self) -> String {
+        let dropped = self.dropped;
+        match self.format {
+            Format::Text => format!("({dropped} log lines were dropped here)\n"),
+            Format::Json => {
+                let message = format!("{dropped} log lines were dropped here");
+                format!("{}\n", json!({ "level": "warn", "message": message, "dropped": dropped }))
+            }
+        }
     }
 
     /// Whether a write of [`LINE_BYTES_MAX`] would be taken at once.
@@ -101,7 +206,7 @@ impl<W: Write + AsFd> Write for LineWriter<W> {
         }
         let mut text = Vec::with_capacity(line.len());
         if self.dropped > 0 {
-            text = format!("({} log lines were dropped here)\n", self.dropped).into_bytes();
+            text = self.apology().into_bytes();
         }
         text.extend_from_slice(line);
         if text.len() > LINE_BYTES_MAX {
@@ -141,7 +246,7 @@ mod tests {
 
     fn pipe() -> (File, LineWriter<File>) {
         let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
-        (File::from(reader), LineWriter::new(File::from(writer)))
+        (File::from(reader), LineWriter::new(File::from(writer), Format::Text))
     }
 
     /// Fills the pipe to the last byte and leaves it blocking. Returns how many it took.
@@ -230,15 +335,52 @@ mod tests {
     #[test]
     fn o09_no_control_character_gets_into_a_line() {
         let said = |message: fmt::Arguments<'_>| {
-            plain(&Record::builder().level(Level::Info).target("t").args(message).build())
+            plain(&Record::builder().level(Level::Info).target("wsecho::a").args(message).build())
         };
         let hostile = "\u{1b}[2J\r\nroot\u{7f}\u{9b}\0 é";
         assert_eq!(
             said(format_args!("path {hostile}")),
-            "INFO  t: path \\u{1b}[2J\\r\\nroot\\u{7f}\\u{9b}\\u{0} é"
+            "INFO  path \\u{1b}[2J\\r\\nroot\\u{7f}\\u{9b}\\u{0} é"
         );
         let long = "x".repeat(64 * 1024);
         assert!(said(format_args!("{long}")).len() <= LINE_BYTES_MAX + 1, "nor is it kept whole");
+    }
+
+    #[test]
+    fn json_is_one_whole_object_whatever_is_said() {
+        let hostile = "\u{1b}\r\n\"\\\u{9b}".repeat(2000);
+        let long = "\\".repeat(5000);
+        for (reason, whole) in [("\u{1b}\"", true), (&long, false)] {
+            let fields = [("connection", 7.into()), ("reason", KvValue::from(reason))];
+            let line = object(
+                &Record::builder()
+                    .level(Level::Debug)
+                    .target("wsecho::conn")
+                    .args(format_args!("{hostile}"))
+                    .key_values(&fields)
+                    .build(),
+                "now",
+            );
+            assert!(line.len() <= JSON_BYTES_MAX && !line.chars().any(char::is_control), "{line}");
+            let value: Value = serde_json::from_str(&line).expect("one object");
+            assert_eq!((&value["time"], &value["level"]), (&json!("now"), &json!("debug")));
+            assert_eq!(value["connection"] == 7 && value["reason"] == reason, whole);
+            assert_eq!(value.get("target"), None);
+        }
+    }
+
+    #[test]
+    fn lines_that_were_dropped_are_told_of_in_the_same_format() {
+        let (mut reader, mut writer) = pipe();
+        writer.format = Format::Json;
+        writer.dropped = 3;
+        writer.write_all(b"{}\n").expect("claims success");
+        drop(writer);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).expect("UTF-8");
+        let first: Value =
+            serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+        assert_eq!((&first["dropped"], text.lines().count()), (&json!(3), 2));
     }
 
     #[test]

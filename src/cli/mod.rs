@@ -4,9 +4,11 @@
 //! process. What it finds wrong is one line that names the flag or the variable.
 
 mod behaviours;
+mod general;
 pub mod healthcheck;
 pub mod log;
 mod options;
+mod rooms;
 mod spec;
 mod url;
 mod value;
@@ -15,25 +17,28 @@ mod variables;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub use crate::net::listen::ListenAddress;
 pub use options::Options;
 pub use variables::unknown_variables;
 
-use behaviours::BEHAVIOURS;
-use options::OPTIONS;
+use options::TABLES;
 use spec::{Environment, Spec, Takes};
 
 /// Closing words of `wsecho --help`.
 const NOTES: &str = "\
 ADDR is IP:PORT, [IPV6]:PORT, or just PORT or :PORT for all addresses.
 BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
-TIME is in seconds, or ends in ms, s, m or h; at most 4h, steps of 250ms.
+TIME is a number with its unit: ms, s, m or h, such as 500ms or 2m. Timeouts are
+at most 4h, in steps of 250ms.
 Each option has a variable: WSECHO_MAX_CONNECTIONS is --max-connections, and so
 on. Flags win. Where an option may be repeated, its variable holds a list with
 commas. RUST_LOG, if set, decides what is logged.";
+
+/// Most letters to change for a word to count as misspelt.
+const DISTANCE_MAX: usize = 3;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -53,6 +58,8 @@ pub struct Check {
     pub url: String,
     /// From the start of the process to its verdict.
     pub timeout: Duration,
+    /// Nothing is said of what goes well.
+    pub quiet: bool,
 }
 
 /// Reads the command line (without the program's name) and the environment.
@@ -77,19 +84,34 @@ pub fn parse(
 }
 
 /// Options of the health check. Their variables have a prefix of their own.
-const CHECK_OPTIONS: &[Spec<Check>] = &[Spec {
-    name: "timeout",
-    variable: "WSECHO_HEALTHCHECK_TIMEOUT",
-    takes: Takes::One("TIME"),
-    heading: "Options",
-    help: "Time for all of it",
-    default: |check| value::show_duration(check.timeout),
-    apply: |check, text| value::positive_duration(text).map(|value| check.timeout = value),
-}];
+const CHECK_OPTIONS: &[Spec<Check>] = &[
+    Spec {
+        name: "timeout",
+        variable: "WSECHO_HEALTHCHECK_TIMEOUT",
+        takes: Takes::One("TIME"),
+        heading: "Options",
+        help: "Time for the whole check",
+        default: |check| value::show_duration(check.timeout),
+        apply: |check, text| value::positive_duration(text).map(|value| check.timeout = value),
+    },
+    Spec {
+        name: "quiet",
+        variable: "WSECHO_HEALTHCHECK_QUIET",
+        takes: Takes::ShortSwitch('q'),
+        heading: "Options",
+        help: "Print nothing, unless the check fails",
+        default: |_| String::new(),
+        apply: |check, text| value::switch(text).map(|quiet| check.quiet = quiet),
+    },
+];
 
 impl Default for Check {
     fn default() -> Self {
-        Self { url: "ws://127.0.0.1:8080/healthz".to_owned(), timeout: Duration::from_secs(2) }
+        Self {
+            url: "ws://127.0.0.1:8080/healthz".to_owned(),
+            timeout: Duration::from_secs(2),
+            quiet: false,
+        }
     }
 }
 
@@ -131,8 +153,8 @@ fn command() -> Command {
         .disable_help_flag(true)
         .arg(help().help("Print this").help_heading("Options"))
         .after_help(
-            "TIME is in seconds, or ends in ms, s, m or h. WSECHO_HEALTHCHECK_TIMEOUT is the\n\
-             variable for --timeout.",
+            "TIME is a number with its unit: ms, s, m or h. The variables are\n\
+             WSECHO_HEALTHCHECK_TIMEOUT and WSECHO_HEALTHCHECK_QUIET.",
         );
     Command::new("wsecho")
         .bin_name("wsecho")
@@ -140,10 +162,8 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("A WebSocket echo server for machines that are not big")
         .after_help(NOTES)
-        .args(spec::arguments(OPTIONS, &Options::default()))
-        .args(spec::arguments(BEHAVIOURS, &Options::default()))
+        .args(TABLES.into_iter().flat_map(|table| spec::arguments(table, &Options::default())))
         .disable_help_flag(true)
-        .disable_help_subcommand(true)
         .disable_version_flag(true)
         .arg(help().help("Print this").help_heading("General"))
         .arg(version.help("Print the version").help_heading("General"))
@@ -159,7 +179,35 @@ fn shown_or_wrong(error: &clap::Error) -> Result<Invocation, String> {
     }
     let line = text.lines().next().unwrap_or_default();
     let line = line.strip_prefix("error: ").unwrap_or(line);
-    Err(format!("{line}; see wsecho --help"))
+    let unknown = match error.kind() {
+        ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg),
+        ErrorKind::InvalidSubcommand => error.get(ContextKind::InvalidSubcommand),
+        _ => None,
+    };
+    let meant = match unknown {
+        Some(ContextValue::String(unknown)) => nearest(unknown, words()),
+        _ => None,
+    };
+    match meant {
+        Some(known) => Err(format!("{line}; did you mean {known}? See wsecho --help")),
+        None => Err(format!("{line}; see wsecho --help")),
+    }
+}
+
+/// What may stand on a command line, but for values.
+fn words() -> impl Iterator<Item = String> {
+    let names = options::all().map(|spec| spec.name);
+    let names = names.chain(CHECK_OPTIONS.iter().map(|spec| spec.name)).chain(["help", "version"]);
+    let flags = names.map(|name| format!("--{name}"));
+    flags.chain(["healthcheck", "help"].map(str::to_owned))
+}
+
+/// The one of `known` that was probably meant by a misspelt word: a few letters away, and most of
+/// them right.
+fn nearest<T: AsRef<str> + Ord>(word: &str, known: impl Iterator<Item = T>) -> Option<T> {
+    let distances = known.map(|known| (strsim::osa_distance(word, known.as_ref()), known));
+    let most = DISTANCE_MAX.min(word.len() / 2);
+    distances.min().filter(|(distance, _)| *distance <= most).map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -200,6 +248,30 @@ mod tests {
     #[test]
     fn version_is_the_crate_version() {
         assert_eq!(shown("--version"), format!("wsecho {}\n", env!("CARGO_PKG_VERSION")));
+    }
+
+    #[test]
+    fn help_is_a_command_too() {
+        assert_eq!(shown("help"), shown("--help"));
+        assert_eq!(shown("help healthcheck"), shown("healthcheck --help"));
+    }
+
+    #[test]
+    fn a_misspelt_word_gets_a_suggestion() {
+        let cases = [
+            ("--lisen 1", Some("--listen")),
+            ("--max-connection=3", Some("--max-connections")),
+            ("--no-pogn", Some("--no-pong")),
+            ("healthceck", Some("healthcheck")),
+            ("healthcheck --timout 1s", Some("--timeout")),
+            ("--tls", None),
+            ("elsewhere", None),
+        ];
+        for (line, known) in cases {
+            let error = parsed(line, EMPTY).expect_err(line);
+            let suggestion = error.split("did you mean ").nth(1).and_then(|s| s.split('?').next());
+            assert_eq!(suggestion, known, "{line:?} gave {error:?}");
+        }
     }
 
     #[test]
@@ -250,8 +322,9 @@ mod tests {
             shown("--help"),
             shown("healthcheck --help"),
         );
-        text.push_str(&spec::table(OPTIONS, &Options::default(), ""));
-        text.push_str(&spec::table(BEHAVIOURS, &Options::default(), ""));
+        for table in TABLES {
+            text.push_str(&spec::table(table, &Options::default(), ""));
+        }
         text.push_str(&spec::table(CHECK_OPTIONS, &Check::default(), "healthcheck "));
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/options.md");
         if std::env::var_os("UPDATE").is_some() {

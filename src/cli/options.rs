@@ -2,7 +2,10 @@
 
 use clap::ArgMatches;
 
-use super::behaviours::BEHAVIOURS;
+use super::behaviours::{self, BEHAVIOURS};
+use super::general::GENERAL;
+use super::log::Format;
+use super::rooms::ROOMS;
 use super::spec::{self, Environment, Spec, Takes};
 use super::value;
 use crate::limits::Config;
@@ -19,8 +22,18 @@ pub struct Options {
     subprotocols: Option<Vec<String>>,
     /// How often `-v` was said.
     pub verbosity: u8,
+    /// How the log looks.
+    pub log_format: Format,
     /// Everything that the server's own parts read. Its `max_connections` is not set here.
     pub config: Config,
+}
+
+/// The tables of options, in the order of the help.
+pub(super) const TABLES: [&[Spec<Options>]; 4] = [OPTIONS, ROOMS, GENERAL, BEHAVIOURS];
+
+/// Every option of the server.
+pub(super) fn all() -> impl Iterator<Item = &'static Spec<Options>> {
+    TABLES.into_iter().flatten()
 }
 
 impl Default for Options {
@@ -30,6 +43,7 @@ impl Default for Options {
             max_connections: None,
             subprotocols: None,
             verbosity: 0,
+            log_format: Format::default(),
             config: Config::default(),
         }
     }
@@ -43,8 +57,10 @@ impl Options {
     ) -> Result<Self, String> {
         let defaults = Self::default();
         let mut options = Self { listen: Vec::new(), ..defaults.clone() };
-        spec::apply(OPTIONS, matches, environment, &mut options)?;
-        spec::apply(BEHAVIOURS, matches, environment, &mut options)?;
+        for table in TABLES {
+            spec::apply(table, matches, environment, &mut options)?;
+        }
+        behaviours::check(&options)?;
         if let Some(mut named) = options.subprotocols.take() {
             named.retain(|name| name != "none");
             options.config.subprotocols = named;
@@ -60,18 +76,17 @@ const LISTENING: &str = "Listening";
 const PROTOCOL: &str = "Protocol";
 const LIMITS: &str = "Limits";
 const TIMEOUTS: &str = "Timeouts";
-const GENERAL: &str = "General";
 
-/// Every option of the server, in the order of the help.
-pub(super) const OPTIONS: &[Spec<Options>] = &[
+/// What the server does, in the order of the help.
+const OPTIONS: &[Spec<Options>] = &[
     Spec {
         name: "listen",
         variable: "WSECHO_LISTEN",
         takes: Takes::Many("ADDR"),
         heading: LISTENING,
-        help: "Address and port, may be repeated; port 0\n\
-               lets the system choose. By default all\n\
-               addresses, IPv6 and IPv4",
+        help: "Address and port to listen on, may be\n\
+               repeated; port 0 lets the system choose. By\n\
+               default all addresses, IPv6 and IPv4",
         default: |_| ":8080".to_owned(),
         apply: |options, text| value::listen_address(text).map(|value| options.listen.push(value)),
     },
@@ -81,7 +96,7 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         takes: Takes::Many("NAME"),
         heading: PROTOCOL,
         help: "Subprotocol to accept, may be repeated; the\n\
-               client's first that is named is chosen.\n\
+               first of the client's that is named is chosen.\n\
                * accepts any; none, alone, accepts none",
         default: |options| options.config.subprotocols.join(","),
         apply: |options, text| subprotocol(options, text),
@@ -140,8 +155,9 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_INFLATERS",
         takes: Takes::One("N"),
         heading: LIMITS,
-        help: "Most compressed messages in progress at a\n\
-               time, 47 KiB each; the next ones wait",
+        help: "Maximum number of compressed messages in\n\
+               progress at one time, 47 KiB each; further\n\
+               ones wait",
         default: |options| options.config.inflaters.to_string(),
         apply: |options, text| value::count(text).map(|value| options.config.inflaters = value),
     },
@@ -150,8 +166,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_MAX_MESSAGE_SIZE",
         takes: Takes::One("BYTES"),
         heading: LIMITS,
-        help: "Longest message, 0 for no limit; a longer\n\
-               one is answered with Close 1009",
+        help: "Maximum length of a message, 0 for no limit;\n\
+               a longer one is answered with Close 1009",
         default: |options| value::show_bytes(options.config.max_message_size),
         apply: |options, text| {
             options.config.max_message_size = match value::bytes(text)? {
@@ -176,8 +192,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_BUFFER_BUDGET",
         takes: Takes::One("BYTES"),
         heading: LIMITS,
-        help: "Memory for what is kept for all clients\n\
-               together, 232KiB or more",
+        help: "Maximum memory for what is kept for all\n\
+               clients together, at least 232KiB",
         default: |options| value::show_bytes(options.config.buffer_budget as u64),
         apply: |options, text| {
             value::buffer_budget(text).map(|value| options.config.buffer_budget = value)
@@ -188,8 +204,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_HANDSHAKE_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "Time for the request head to arrive, counted\n\
-               from accept, 0 for no limit",
+        help: "Time for a request to arrive, counted from\n\
+               accept, 0 for no limit",
         default: |options| value::show_duration(options.config.handshake_timeout),
         apply: |options, text| {
             value::duration(text).map(|value| options.config.handshake_timeout = value)
@@ -200,8 +216,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_PING_INTERVAL",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "Idle time before the server sends a ping,\n\
-               0 for no pings",
+        help: "Time without traffic after which the server\n\
+               sends a ping, 0 for no pings",
         default: |options| value::show_duration(options.config.ping_interval),
         apply: |options, text| {
             value::duration(text).map(|value| options.config.ping_interval = value)
@@ -212,8 +228,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_PING_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "Time to wait for an answer to that ping,\n\
-               0 for no limit",
+        help: "Time to wait for the answer to a ping of\n\
+               --ping-interval, 0 for no limit",
         default: |options| value::show_duration(options.config.ping_timeout),
         apply: |options, text| {
             value::duration(text).map(|value| options.config.ping_timeout = value)
@@ -224,8 +240,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_STALL_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "Longest pause within a frame or a blocked\n\
-               write, 0 for no limit",
+        help: "Maximum time without progress inside a frame\n\
+               or in a blocked write, 0 for no limit",
         default: |options| value::show_duration(options.config.stall_timeout),
         apply: |options, text| {
             value::duration(text).map(|value| options.config.stall_timeout = value)
@@ -236,8 +252,8 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_CLOSE_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "Time for the client to close after the\n\
-               server's Close or HTTP response",
+        help: "Maximum time for the client to close after\n\
+               the server's Close frame or HTTP response",
         default: |options| value::show_duration(options.config.close_timeout),
         apply: |options, text| {
             value::positive_duration(text).map(|value| options.config.close_timeout = value)
@@ -248,9 +264,9 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_DRAIN_DELAY",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "From SIGTERM or SIGINT to the drain. Open\n\
-               connections go on; /healthz and handshakes\n\
-               get 503 from the signal on",
+        help: "Time from SIGTERM or SIGINT to the drain; open\n\
+               connections go on, /healthz and handshakes\n\
+               get 503",
         default: |options| value::show_duration(options.config.drain_delay),
         apply: |options, text| {
             value::duration(text).map(|value| options.config.drain_delay = value)
@@ -261,21 +277,12 @@ pub(super) const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_DRAIN_TIMEOUT",
         takes: Takes::One("TIME"),
         heading: TIMEOUTS,
-        help: "Time to close all connections, after\n\
-               --drain-delay",
+        help: "Maximum time for connections to close once the\n\
+               drain has begun; then the process ends",
         default: |options| value::show_duration(options.config.drain_timeout),
         apply: |options, text| {
             value::positive_duration(text).map(|value| options.config.drain_timeout = value)
         },
-    },
-    Spec {
-        name: "verbose",
-        variable: "WSECHO_VERBOSE",
-        takes: Takes::Count('v'),
-        heading: GENERAL,
-        help: "Log connections; twice: frames too",
-        default: |_| String::new(),
-        apply: |options, text| verbosity(text).map(|value| options.verbosity = value),
     },
 ];
 
@@ -289,10 +296,6 @@ fn subprotocol(options: &mut Options, text: &str) -> Result<(), String> {
     }
     named.push(name);
     Ok(())
-}
-
-fn verbosity(text: &str) -> Result<u8, String> {
-    text.parse().map_err(|_| format!("{text:?} is not a number from 0"))
 }
 
 #[cfg(test)]
@@ -322,14 +325,16 @@ mod tests {
             // These are held to a range.
             _ if spec.name == "close" => "1000",
             _ if spec.name == "refuse" => "500",
-            Takes::One("N" | "MS" | "RATE") | Takes::Count(_) => "7",
+            Takes::One("N[,BYTES]") => "7,1KiB",
+            Takes::One("N" | "RATE") | Takes::Count(_) => "7",
             Takes::One("TEXT") => "words",
             Takes::One("HOW") => "fin",
             Takes::Many("PARAMETER") => "delay",
-            Takes::Switch => "1",
+            Takes::Switch | Takes::ShortSwitch(_) => "1",
             Takes::One("BYTES") => "1GiB",
             Takes::One("TIME") => "7s",
             Takes::One("CHOICE") => "off",
+            Takes::One("FORMAT") => "json",
             Takes::Many("ADDR") => "127.0.0.1:7",
             Takes::Many("NAME") => "chat",
             Takes::Many("ORIGIN") => "https://example.org",
@@ -348,8 +353,17 @@ mod tests {
 
     #[test]
     fn every_option_has_a_variable_that_does_the_same() {
-        for spec in OPTIONS.iter().chain(BEHAVIOURS) {
+        for spec in all() {
             let twin = format!("WSECHO_{}", spec.name.to_uppercase().replace('-', "_"));
+            // What says when, or why, goes with what.
+            let goes_with = match spec.name {
+                "after" | "at" | "reason" => "--close 1000",
+                _ => "",
+            };
+            let parsed = |line: &str, variables: &[(&str, &str)]| {
+                parsed(&format!("{line} {goes_with}"), variables)
+            };
+            let default = dump(&parsed("", &[]).expect("nothing but what it goes with"));
             assert_eq!(spec.variable, twin, "the variable is named after the flag");
             let flag = match spec.takes {
                 Takes::Count(short) => format!("-{}", short.to_string().repeat(7)),
@@ -359,17 +373,34 @@ mod tests {
             let by_flag = dump(&parsed(&flag, &[]).expect(&flag));
             let by_variable = parsed("", &[(&twin, sample(spec))]).expect(&twin);
             assert_eq!(by_flag, dump(&by_variable), "{flag}");
-            assert_ne!(by_flag, dump(&Options::default()), "{flag} must change something");
+            assert_ne!(by_flag, default, "{flag} must change something");
             let emptied = parsed("", &[(&twin, "")]).expect("empty is unset");
-            assert_eq!(dump(&emptied), dump(&Options::default()), "{twin}=");
+            assert_eq!(dump(&emptied), default, "{twin}=");
         }
+    }
+
+    #[test]
+    fn a_time_or_a_reason_needs_something_to_do() {
+        for (line, cause) in [
+            ("--after 3", "--after says when to close or drop: it needs --close or --drop"),
+            ("--at 3s", "--at says when to close or drop: it needs --close or --drop"),
+            ("--reason x", "--reason says why to close: it needs --close"),
+            ("--reason x --drop rst", "--reason says why to close: it needs --close"),
+        ] {
+            assert_eq!(parsed(line, &[]).map(drop), Err(cause.to_owned()), "{line}");
+        }
+        for line in ["--after 3 --drop fin", "--at 1s --close 1000 --reason x"] {
+            parsed(line, &[]).expect(line);
+        }
+        let by_variables = [("WSECHO_AFTER", "3"), ("WSECHO_CLOSE", "1000")];
+        parsed("", &by_variables).expect("variables");
     }
 
     #[test]
     fn flags_win_over_variables() {
         let variables =
             [("WSECHO_LISTEN", "1,2"), ("WSECHO_PING_INTERVAL", "bad"), ("WSECHO_VERBOSE", "0")];
-        let options = parsed("--listen 3 --ping-interval 4 -vv", &variables).expect("flags");
+        let options = parsed("--listen 3 --ping-interval 4s -vv", &variables).expect("flags");
         assert_eq!(options.listen, [ListenAddress::Everywhere(3)]);
         assert_eq!(options.config.ping_interval, Duration::from_secs(4));
         assert_eq!(options.verbosity, 2);
@@ -388,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_list_that_names_nothing_is_an_error() {
-        let lists = OPTIONS.iter().chain(BEHAVIOURS);
+        let lists = all();
         for spec in lists.filter(|spec| matches!(spec.takes, Takes::Many(_))) {
             for list in [",", " ", " , ,"] {
                 let error = parsed("", &[(spec.variable, list)]).expect_err(spec.variable);
@@ -428,7 +459,7 @@ mod tests {
     #[test]
     fn o04_errors_name_the_flag_or_the_variable() {
         let free = |spec: &&Spec<Options>| spec.takes != Takes::One("TEXT");
-        for spec in OPTIONS.iter().chain(BEHAVIOURS).filter(free) {
+        for spec in all().filter(free) {
             let flag = format!("--{}", spec.name);
             if !matches!(spec.takes, Takes::Count(_) | Takes::Switch) {
                 let error = parsed(&format!("{flag}=a/b"), &[]).expect_err(&flag);

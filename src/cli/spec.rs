@@ -42,6 +42,8 @@ pub enum Takes {
     Count(char),
     /// Nothing: the flag says yes, the variable 1 or 0.
     Switch,
+    /// As `Switch`, with a short form.
+    ShortSwitch(char),
 }
 
 /// The flags of a table. Values stay text here: [`apply`] reads them, since it knows whether a
@@ -58,6 +60,7 @@ pub fn arguments<T>(specs: &[Spec<T>], defaults: &T) -> Vec<Arg> {
                 .action(ArgAction::Append),
             Takes::Count(short) => arg.short(short).action(ArgAction::Count),
             Takes::Switch => arg.action(ArgAction::SetTrue),
+            Takes::ShortSwitch(short) => arg.short(short).action(ArgAction::SetTrue),
         }
     };
     specs.iter().map(argument).collect()
@@ -103,7 +106,7 @@ pub fn variable(environment: &Environment, name: &str) -> Result<Option<String>,
 fn flag_values<T>(spec: &Spec<T>, matches: &ArgMatches) -> Result<Vec<String>, String> {
     match spec.takes {
         Takes::Count(_) => return Ok(vec![matches.get_count(spec.name).to_string()]),
-        Takes::Switch => return Ok(vec!["1".to_owned()]),
+        Takes::Switch | Takes::ShortSwitch(_) => return Ok(vec!["1".to_owned()]),
         Takes::One(_) | Takes::Many(_) => {}
     }
     let values = matches.get_many::<OsString>(spec.name).unwrap_or_default();

@@ -54,6 +54,11 @@ impl<'a> Url<'a> {
         Ok(Self { authority, host, port, target: format!("{path}{target}") })
     }
 
+    /// True if the host is an address, and there is nobody to ask for one.
+    pub fn is_literal(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok()
+    }
+
     /// All addresses of the host, or `TimedOut` without `patience` for more. Asking for a name
     /// cannot be interrupted, hence the thread, which ends with the process at the latest.
     pub fn addresses(&self, patience: Duration) -> io::Result<Vec<SocketAddr>> {

@@ -6,8 +6,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::http::normalize_origin;
-use crate::limits::{Deflate, READ_BYTES_MAX, TIMEOUT_MAX};
+use crate::limits::{
+    Deflate, READ_BYTES_MAX, ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory,
+    TIMEOUT_MAX,
+};
 use crate::net::listen::ListenAddress;
+use crate::units;
+pub use crate::units::{bytes, show_bytes, show_duration};
 
 /// `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`.
 pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
@@ -41,33 +46,6 @@ pub fn count<N: FromStr + PartialEq + Default>(text: &str) -> Result<N, String> 
     }
 }
 
-/// Bytes, with `k`, `m`, `g`, `KiB`, `MiB`, `GiB` in either case as powers of 1024.
-pub fn bytes(text: &str) -> Result<u64, String> {
-    let (number, unit) = split_unit(text);
-    let unit_bytes: u64 = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        _ => {
-            return Err(format!("{text:?} is not a size such as 65536, 64KiB, 16m or 1GiB"));
-        }
-    };
-    let Some(number) = digits::<u64>(number) else {
-        return Err(format!("{text:?} is not a size such as 65536, 64KiB, 16m or 1GiB"));
-    };
-    number.checked_mul(unit_bytes).ok_or_else(|| format!("{text:?} is more than 64 bits hold"))
-}
-
-/// A size as [`bytes`] reads it, in the largest unit that leaves it whole.
-pub fn show_bytes(bytes: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.iter().find(|(unit_bytes, _)| bytes != 0 && bytes % unit_bytes == 0) {
-        Some((unit_bytes, unit)) => format!("{}{unit}", bytes / unit_bytes),
-        None => bytes.to_string(),
-    }
-}
-
 /// Bytes for the buffer budget, which must hold what one refused write can leave behind, or nothing
 /// would move.
 pub fn buffer_budget(text: &str) -> Result<usize, String> {
@@ -79,22 +57,34 @@ pub fn buffer_budget(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Seconds, or a number with `ms`, `s`, `m` or `h`; at most [`TIMEOUT_MAX`].
+/// Most messages, and maybe a comma and most bytes, of what a room keeps.
+pub fn room_history(text: &str) -> Result<RoomHistory, String> {
+    let (number, size) = match text.split_once(',') {
+        Some((number, size)) => (number, Some(size)),
+        None => (text, None),
+    };
+    let Some(messages) = digits::<usize>(number) else {
+        return Err(format!("{text:?} is not a number of messages such as 50, or 50,64KiB"));
+    };
+    let default = RoomHistory::default().bytes as u64;
+    let bytes = size.map_or(Ok(default), bytes)?;
+    if messages > ROOM_HISTORY_MESSAGES_MAX {
+        return Err(format!("{text:?} is more than {ROOM_HISTORY_MESSAGES_MAX} messages"));
+    }
+    match usize::try_from(bytes) {
+        Ok(bytes) if bytes <= ROOM_HISTORY_BYTES_MAX => Ok(RoomHistory { messages, bytes }),
+        _ => Err(format!("{text:?} is more than {}", show_bytes(ROOM_HISTORY_BYTES_MAX as u64))),
+    }
+}
+
+/// What [`room_history`] reads.
+pub fn show_room_history(history: RoomHistory) -> String {
+    format!("{},{}", history.messages, show_bytes(history.bytes as u64))
+}
+
+/// A time as [`units::duration`] reads it, at most [`TIMEOUT_MAX`].
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = split_unit(text);
-    let unit_millis: u64 = match unit {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" => 60 * 1000,
-        "h" => 60 * 60 * 1000,
-        _ => {
-            return Err(format!("{text:?} is not a time such as 10, 10s, 500ms or 2m"));
-        }
-    };
-    let Some(number) = digits::<u64>(number) else {
-        return Err(format!("{text:?} is not a time such as 10, 10s, 500ms or 2m"));
-    };
-    let duration = Duration::from_millis(number.saturating_mul(unit_millis));
+    let duration = units::duration(text)?;
     if duration > TIMEOUT_MAX {
         return Err(format!("{text:?} is longer than {}, the most", show_duration(TIMEOUT_MAX)));
     }
@@ -106,16 +96,6 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("0 would wait for ever".to_owned()),
         duration => Ok(duration),
-    }
-}
-
-/// A time as [`duration`] reads it, in the largest unit that leaves it whole.
-pub fn show_duration(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    let units = [(60 * 60 * 1000, "h"), (60 * 1000, "m"), (1000, "s")];
-    match units.iter().find(|(unit_millis, _)| millis % unit_millis == 0 && millis != 0) {
-        Some((unit_millis, unit)) => format!("{}{unit}", millis / unit_millis),
-        None => format!("{millis}ms"),
     }
 }
 
@@ -150,11 +130,6 @@ pub fn digits<N: FromStr>(text: &str) -> Option<N> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
-fn split_unit(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text.split_at(end)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,61 +159,36 @@ mod tests {
     }
 
     #[test]
-    fn sizes() {
+    fn room_histories() {
         let cases = [
-            ("0", Some(0)),
-            ("65536", Some(65536)),
-            ("12b", Some(12)),
-            ("1k", Some(1 << 10)),
-            ("64KiB", Some(64 << 10)),
-            ("16M", Some(16 << 20)),
-            ("1gib", Some(1 << 30)),
-            ("17179869183GiB", Some(u64::MAX - ((1 << 30) - 1))),
-            ("17179869184GiB", None),
-            ("18446744073709551616", None),
-            ("", None),
-            ("k", None),
+            ("50", Some((50, 64 << 10))),
+            ("0", Some((0, 64 << 10))),
+            ("1000,128KiB", Some((1000, 128 << 10))),
+            ("20,1000", Some((20, 1000))),
+            ("1001", None),
+            ("50,129KiB", None),
+            ("64KiB", None),
+            ("50,", None),
+            (",64KiB", None),
+            ("50,64KiB,1", None),
             ("-1", None),
-            ("1.5m", None),
-            ("1 k", None),
-            ("1kb", None),
-            ("1tib", None),
+            ("", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(bytes(text).ok(), expected, "{text:?}");
+            let history = room_history(text).ok();
+            assert_eq!(history.map(|kept| (kept.messages, kept.bytes)), expected, "{text:?}");
         }
-        for (size, text) in [(0, "0"), (1000, "1000"), (1536, "1536"), (64 << 20, "64MiB")] {
-            assert_eq!(show_bytes(size), text);
-        }
+        assert_eq!(show_room_history(RoomHistory::default()), "50,64KiB");
     }
 
     #[test]
-    fn durations() {
-        let cases = [
-            ("0", Some(0)),
-            ("10", Some(10_000)),
-            ("10s", Some(10_000)),
-            ("500ms", Some(500)),
-            ("2m", Some(120_000)),
-            ("4h", Some(14_400_000)),
-            ("14400001ms", None),
-            ("99999999999999999h", None),
-            ("99999999999999999999", None),
-            ("", None),
-            ("s", None),
-            ("-1s", None),
-            ("1.5s", None),
-            ("10S", None),
-            ("10 s", None),
-            ("1d", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(duration(text).ok(), expected.map(Duration::from_millis), "{text:?}");
+    fn times_have_an_end_and_some_a_beginning() {
+        assert_eq!(duration("4h"), Ok(TIMEOUT_MAX));
+        for text in ["14400001ms", "99999999999999999h", "99999999999999999999s", "10"] {
+            assert!(duration(text).is_err(), "{text}");
         }
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
         assert!(positive_duration("0ms").is_err());
-        for (millis, text) in [(0, "0ms"), (1500, "1500ms"), (90_000, "90s"), (120_000, "2m")] {
-            assert_eq!(show_duration(Duration::from_millis(millis)), text);
-        }
     }
 
     #[test]
@@ -265,6 +215,7 @@ mod tests {
             listen_address(wrong).map(drop),
             count::<u32>(wrong).map(drop),
             bytes(wrong).map(drop),
+            room_history(wrong).map(drop),
             duration(wrong).map(drop),
             subprotocol(wrong).map(drop),
             origin(wrong).map(drop),

@@ -3,11 +3,8 @@
 use std::ffi::OsString;
 
 use super::CHECK_OPTIONS;
-use super::behaviours::BEHAVIOURS;
-use super::options::OPTIONS;
-
-/// Most characters to change for a name to count as misspelt.
-const DISTANCE_MAX: usize = 3;
+use super::nearest;
+use super::options;
 
 /// One line for each `WSECHO_` variable in `names` that no option has, sorted. A restriction whose
 /// name is misspelt restricts nothing, so its operator should hear of it.
@@ -20,14 +17,13 @@ pub fn unknown_variables(names: impl IntoIterator<Item = OsString>) -> Vec<Strin
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    let server = OPTIONS.iter().chain(BEHAVIOURS).map(|spec| spec.variable);
+    let server = options::all().map(|spec| spec.variable);
     server.chain(CHECK_OPTIONS.iter().map(|spec| spec.variable))
 }
 
 fn describe(name: &str) -> String {
-    let near = known().map(|known| (strsim::osa_distance(name, known), known));
-    match near.min().filter(|(distance, _)| *distance <= DISTANCE_MAX) {
-        Some((_, known)) => format!("{name} is not a known variable; did you mean {known}?"),
+    match nearest(name, known()) {
+        Some(known) => format!("{name} is not a known variable; did you mean {known}?"),
         None => format!("{name} is not a known variable"),
     }
 }

@@ -1,24 +1,30 @@
-//! What the log says of a connection when it opens and when it ends.
+//! What the log says of a connection: a line when it opens and one when it ends, and its frames.
 //!
 //! Kept apart from the connection and only for a log that is read: an idle connection should not
-//! pay for words that nobody will see.
+//! pay for words that nobody will see. Each line says the same twice, in words for people and in
+//! fields for machines.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use log::debug;
+use log::{debug, trace};
 
+use super::Cause;
+use super::frame_log::FrameLog;
 use crate::ending::Ending;
-use crate::http::Status;
 use crate::limits::LOGGED_BYTES_MAX;
 use crate::peer::Peer;
 use crate::text::is_invisible;
+use crate::units::{about_bytes, about_duration, counted};
+use crate::ws::close::CloseCode;
 
 /// Notes on one connection.
 #[derive(Debug)]
 pub struct ConnectionLog {
+    /// Its number, counted from 1 since the server began.
+    number: u64,
     peer: Peer,
-    opened: Duration,
+    since: Duration,
     /// Frames received whole.
     pub frames: u64,
     /// Data messages received whole.
@@ -27,69 +33,202 @@ pub struct ConnectionLog {
     pub received: u64,
     /// Bytes sent.
     pub sent: u64,
-    /// The close code received, or sent for a fault.
-    pub code: Option<u16>,
-    /// The peer's reason, escaped and cut.
-    pub reason: String,
+    /// It has been upgraded.
+    opened: bool,
+    /// Its request was answered, and that has been said: nothing else will happen.
+    answered: bool,
+    /// How it came to its end.
+    end: Option<End>,
+    /// Its frames, where they are logged.
+    trace: Option<Box<[FrameLog; 2]>>,
+}
+
+#[derive(Debug)]
+struct End {
+    cause: Cause,
+    /// Our Close was out when it came.
+    closing: bool,
+    /// The peer's words, escaped and cut.
+    reason: String,
+}
+
+impl End {
+    /// The code of the Close that ended it.
+    fn code(&self) -> Option<u16> {
+        let going = matches!(self.cause, Cause::PeerClosed(_) | Cause::PeerFinished);
+        let code = match self.cause {
+            _ if self.closing && going => Some(CloseCode::GOING_AWAY),
+            Cause::PeerClosed(code) => code,
+            Cause::Fault(fault) => Some(fault.close_code()),
+            _ => self.cause.farewell().map(|(code, _)| code),
+        };
+        code.map(CloseCode::number)
+    }
 }
 
 impl ConnectionLog {
-    /// Begins the notes and logs the opening.
-    pub fn open(peer: Peer, now: Duration) -> Box<Self> {
-        debug!("{peer} connected");
+    /// Begins the notes.
+    pub fn new(number: u64, peer: Peer, now: Duration) -> Box<Self> {
+        trace!(event = "accepted", connection = number, peer:% = peer; "#{number} {peer} accepted");
         Box::new(Self {
+            number,
             peer,
-            opened: now,
+            since: now,
             frames: 0,
             messages: 0,
             received: 0,
             sent: 0,
-            code: None,
-            reason: String::new(),
+            opened: false,
+            answered: false,
+            end: None,
+            trace: None,
         })
     }
 
-    /// Logs what was asked for in the request, with which answer, and what was agreed on.
-    pub fn request(
-        &self,
-        target: &str,
-        status: &str,
-        subprotocol: Option<&str>,
-        extension: Option<&str>,
-    ) {
-        let mut line = format!("{} {} {status}", self.peer, escape(target.as_bytes()));
+    /// Logs a handshake that is answered with 101, and what was agreed on.
+    pub fn open(&self, target: &str, subprotocol: Option<&str>, extension: Option<&str>) {
+        let (number, peer) = (self.number, self.peer);
+        let target = escape(target.as_bytes());
+        let subprotocol = subprotocol.map(|name| escape(name.as_bytes()));
+        let mut line = format!("#{number} {peer} opened {target}");
         // Writing to a `String` cannot fail.
-        if let Some(name) = subprotocol {
-            let _ = write!(line, ", subprotocol {}", escape(name.as_bytes()));
+        if let Some(name) = &subprotocol {
+            let _ = write!(line, ", subprotocol {name}");
         }
         if let Some(extension) = extension {
             let _ = write!(line, ", {extension}");
         }
-        debug!("{line}");
+        debug!(
+            event = "opened", connection = number, peer:% = peer, target = target,
+            subprotocol = subprotocol, extension = extension;
+            "{line}"
+        );
     }
 
-    /// Logs that a request is refused, and why. There is no `target` if no whole head has come.
-    pub fn refused(peer: Peer, target: Option<&str>, status: Status, reason: &str) {
-        let target = target.map_or("(no request)".into(), |target| escape(target.as_bytes()));
-        let (code, reason) = (status.code(), escape(reason.as_bytes()));
-        debug!("{peer} {target} {code}, {reason}");
+    /// The connection is open. With `tracing` its frames are logged; those that it sends come
+    /// behind a head of `head_bytes`.
+    pub fn begin(&mut self, tracing: bool, head_bytes: usize) {
+        self.opened = true;
+        self.trace = tracing.then(|| {
+            let received = FrameLog::new(self.number, "received", 0);
+            Box::new([received, FrameLog::new(self.number, "sent", head_bytes)])
+        });
+    }
+
+    /// Logs a plain request that is answered with what it asked for.
+    pub fn answer(&self, method: &str, target: &str) {
+        let (number, peer) = (self.number, self.peer);
+        let target = escape(target.as_bytes());
+        debug!(
+            event = "answered", connection = number, peer:% = peer, target = target, status = 200;
+            "#{number} {peer} {method} {target} answered with 200"
+        );
+    }
+
+    /// Takes note of bytes that were received. Those of an open connection are frames.
+    pub fn note_received(&mut self, bytes: &[u8], open: bool) {
+        self.received += bytes.len() as u64;
+        if open {
+            self.trace_received(bytes);
+        }
+    }
+
+    /// Logs the frames that begin in these bytes.
+    pub fn trace_received(&mut self, bytes: &[u8]) {
+        if let Some(trace) = &mut self.trace {
+            trace[0].pass(bytes);
+        }
+    }
+
+    /// Takes note of bytes that were sent.
+    pub fn note_sent(&mut self, bytes: &[u8]) {
+        self.sent += bytes.len() as u64;
+        if let Some(trace) = &mut self.trace {
+            trace[1].pass(bytes);
+        }
+    }
+
+    /// Takes note of why the connection comes to its end; `closing` if our Close was out before.
+    /// A refusal is logged at once.
+    pub fn note_end(&mut self, cause: &Cause, closing: bool, reason: String) {
+        let answers = [Cause::Answered(Ending::Refused), Cause::NoRequest, Cause::TurnedAway];
+        let refused = answers.contains(cause) && !reason.is_empty();
+        if refused {
+            let (number, peer) = (self.number, self.peer);
+            debug!(
+                event = "refused", connection = number, peer:% = peer, refusal = reason.as_str();
+                "#{number} {peer} refused {reason}"
+            );
+        }
+        self.answered = refused || *cause == Cause::Answered(Ending::Answered);
+        self.end = Some(End { cause: cause.clone(), closing, reason });
     }
 
     /// Logs the ending.
     pub fn close(&self, ending: Ending, now: Duration) {
-        let Self { peer, frames, messages, received, sent, .. } = self;
-        let seconds = now.saturating_sub(self.opened).as_secs_f64();
-        let mut line = format!("{peer} {} after {seconds:.3} s, ", ending.word());
+        if self.answered {
+            return;
+        }
+        let (number, peer) = (self.number, self.peer);
+        let time = now.saturating_sub(self.since);
+        let code = self.end.as_ref().and_then(End::code);
+        let reason = self.end.as_ref().map_or("", |end| &end.reason);
+        let mut line = format!("#{number} {peer} {}", self.how());
         // Writing to a `String` cannot fail.
-        let _ = write!(line, "{frames} frames, {messages} messages, ");
-        let _ = write!(line, "{received} bytes in, {sent} out");
-        if let Some(code) = self.code {
+        if let Some(code) = code {
             let _ = write!(line, ", code {code}");
         }
-        if !self.reason.is_empty() {
-            let _ = write!(line, ", reason \"{}\"", self.reason);
+        if !reason.is_empty() {
+            let _ = write!(line, ", reason \"{reason}\"");
         }
-        debug!("{line}");
+        let _ = write!(line, ", {}", about_duration(time));
+        if self.opened {
+            let (received, sent) = (about_bytes(self.received), about_bytes(self.sent));
+            let messages = counted(self.messages, "message");
+            let _ = write!(line, ", {messages}, {received} in, {sent} out");
+        }
+        debug!(
+            event = "closed", connection = number, peer:% = peer, ending = ending.word(),
+            code = code, reason = reason, seconds = time.as_secs_f64(),
+            frames = self.frames, messages = self.messages,
+            received_bytes = self.received, sent_bytes = self.sent;
+            "{line}"
+        );
+    }
+
+    /// Who ended it, and why, as a reader of the RFC would say it.
+    fn how(&self) -> String {
+        let Some(End { cause, closing, .. }) = &self.end else {
+            return "cut off, the server ends".to_owned();
+        };
+        let words = match cause {
+            Cause::PeerClosed(_) | Cause::PeerFinished if *closing => {
+                "closed by server, going away"
+            }
+            Cause::PeerClosed(_) => "closed by peer",
+            Cause::PeerFinished if !self.opened => "left by peer before a request was complete",
+            Cause::PeerFinished => "ended by peer without a Close",
+            Cause::Fault(fault) => return format!("closed by server, {}", fault.reason()),
+            Cause::Dropped(fault) => {
+                return format!("dropped by server, {} within a reply", fault.reason());
+            }
+            Cause::SocketFailed => "lost, reset by peer or broken on the way",
+            Cause::Answered(_) => "closed before a request was complete, the server ends",
+            Cause::TurnedAway => "turned away",
+            Cause::NoReserve => "dropped by server, no room for its answer",
+            Cause::NoRequest => "closed by server, no request in time",
+            Cause::NoPong => "closed by server, no pong in time",
+            Cause::Stalled => "closed by server, stalled within a frame",
+            Cause::HoldsInflater => "closed by server, a compressed message took too long",
+            Cause::Slow => "dropped by server, its peer reads too slowly",
+            Cause::Starved => "closed by server, overloaded",
+            Cause::TimeIsUp => "cut off, no answer to Close in time",
+            Cause::Dismissed(_, reason) => return format!("closed by server, {reason}"),
+            Cause::ScriptCloses(..) => "closed by server, as asked",
+            Cause::ScriptFinishes => "finished by server without a Close, as asked",
+            Cause::ScriptResets => "reset by server, as asked",
+        };
+        words.to_owned()
     }
 }
 
@@ -118,6 +257,8 @@ pub fn escape(words: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::tests::somebody;
+    use crate::ws::Fault;
 
     #[test]
     fn o09_words_are_escaped_and_cut() {
@@ -129,5 +270,34 @@ mod tests {
         let long = escape(&[b'x'; 64 * 1024]);
         assert_eq!(long.chars().count(), LOGGED_BYTES_MAX + 1);
         assert!(long.ends_with('…'));
+    }
+
+    #[test]
+    fn who_ended_it_is_said_in_the_words_of_the_rfc() {
+        let said = |cause: Cause, closing: bool| {
+            let mut log = ConnectionLog::new(1, somebody(), Duration::ZERO);
+            log.begin(false, 0);
+            log.note_end(&cause, closing, String::new());
+            let code = log.end.as_ref().and_then(End::code);
+            format!("{}{}", log.how(), code.map_or(String::new(), |code| format!(", code {code}")))
+        };
+        let policy = CloseCode::POLICY;
+        let cases = [
+            (Cause::PeerClosed(Some(CloseCode::NORMAL)), "closed by peer, code 1000"),
+            (Cause::PeerClosed(None), "closed by peer"),
+            (Cause::PeerFinished, "ended by peer without a Close"),
+            (Cause::Fault(Fault::Unmasked), "closed by server, frame not masked, code 1002"),
+            (Cause::Dropped(Fault::Utf8), "dropped by server, invalid UTF-8 within a reply"),
+            (Cause::NoPong, "closed by server, no pong in time, code 1008"),
+            (
+                Cause::Dismissed(policy, "too many messages"),
+                "closed by server, too many messages, code 1008",
+            ),
+            (Cause::ScriptCloses(policy, "x".to_owned()), "closed by server, as asked, code 1008"),
+        ];
+        for (cause, expected) in cases {
+            assert_eq!(said(cause, false), expected);
+        }
+        assert_eq!(said(Cause::PeerFinished, true), "closed by server, going away, code 1001");
     }
 }

@@ -13,7 +13,7 @@ use crate::limits::{
     TURN_INFLATE_EFFORT,
 };
 use crate::metrics::Metrics;
-use crate::service::{Effects, MOUNTED, Now, Service};
+use crate::service::{Effects, Facts, MOUNTED, Now, Population, Service, mounted};
 use crate::ws::decoder::Bounds;
 
 /// The shared state that a connection works with during its turn.
@@ -37,7 +37,7 @@ pub struct Context {
     pub busy: Vec<u8>,
     /// Where HTTP answers are composed.
     pub scratch: Vec<u8>,
-    /// The reason of a Close just received, escaped and cut; only filled for the log.
+    /// The reason of a Close just received, or of a refusal; only filled for the log.
     pub reason: String,
     /// The server is shutting down.
     pub draining: bool,
@@ -72,7 +72,7 @@ impl Context {
         let rules = Rules {
             subprotocols: config.subprotocols.clone(),
             origins: config.origins.clone(),
-            services: MOUNTED.iter().map(|mounted| mounted.path).collect(),
+            services: mounted(&config).iter().map(|mounted| mounted.path).collect(),
         };
         Self {
             rules,
@@ -81,14 +81,17 @@ impl Context {
             queues: SendQueues::new(budget.clone()),
             inflaters: Inflaters::new(config.inflaters, budget.clone()),
             effects: Effects::new(budget.clone()),
-            budget,
             bounds,
             scratch: Vec::new(),
             reason: String::new(),
             draining: false,
             logging: log::log_enabled!(log::Level::Debug),
             tracing: log::log_enabled!(log::Level::Trace),
-            services: MOUNTED.iter().map(|mounted| (mounted.make)()).collect(),
+            services: MOUNTED
+                .iter()
+                .map(|mounted| (mounted.make)(config.room_history, &budget))
+                .collect(),
+            budget,
             behaviours: Behaviours::new(&config),
             timers: Timers::default(),
             now: Duration::ZERO,
@@ -112,6 +115,19 @@ impl Context {
         self.inflaters.set_share(TURN_INFLATE_EFFORT * quantum / QUANTUM_BYTES_MAX);
     }
 
+    /// Memory is short: drops what rooms keep for those who come later, the oldest first, until it
+    /// is not.
+    #[cold]
+    pub fn shed_histories(&mut self) {
+        let mut some = true;
+        while some && self.budget.is_short_for_histories() {
+            some = false;
+            for service in &mut self.services {
+                some |= service.shed_history();
+            }
+        }
+    }
+
     /// For how long a peer's pace is measured before it can be too slow.
     pub fn pace_window(&self) -> Duration {
         let timeout = self.config.stall_timeout;
@@ -131,6 +147,24 @@ impl Context {
         debug_assert!(self.reason.is_empty(), "a reason is in its connection's log");
         if cfg!(debug_assertions) {
             self.inflaters.poison();
+        }
+    }
+
+    /// A turn ends for the services, some of which have asked to be called now.
+    #[inline(never)]
+    pub fn call_services(&mut self) {
+        let now = self.clocks();
+        for service in &mut self.services {
+            service.end_of_turn(now, &mut self.effects);
+        }
+        let mut populations = [Population::default(); MOUNTED.len()];
+        for (population, service) in populations.iter_mut().zip(&self.services) {
+            *population = service.population();
+        }
+        let Self { metrics, budget, config, draining, services, effects, .. } = self;
+        let facts = Facts { metrics, budget, config, draining: *draining, populations };
+        for service in services {
+            service.look(&facts, now, effects);
         }
     }
 

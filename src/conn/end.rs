@@ -52,6 +52,21 @@ pub enum Cause {
     ScriptResets,
 }
 
+impl Cause {
+    /// The Close that the cause has, where it is not among the replies already.
+    pub(super) fn farewell(&self) -> Option<(CloseCode, &str)> {
+        match self {
+            Self::NoPong => Some((CloseCode::POLICY, "no pong")),
+            Self::Stalled => Some((CloseCode::POLICY, "stalled frame")),
+            Self::HoldsInflater => Some((CloseCode::POLICY, "compressed message takes too long")),
+            Self::Starved => Some((CloseCode::TRY_AGAIN, "overloaded")),
+            Self::Dismissed(code, reason) => Some((*code, reason)),
+            Self::ScriptCloses(code, reason) => Some((*code, reason.as_str())),
+            _ => None,
+        }
+    }
+}
+
 /// What is still done for a connection that comes to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manner {
@@ -130,33 +145,19 @@ impl Connection {
         }
     }
 
-    /// A Close, where the cause has one that is not among the replies already, and where one may
-    /// stand.
+    /// A Close, where one may stand.
     fn say_last(&mut self, cause: &Cause, cx: &mut Context) {
         let Phase::Open(session) = &mut self.phase else { return };
-        let (code, reason) = match cause {
-            Cause::NoPong => (CloseCode::POLICY, "no pong"),
-            Cause::Stalled => (CloseCode::POLICY, "stalled frame"),
-            Cause::HoldsInflater => (CloseCode::POLICY, "compressed message takes too long"),
-            Cause::Starved => (CloseCode::TRY_AGAIN, "overloaded"),
-            Cause::Dismissed(code, reason) => (*code, *reason),
-            Cause::ScriptCloses(code, reason) => (*code, reason.as_str()),
-            _ => return,
-        };
-        session.say_close(code, reason, &mut self.queue, cx);
+        if let Some((code, reason)) = cause.farewell() {
+            session.say_close(code, reason, &mut self.queue, cx);
+        }
     }
 
-    /// Notes for the log line.
+    /// Notes for the log.
     fn note(&mut self, cause: &Cause, cx: &mut Context) {
-        let code = match cause {
-            Cause::PeerClosed(code) => *code,
-            Cause::Fault(fault) | Cause::Dropped(fault) => Some(fault.close_code()),
-            _ => return,
-        };
-        let reason = std::mem::take(&mut cx.reason);
         if let Some(log) = &mut self.log {
-            log.code = code.map(CloseCode::number);
-            log.reason = reason;
+            let closing = matches!(&self.phase, Phase::Open(session) if session.is_closing());
+            log.note_end(cause, closing, std::mem::take(&mut cx.reason));
         }
     }
 
@@ -200,12 +201,14 @@ impl Connection {
     /// A handler is told that its connection goes.
     fn turn_into(&mut self, phase: Phase, cx: &mut Context) {
         if let Phase::Open(mut session) = std::mem::replace(&mut self.phase, phase) {
+            cx.metrics.open_for[session.handler_ref().purpose() as usize] -= 1;
             session.handler().end(cx);
         }
     }
 
     /// The request was upgraded.
     pub(super) fn open(&mut self, handler: Handler, cx: &mut Context) {
+        cx.metrics.open_for[handler.purpose() as usize] += 1;
         self.phase = Phase::Open(Session::new(handler));
         cx.metrics.opens += 1;
     }

@@ -6,6 +6,7 @@ mod script;
 use super::Context;
 use super::inflaters::Deflate;
 use super::session::Boundary;
+use crate::metrics::Purpose;
 pub use member::Member;
 pub use script::{ScriptedEcho, Wish};
 
@@ -25,6 +26,16 @@ impl Handler {
     #[inline]
     pub fn is_echo(&self) -> bool {
         matches!(self, Self::Echo(_))
+    }
+
+    /// What its connection counts as.
+    pub fn purpose(&self) -> Purpose {
+        match self {
+            Self::Echo(None) => Purpose::Echo,
+            Self::Echo(Some(_)) => Purpose::CompressedEcho,
+            Self::Member(_) => Purpose::Member,
+            Self::Script(_) => Purpose::Behaviour,
+        }
     }
 
     /// True if messages may arrive compressed.

@@ -1,26 +1,26 @@
 //! A connection before it is open: the request head, and what it is answered.
 
 use std::ops::Range;
+use std::rc::Rc;
 
+use super::answer::give;
+use super::connection_log::escape;
 use super::handler::{Handler, Member, ScriptedEcho};
 use super::inflaters::Deflate as Deflating;
 use super::read_buffer::ReadBuffer;
 use super::{ConnectionLog, Context};
+use crate::behaviour::Behaviour;
 use crate::budget::Charge;
 use crate::ending::Ending;
 use crate::http::{
     self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, write_answer,
-    write_opening, write_options, write_refusal,
+    write_opening, write_refusal,
 };
 use crate::id::ConnId;
 use crate::limits::{Deflate, HEAD_BYTES_MAX};
 use crate::peer::Peer;
-use crate::service::MOUNTED;
 use crate::service::mirror::mirror;
 use crate::ws::deflate::{Agreement, negotiate};
-
-/// The test page: one file without any outside resource.
-const CONSOLE: &[u8] = include_bytes!("../pages/console.html");
 
 /// Memory of a partial head beside its bytes.
 const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;
@@ -113,11 +113,6 @@ impl Handshake {
         self.partial.as_ref().map_or(0, |partial| partial.charge.bytes())
     }
 
-    /// Logs that the server has no room for the request.
-    pub fn note_turned_away(&self, reason: &str) {
-        ConnectionLog::refused(self.peer, None, Status::UNAVAILABLE, reason);
-    }
-
     /// The time for the head is up. True if an answer was put into [`Context::scratch`]: a peer
     /// that has not said a word, as browsers do that connect ahead, is left without one.
     pub fn time_out(&self, cx: &mut Context) -> bool {
@@ -141,41 +136,24 @@ impl Handshake {
                 (self.upgrade(head, mount, &opening, behind, cx), opening.subprotocol)
             }
             Route::Answer(answer) => (self.give(answer, head, cx), None),
+            Route::Explain { query } => (self.explain(head, query, cx), None),
             Route::Refuse(refusal) => (self.refuse(refusal, Some(head), cx), None),
         };
         let Some(log) = log else { return outcome };
-        let (status, extension) = match &outcome {
-            Outcome::Opened { handler, .. } => ("101", handler.extension()),
-            Outcome::Answered(Ending::Answered) => ("200", None),
-            // It has been logged with its reason.
-            Outcome::Answered(_) | Outcome::Partial => return outcome,
-        };
-        log.request(head.target(), status, subprotocol, extension.as_deref());
+        match &outcome {
+            Outcome::Opened { handler, .. } => {
+                log.open(head.target(), subprotocol, handler.extension().as_deref());
+            }
+            Outcome::Answered(Ending::Answered) => log.answer(head.method(), head.target()),
+            // It is logged with its reason.
+            Outcome::Answered(_) | Outcome::Partial => {}
+        }
         outcome
     }
 
     fn give(&self, answer: Answer, head: &Head<'_>, cx: &mut Context) -> Outcome {
-        let head_only = head.method() == "HEAD";
         cx.metrics.count_answer(Status::OK.label());
-        let out = &mut cx.scratch;
-        match answer {
-            Answer::Page => write_answer(out, Status::OK, Media::Html, CONSOLE, head_only),
-            Answer::ServicePage(place) => {
-                let page = MOUNTED.get(place).and_then(|mounted| mounted.page).unwrap_or_default();
-                write_answer(out, Status::OK, Media::Html, page, head_only);
-            }
-            Answer::Info => {
-                let text = mirror(head, self.peer, cx.config.mirror_secrets);
-                write_answer(out, Status::OK, Media::Json, text.as_bytes(), head_only);
-            }
-            Answer::Health => write_answer(out, Status::OK, Media::Text, b"ok\n", head_only),
-            Answer::Metrics => {
-                let mut text = String::new();
-                cx.metrics.render(&mut text);
-                write_answer(out, Status::OK, Media::Metrics, text.as_bytes(), head_only);
-            }
-            Answer::Options => write_options(out),
-        }
+        give(answer, head, self.peer, cx);
         Outcome::Answered(Ending::Answered)
     }
 
@@ -189,25 +167,45 @@ impl Handshake {
         let (query, mirrored) = match mount {
             Mount::Echo { query, mirror } => (query, mirror),
             Mount::Exact => return Ok(None),
-            Mount::Service { place, room } => {
-                let member = Member::new(self.id, place, room, cx);
+            Mount::Service { place, room, query } => {
+                let member = Member::new(self.id, place, room, query, cx);
                 let member = member.ok_or_else(|| self.refuse(Refusal::Busy, Some(head), cx))?;
                 return Ok(Some(Handler::Member(Box::new(member))));
             }
         };
-        let behaviour = match cx.behaviours.of(query, mirrored) {
-            Ok(Some(behaviour)) => behaviour,
-            Ok(None) => return Ok(None),
-            Err(wrong) => return Err(self.turn_down(Status::BAD_REQUEST, &wrong, head, cx)),
-        };
-        if let Some(status) = behaviour.refuse.and_then(Status::error) {
-            let reason = format!("{}, as asked", status.code());
-            return Err(self.turn_down(status, &reason, head, cx));
-        }
+        let Some(behaviour) = self.judge(head, query, mirrored, cx)? else { return Ok(None) };
         let request = behaviour.mirror.then(|| mirror(head, self.peer, cx.config.mirror_secrets));
         let script = ScriptedEcho::new(self.id, self.peer, behaviour, request, cx);
         let script = script.ok_or_else(|| self.refuse(Refusal::Busy, Some(head), cx))?;
         Ok(Some(Handler::Script(Box::new(script))))
+    }
+
+    /// The behaviour that a query asks for, if that is not the exact echo.
+    fn judge(
+        &self,
+        head: &Head<'_>,
+        query: &str,
+        mirrored: bool,
+        cx: &mut Context,
+    ) -> Result<Option<Rc<Behaviour>>, Outcome> {
+        let behaviour = match cx.behaviours.of(query, mirrored) {
+            Ok(behaviour) => behaviour,
+            Err(wrong) => return Err(self.turn_down(Status::BAD_REQUEST, &wrong, head, cx)),
+        };
+        let refused = behaviour.as_ref().and_then(|behaviour| behaviour.refuse);
+        if let Some(status) = refused.and_then(Status::error) {
+            let reason = format!("{}, as asked", status.code());
+            return Err(self.turn_down(status, &reason, head, cx));
+        }
+        Ok(behaviour)
+    }
+
+    /// Refuses a plain request as a handshake with its query would be refused.
+    fn explain(&self, head: &Head<'_>, query: &str, cx: &mut Context) -> Outcome {
+        match self.judge(head, query, false, cx) {
+            Ok(_) => self.refuse(Refusal::UpgradeOnly, Some(head), cx),
+            Err(refused) => refused,
+        }
     }
 
     fn upgrade(
@@ -248,14 +246,15 @@ impl Handshake {
         self.note(refusal.status(), refusal.reason(), head, cx)
     }
 
-    /// Refuses an upgrade for a reason of its own.
+    /// Refuses a handshake, or what asks for one, for a reason of its own.
     fn turn_down(&self, status: Status, why: &str, head: &Head<'_>, cx: &mut Context) -> Outcome {
         let body = format!("{why}\n");
-        write_answer(&mut cx.scratch, status, Media::Text, body.as_bytes(), false);
+        let head_only = head.method() == "HEAD";
+        write_answer(&mut cx.scratch, status, Media::Text, body.as_bytes(), head_only);
         self.note(status, why, Some(head), cx)
     }
 
-    /// Counts and logs a refusal.
+    /// Counts a refusal, and notes it for the log.
     fn note(
         &self,
         status: Status,
@@ -265,7 +264,9 @@ impl Handshake {
     ) -> Outcome {
         cx.metrics.count_answer(status.label());
         if cx.logging {
-            ConnectionLog::refused(self.peer, head.map(Head::target), status, reason);
+            let target = head.map_or("a request".into(), |head| escape(head.target().as_bytes()));
+            let (code, reason) = (status.code(), escape(reason.as_bytes()));
+            cx.reason = format!("{target} with {code}: {reason}");
         }
         Outcome::Answered(Ending::Refused)
     }

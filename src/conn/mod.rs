@@ -20,12 +20,15 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)
 )]
 
+mod answer;
 mod connection_log;
 mod context;
 mod end;
+mod frame_log;
 mod handler;
 mod handshake;
 pub mod inflaters;
+mod noting;
 pub mod read_buffer;
 mod receive;
 pub mod send_queue;
@@ -238,6 +241,7 @@ impl Connection {
 
     /// The socket took `count` bytes of [`Self::unsent`] or [`Self::gather`].
     pub fn sent(&mut self, count: usize, cx: &mut Context) {
+        self.note_flushed(count);
         cx.queues.sent(&mut self.queue, count);
     }
 
@@ -261,14 +265,5 @@ impl Connection {
         let Phase::Open(session) = &self.phase else { return false };
         let Handler::Echo(Some(deflate)) = session.handler_ref() else { return false };
         deflate.holds_since().is_some_and(|since| cx.now >= since + cx.inflater_time())
-    }
-
-    /// Counts for the log line at the end.
-    #[inline]
-    pub fn note_bytes(&mut self, received: usize, sent: usize) {
-        if let Some(log) = &mut self.log {
-            log.received += received as u64;
-            log.sent += sent as u64;
-        }
     }
 }

@@ -142,6 +142,10 @@ impl Connection {
                 end
             }
             handshake::Outcome::Opened { behind, handler } => {
+                if let Some(log) = &mut self.log {
+                    log.begin(cx.tracing, cx.scratch.len());
+                    log.trace_received(buffer.part_of(behind..end));
+                }
                 self.open(handler, cx);
                 behind
             }

@@ -93,10 +93,8 @@ impl SendQueue {
         if self.frames.len() + usize::from(!own.is_empty()) <= 1 {
             return self.unsent();
         }
-        let mut skip = self.frames_sent;
-        let frames = self.frames.iter().map(|frame| &frame[std::mem::take(&mut skip)..]);
         let mut end = 0;
-        for part in std::iter::once(own).chain(frames) {
+        for part in self.parts() {
             let count = part.len().min(into.len() - end);
             into[end..end + count].copy_from_slice(&part[..count]);
             end += count;
@@ -105,6 +103,13 @@ impl SendQueue {
             }
         }
         &into[..end]
+    }
+
+    /// What may be written now, piece by piece.
+    pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let mut skip = self.frames_sent;
+        let frames = self.frames.iter().map(move |frame| &frame[std::mem::take(&mut skip)..]);
+        std::iter::once(&self.bytes[self.sent..self.committed]).chain(frames)
     }
 
     /// What waits for the rest of its frame.

@@ -1,6 +1,6 @@
 //! Peers that have no open connection: what they use of the reserve, and who is turned away.
 
-use super::{Cause, Connection, Context, Phase};
+use super::{Cause, Connection, ConnectionLog, Context, Phase};
 use crate::ending::Ending;
 use crate::id::ConnId;
 use crate::peer::Peer;
@@ -19,18 +19,21 @@ impl Connection {
     }
 
     /// A connection above the limit: it is told so and closed in order.
-    pub fn turned_away(id: ConnId, peer: Peer, cx: &mut Context) -> Self {
-        let mut connection = Self::new(id, peer, None);
+    pub fn turned_away(
+        id: ConnId,
+        peer: Peer,
+        log: Option<Box<ConnectionLog>>,
+        cx: &mut Context,
+    ) -> Self {
+        let mut connection = Self::new(id, peer, log);
         connection.turn_away("too many connections", cx);
         connection
     }
 
     /// There is no room for a peer that has no open connection.
     fn turn_away(&mut self, reason: &str, cx: &mut Context) {
-        if let Phase::Head(handshake) = &self.phase {
-            if cx.logging {
-                handshake.note_turned_away(reason);
-            }
+        if cx.logging && matches!(self.phase, Phase::Head(_)) {
+            cx.reason = format!("a connection with 503: {reason}");
         }
         cx.queues.push_reserved(&mut self.queue, &cx.busy);
         self.end(Cause::TurnedAway, cx);

@@ -18,6 +18,7 @@
 )]
 
 mod class;
+mod coding;
 mod head;
 mod name;
 mod origin;
@@ -29,6 +30,7 @@ mod status;
 mod target;
 mod upgrade;
 
+pub use coding::takes_gzip;
 pub use head::{Head, Version};
 pub use name::Name;
 pub use origin::normalize_origin;

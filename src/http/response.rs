@@ -10,7 +10,12 @@ use super::{Opening, Refusal, Status};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Media {
     /// A page, one file with its script and style in it.
-    Html,
+    Html {
+        /// The directives of its policy that let these run, and no other.
+        sources: &'static str,
+        /// The body is packed with gzip.
+        packed: bool,
+    },
     /// JSON.
     Json,
     /// Prometheus text.
@@ -20,18 +25,23 @@ pub enum Media {
 }
 
 impl Media {
-    /// The fields that describe a body of this kind, as whole lines.
-    const fn lines(self) -> &'static str {
+    /// The fields that describe a body of this kind, as parts of whole lines.
+    const fn lines(self) -> [&'static str; 4] {
         match self {
-            Self::Html => concat!(
-                "Content-Type: text/html; charset=utf-8\r\n",
-                "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; ",
-                "script-src 'unsafe-inline'; connect-src 'self' ws: wss:; img-src data:; ",
-                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n",
-            ),
-            Self::Json => "Content-Type: application/json\r\n",
-            Self::Metrics => "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n",
-            Self::Text => "Content-Type: text/plain; charset=utf-8\r\n",
+            Self::Html { sources, packed } => [
+                "Content-Type: text/html; charset=utf-8\r\n\
+                 Vary: Accept-Encoding\r\n\
+                 Content-Security-Policy: default-src 'none'; ",
+                sources,
+                "; connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; \
+                 form-action 'none'; frame-ancestors 'none'\r\n",
+                if packed { "Content-Encoding: gzip\r\n" } else { "" },
+            ],
+            Self::Json => ["Content-Type: application/json\r\n", "", "", ""],
+            Self::Metrics => {
+                ["Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n", "", "", ""]
+            }
+            Self::Text => ["Content-Type: text/plain; charset=utf-8\r\n", "", "", ""],
         }
     }
 }
@@ -64,7 +74,8 @@ pub fn write_opening<'a>(
 /// the body away and nothing else (RFC 9110 §9.3.2).
 pub fn write_answer(out: &mut Vec<u8>, status: Status, media: Media, body: &[u8], head_only: bool) {
     push(out, &[b"HTTP/1.1 ", status.line().as_bytes(), b"\r\n"]);
-    push(out, &[status.lines().as_bytes(), media.lines().as_bytes()]);
+    out.extend_from_slice(status.lines().as_bytes());
+    push(out, &media.lines().map(str::as_bytes));
     let length = body.len().to_string();
     push(out, &[b"Content-Length: ", length.as_bytes(), b"\r\n"]);
     out.extend_from_slice(b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n");
@@ -106,6 +117,8 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    const HTML: Media = Media::Html { sources: "script-src 'sha256-x'", packed: false };
+
     fn answer(status: Status, media: Media, body: &str, head_only: bool) -> String {
         let mut out = Vec::new();
         write_answer(&mut out, status, media, body.as_bytes(), head_only);
@@ -128,7 +141,7 @@ mod tests {
     #[test]
     fn h35_every_plain_answer_says_that_it_is_the_last() {
         for status in (400..=599).filter_map(Status::error).chain([Status::OK]) {
-            for media in [Media::Html, Media::Json, Media::Metrics, Media::Text] {
+            for media in [HTML, Media::Json, Media::Metrics, Media::Text] {
                 let text = answer(status, media, "0123456789", false);
                 let (head, body) = text.split_once("\r\n\r\n").unwrap();
                 let mut lines = head.split("\r\n");
@@ -143,7 +156,7 @@ mod tests {
                 assert!(fields.contains(&"X-Content-Type-Options: nosniff"), "{head}");
                 let policy =
                     fields.iter().any(|line| line.starts_with("Content-Security-Policy: "));
-                assert_eq!(policy, media == Media::Html, "{head}");
+                assert_eq!(policy, media == HTML, "{head}");
                 assert_eq!(body, "0123456789");
             }
         }
@@ -152,10 +165,24 @@ mod tests {
     #[test]
     fn h40_head_is_get_without_the_body() {
         for status in (400..=599).filter_map(Status::error).chain([Status::OK]) {
-            let whole = answer(status, Media::Html, "page", false);
-            let head = answer(status, Media::Html, "page", true);
+            let whole = answer(status, HTML, "page", false);
+            let head = answer(status, HTML, "page", true);
             assert_eq!(whole, format!("{head}page"));
             assert!(head.ends_with("\r\n\r\n"));
+        }
+    }
+
+    #[test]
+    fn a_page_comes_with_its_policy() {
+        let policy = "\r\nContent-Security-Policy: default-src 'none'; script-src 'sha256-x'; \
+            connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; form-action 'none'; \
+            frame-ancestors 'none'\r\n";
+        for packed in [false, true] {
+            let media = Media::Html { sources: "script-src 'sha256-x'", packed };
+            let text = answer(Status::OK, media, "page", false);
+            assert!(text.contains(policy), "{text}");
+            assert!(text.contains("\r\nVary: Accept-Encoding\r\n"), "{text}");
+            assert_eq!(text.contains("\r\nContent-Encoding: gzip\r\n"), packed, "{text}");
         }
     }
 

@@ -12,6 +12,13 @@ use crate::limits::ROOM_BYTES_MAX;
 pub enum Route<'a> {
     /// Answer 101 and speak WebSocket.
     Upgrade(Mount<'a>, Opening<'a>),
+    /// A plain request for a path of the echo that wants an upgrade: refuse as a handshake with its
+    /// query would be refused, so that pages and people can ask why it was; and if it would not be,
+    /// with [`Refusal::UpgradeOnly`].
+    Explain {
+        /// The target's query, raw.
+        query: &'a str,
+    },
     /// Send this and close.
     Answer(Answer),
     /// Send the refusal and close.
@@ -36,6 +43,8 @@ pub enum Mount<'a> {
         place: usize,
         /// The room asked for; empty for the one without a name.
         room: &'a str,
+        /// The target's query, raw.
+        query: &'a str,
     },
 }
 
@@ -109,7 +118,7 @@ impl Row {
         match self.upgraded {
             Upgraded::Echo { mirror } => Some(Mount::Echo { query, mirror }),
             Upgraded::Exact => Some(Mount::Exact),
-            Upgraded::Service { place } => Some(Mount::Service { place, room }),
+            Upgraded::Service { place } => Some(Mount::Service { place, room, query }),
             Upgraded::Nothing => None,
         }
     }
@@ -191,9 +200,12 @@ fn decide<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Result<Route<'a
     if mount.is_some() && is_stripped(head) {
         return Err(Refusal::Stripped);
     }
-    match row.plain? {
-        Answer::Health if draining => Err(Refusal::Draining),
-        answer => Ok(Route::Answer(answer)),
+    match (row.plain, mount) {
+        (Ok(Answer::Health) | Err(Refusal::UpgradeOnly), _) if draining => Err(Refusal::Draining),
+        (Err(Refusal::UpgradeOnly), Some(Mount::Echo { query, .. })) => {
+            Ok(Route::Explain { query })
+        }
+        (plain, _) => plain.map(Route::Answer),
     }
 }
 
@@ -331,8 +343,11 @@ mod tests {
             Route::Upgrade(Mount::Echo { mirror: false, .. }, _) => Got::Echo,
             Route::Upgrade(Mount::Echo { mirror: true, .. }, _) => Got::Info,
             Route::Upgrade(Mount::Exact, _) => Got::Exact,
-            Route::Upgrade(Mount::Service { place, room }, _) => Got::Service(place, room.len()),
+            Route::Upgrade(Mount::Service { place, room, .. }, _) => {
+                Got::Service(place, room.len())
+            }
             Route::Answer(answer) => Got::Answer(answer),
+            Route::Explain { .. } => UPGRADE_NEEDED,
             Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().label()),
         }
     }
@@ -619,9 +634,25 @@ mod tests {
         assert_eq!(send(&format!("{}\r\n", request("/healthz")), true), DRAINING);
         assert_eq!(send(&format!("{}{UPGRADE}{KEY}\r\n", request("/ws")), true), DRAINING);
         assert_eq!(send(&format!("{}{UPGRADE}{KEY}\r\n", request("/healthz")), true), DRAINING);
+        assert_eq!(send(&format!("{}\r\n", request("/ws")), true), DRAINING);
         assert_eq!(send(&format!("{}\r\n", request("/")), true), PAGE);
         let metrics = send(&format!("{}\r\n", request("/metrics")), true);
         assert_eq!(metrics, Got::Answer(Answer::Metrics));
+    }
+
+    #[test]
+    fn a_plain_request_hands_its_query_on() {
+        for (target, expected) in
+            [("/ws?a=%20", Some("a=%20")), ("/echo", Some("")), ("/x?a", None)]
+        {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+            let head = read(request.as_bytes()).unwrap().unwrap();
+            let query = match route(&head, &rules(), false) {
+                Route::Explain { query } => Some(query),
+                _ => None,
+            };
+            assert_eq!(query, expected, "{target}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::event::Event as MioEvent;
@@ -25,15 +27,19 @@ pub struct MioNet {
     events: Events,
     listeners: Vec<TcpListener>,
     signals: UnixStream,
+    /// Set with each signal and taken back here: a signal that finds it set ends the process.
+    unheard: Arc<AtomicBool>,
     spare: Option<File>,
     start: Instant,
 }
 
 impl MioNet {
-    /// Takes listeners (non-blocking) and the reading end of the signal pipe.
+    /// Takes listeners (non-blocking), and the reading end of the pipe that each signal writes a
+    /// byte to. `unheard` is set with it, for as long as it has not been heard here.
     pub fn new(
         listeners: Vec<std::net::TcpListener>,
         signals: std::os::unix::net::UnixStream,
+        unheard: Arc<AtomicBool>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut listeners: Vec<_> = listeners.into_iter().map(TcpListener::from_std).collect();
@@ -49,6 +55,7 @@ impl MioNet {
             events,
             listeners,
             signals,
+            unheard,
             spare: open_spare().ok(),
             start: Instant::now(),
         })
@@ -73,6 +80,7 @@ impl Net for MioNet {
             // The bytes only wake the poll; that there were some has been noted.
             let mut bytes = [0; 64];
             while matches!(self.signals.read(&mut bytes), Ok(1..)) {}
+            self.unheard.store(false, Ordering::SeqCst);
         }
         Ok(())
     }

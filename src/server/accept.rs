@@ -143,11 +143,11 @@ impl<N: Net> Server<N> {
             }
         }
         let cx = &mut self.cx;
+        let number = cx.metrics.connections_accepted;
+        let log = cx.logging.then(|| ConnectionLog::new(number, peer, cx.now));
         let id = self.registry.insert(stream, |id| match open < limit {
-            true => {
-                Connection::new(id, peer, cx.logging.then(|| ConnectionLog::open(peer, cx.now)))
-            }
-            false => Connection::turned_away(id, peer, cx),
+            true => Connection::new(id, peer, log),
+            false => Connection::turned_away(id, peer, log, cx),
         });
         cx.metrics.connections_open = self.registry.len() as u64;
         let Some(entry) = self.registry.get(id) else { return };

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
-use log::info;
+use log::{info, warn};
 
 use super::Server;
 use crate::ending::Ending;
 use crate::net::Net;
+use crate::units::{about_duration, counted};
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,17 +35,27 @@ impl Drain {
 }
 
 impl<N: Net> Server<N> {
-    /// The process was asked to end.
+    /// The process was asked to end. Who asks twice means at once.
     pub(super) fn start_draining(&mut self) {
         if self.drain != Drain::No {
-            return;
+            return self.cut_drain_short();
         }
         let delay = self.cx.config.drain_delay;
         if !delay.is_zero() {
-            info!("draining in {} s", delay.as_secs_f64());
+            info!("draining in {}; another signal ends at once", about_duration(delay));
         }
         self.cx.draining = true;
         self.drain = Drain::Announced(self.cx.now + delay);
+    }
+
+    #[cold]
+    fn cut_drain_short(&mut self) {
+        if !self.cut_short {
+            let open = counted(self.registry.len() as u64, "connection");
+            warn!("second signal: the drain is cut short, {open} cut off");
+        }
+        self.cut_short = true;
+        self.drain = Drain::Until(self.cx.now);
     }
 
     /// Says Close 1001 to everyone when the delay is over.
@@ -54,8 +65,13 @@ impl<N: Net> Server<N> {
         if self.cx.now < at {
             return;
         }
-        info!("draining {} connections", self.registry.len());
-        self.drain = Drain::Until(self.cx.now + self.cx.config.drain_timeout);
+        let timeout = self.cx.config.drain_timeout;
+        let open = counted(self.registry.len() as u64, "connection");
+        info!(
+            "draining {open} for at most {}; another signal ends at once",
+            about_duration(timeout)
+        );
+        self.drain = Drain::Until(self.cx.now + timeout);
         for id in self.registry.ids() {
             if let Some(entry) = self.registry.get(id) {
                 entry.connection.shut_down(&mut self.cx);

@@ -102,7 +102,7 @@ impl<S: Stream> Entry<S> {
         match next {
             Next::Write if self.writable => Step::Sent(self.flush(buffer, cx)),
             Next::Write => self.finish(left, buffer, cx),
-            Next::Speak if left == 0 => Step::Yield,
+            Next::Speak if left == 0 || self.connection.comes_next_turn(cx) => Step::Yield,
             Next::Speak => {
                 self.connection.speak(cx);
                 Step::Spoke
@@ -182,7 +182,7 @@ impl<S: Stream> Entry<S> {
                     self.readable = false;
                 }
                 cx.metrics.bytes_received += count as u64;
-                self.connection.note_bytes(count, 0);
+                self.connection.note_received(buffer.part_of(READ_AT..READ_AT + count));
                 self.answer(READ_AT..READ_AT + count, buffer, cx);
                 count
             }
@@ -253,7 +253,7 @@ impl<S: Stream> Entry<S> {
             if blocked { Some(0) } else { write(&mut self.stream, bytes, &mut self.writable) };
         let Some(count) = count else { return self.connection.end(Cause::SocketFailed, cx) };
         cx.metrics.bytes_sent += count as u64;
-        self.connection.note_bytes(0, count);
+        self.connection.note_sent(&bytes[..count]);
         if count < bytes.len() {
             self.connection.keep(&bytes[count..], cx);
         }
@@ -267,7 +267,6 @@ impl<S: Stream> Entry<S> {
             return 0;
         };
         cx.metrics.bytes_sent += count as u64;
-        self.connection.note_bytes(0, count);
         self.connection.sent(count, cx);
         count
     }

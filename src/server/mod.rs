@@ -7,6 +7,7 @@
 //! id, and the reaper runs last, so that no event of the same turn meets a new tenant of its slot.
 
 mod accept;
+mod check;
 mod deliver;
 mod drain;
 mod drive;
@@ -29,7 +30,7 @@ use crate::net::{Event, Net, Source};
 use accept::Acceptor;
 use drain::Drain;
 use registry::Registry;
-pub use run::{Failure, run};
+pub use run::{Failure, Stopped, run};
 use schedule::Schedule;
 use timeouts::Timeouts;
 
@@ -46,6 +47,8 @@ pub struct Server<N: Net> {
     schedule: Schedule,
     ended: Vec<(ConnId, Ending)>,
     drain: Drain,
+    /// A second signal has cut the drain short.
+    cut_short: bool,
     /// When those who keep what others wait for are looked at next.
     police_at: Duration,
 }
@@ -66,6 +69,7 @@ impl<N: Net> Server<N> {
             schedule: Schedule::default(),
             ended: Vec::new(),
             drain: Drain::No,
+            cut_short: false,
             police_at: Duration::ZERO,
             net,
         }
@@ -110,11 +114,12 @@ impl<N: Net> Server<N> {
         self.settle();
         self.cx.effects.end_turn();
         if self.cx.effects.take_due(self.cx.now) {
-            let now = self.cx.clocks();
-            for service in &mut self.cx.services {
-                service.end_of_turn(now, &mut self.cx.effects);
-            }
+            self.gauge();
+            self.cx.call_services();
             self.settle();
+        }
+        if self.cx.budget.is_short_for_histories() {
+            self.cx.shed_histories();
         }
         // Last, because whoever has just ended has left something.
         if self.somebody_waits() {
@@ -125,6 +130,11 @@ impl<N: Net> Server<N> {
         Ok(self.drain == Drain::No || !self.has_drained())
     }
 
+    /// True if a second signal has cut the drain short.
+    pub fn was_cut_short(&self) -> bool {
+        self.cut_short
+    }
+
     /// The counters, for tests and at the end.
     pub fn metrics(&self) -> &Metrics {
         &self.cx.metrics
@@ -133,32 +143,6 @@ impl<N: Net> Server<N> {
     /// What the server runs on.
     pub fn net(&mut self) -> &mut N {
         &mut self.net
-    }
-
-    /// Bytes that the ledger knows of, the reserve included; for tests.
-    pub fn charged(&self) -> usize {
-        self.cx.budget.used() + self.cx.budget.reserve_used()
-    }
-
-    /// Panics if the books do not balance; for tests.
-    pub fn check(&mut self) {
-        let m = &self.cx.metrics;
-        let ended: u64 = m.endings.iter().sum();
-        assert_eq!(m.connections_accepted, ended + self.registry.len() as u64);
-        assert_eq!(m.connections_open, self.registry.len() as u64);
-        assert_eq!(m.buffered_bytes, self.cx.budget.used() as u64);
-        assert_eq!(m.endings[Ending::Internal as usize], 0);
-        assert!(self.cx.scratch.is_empty(), "nothing of a connection survives its turn");
-        for id in self.registry.ids() {
-            let Some(entry) = self.registry.get(id) else { continue };
-            self.schedule.check(id, entry.standing);
-        }
-        if self.registry.is_empty() {
-            assert_eq!((self.cx.budget.used(), self.cx.budget.reserve_used()), (0, 0));
-            assert_eq!(self.cx.inflaters.lent(), 0);
-            let waiting = [Need::Room, Need::Inflater].map(|need| self.schedule.waiting(need));
-            assert_eq!(waiting, [0, 0], "nobody is waited for who has gone");
-        }
     }
 
     /// How long the poll may sleep.

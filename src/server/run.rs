@@ -1,13 +1,13 @@
-//! From options to a running loop: limits, listeners, signals, the ready lines.
+//! From options to a running loop: limits, listeners, signals, the ready lines, the last line.
 
 use std::fmt;
-use std::io::{self, Write};
-use std::net::TcpListener;
+use std::io::{self, IsTerminal, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use log::{error, info, warn};
+use log::{debug, error, info, warn};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Server;
@@ -19,7 +19,7 @@ use crate::net::mio_net::MioNet;
 /// Fewer connections than this are worth a warning.
 const CONNECTIONS_USUAL: usize = 1000;
 
-/// Exit status after a second signal: the drain was cut short.
+/// Exit status of a process that is ended while its loop does not listen.
 const IMPATIENT_STATUS: i32 = 1;
 
 /// Why the server could not start, or had to stop.
@@ -42,6 +42,15 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// How a server that was asked to stop has done so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Its connections had the time to end.
+    Drained,
+    /// A second signal did not leave them that time.
+    CutShort,
+}
+
 /// Serves on `addresses` until a signal ends it. `max_connections` is by default what the
 /// descriptor limit leaves room for.
 ///
@@ -52,29 +61,42 @@ pub fn run(
     addresses: &[ListenAddress],
     max_connections: Option<usize>,
     mut config: Config,
-) -> Result<(), Failure> {
+) -> Result<Stopped, Failure> {
     let process = Process::set_up(addresses)?;
     let room = process.connections_that_fit();
     config.max_connections = max_connections.unwrap_or(room);
-    let ready = process.ready_lines().map_err(system("listener"))?;
-    info!("{}", process.descriptors);
+    let addresses = process.addresses().map_err(system("listener"))?;
+    config.listeners = addresses.iter().map(|address| format!("ws://{address}/")).collect();
+    debug!("{}", process.descriptors);
     if max_connections.map_or(room < CONNECTIONS_USUAL, |wanted| wanted > room) {
-        warn!("the limit on open files leaves room for {room} connections only");
+        warn!(
+            "the limit on open files leaves room for {room} connections only: raise it (ulimit -n)"
+        );
     }
     let count = process.listeners.len();
-    let net = MioNet::new(process.listeners, process.signals).map_err(system("poll"))?;
+    let Process { listeners, signals: Signals { pipe, unheard }, .. } = process;
+    let net = MioNet::new(listeners, pipe, unheard).map_err(system("poll"))?;
     let mut server = Server::new(net, count, config);
-    announce(&ready);
+    announce(&addresses);
     while server.turn().map_err(system("poll"))? {}
+    if server.was_cut_short() {
+        return Ok(Stopped::CutShort);
+    }
     info!("drained");
-    Ok(())
+    Ok(Stopped::Drained)
 }
 
 /// What the process has to have before a loop can start.
 struct Process {
     descriptors: DescriptorLimit,
     listeners: Vec<TcpListener>,
-    signals: UnixStream,
+    signals: Signals,
+}
+
+/// Where signals are heard: a byte each. `unheard` is set until the loop has read it.
+struct Signals {
+    pipe: UnixStream,
+    unheard: Arc<AtomicBool>,
 }
 
 impl Process {
@@ -93,12 +115,9 @@ impl Process {
         connections_that_fit(limit.unwrap_or(usize::MAX), self.listeners.len())
     }
 
-    /// A line for each listener that says where it is.
-    fn ready_lines(&self) -> io::Result<String> {
-        let line = |listener: &TcpListener| {
-            Ok(format!("wsecho listening on ws://{}/\n", listener.local_addr()?))
-        };
-        self.listeners.iter().map(line).collect()
+    /// Where the listeners are.
+    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
     }
 }
 
@@ -113,25 +132,62 @@ fn connections_that_fit(descriptors: usize, listeners: usize) -> usize {
     left.saturating_sub(shed_connections_max(left)).max(1)
 }
 
-/// The first signal wakes the loop through a pipe; the second ends the process where it stands.
-fn catch_signals() -> io::Result<UnixStream> {
-    let (reader, writer) = UnixStream::pair()?;
-    reader.set_nonblocking(true)?;
-    let asked_before = Arc::new(AtomicBool::new(false));
+/// A signal wakes the loop through a pipe, which then drains, or stops draining. One that finds the
+/// last one still unheard ends the process where it stands: the loop is stuck, or has not begun.
+fn catch_signals() -> io::Result<Signals> {
+    let (pipe, writer) = UnixStream::pair()?;
+    pipe.set_nonblocking(true)?;
+    let unheard = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        let asked = Arc::clone(&asked_before);
-        signal_hook::flag::register_conditional_shutdown(signal, IMPATIENT_STATUS, asked)?;
-        signal_hook::flag::register(signal, Arc::clone(&asked_before))?;
+        let before = Arc::clone(&unheard);
+        signal_hook::flag::register_conditional_shutdown(signal, IMPATIENT_STATUS, before)?;
+        signal_hook::flag::register(signal, Arc::clone(&unheard))?;
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
     }
-    Ok(reader)
+    Ok(Signals { pipe, unheard })
 }
 
-/// Tells scripts that connections are accepted, and where. A stdout that nobody reads is no
-/// reason not to serve.
-fn announce(lines: &str) {
+/// Tells scripts that connections are accepted, and where; and a person at a terminal where to
+/// click. A stdout that nobody reads is no reason not to serve.
+fn announce(addresses: &[SocketAddr]) {
+    let line = |address| format!("wsecho listening on ws://{address}/\n");
+    let lines: String = addresses.iter().map(line).collect();
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
         error!("stdout: {error}");
+    }
+    let stderr = io::stderr();
+    if let (Some(first), true) = (addresses.first(), stderr.is_terminal()) {
+        // As above.
+        let _ = writeln!(stderr.lock(), "Try it in a browser: {}", page(*first));
+    }
+}
+
+/// The URL of the page for a browser on this machine.
+fn page(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST => {
+            format!("http://localhost:{}/", address.port())
+        }
+        _ => format!("http://{address}/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_where_a_browser_finds_it() {
+        let cases = [
+            ("[::]:8080", "http://localhost:8080/"),
+            ("0.0.0.0:80", "http://localhost:80/"),
+            ("127.0.0.1:9", "http://localhost:9/"),
+            ("[::1]:9", "http://[::1]:9/"),
+            ("192.0.2.1:9", "http://192.0.2.1:9/"),
+        ];
+        for (address, url) in cases {
+            assert_eq!(page(address.parse().expect("an address")), url);
+        }
     }
 }

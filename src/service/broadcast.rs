@@ -1,11 +1,19 @@
-//! Every message goes to everybody else in the room, as it came.
+//! Every message goes to everybody else in the room, as it came: broadcasts and drawing boards.
+//!
+//! A board differs in two points. Its members are told how many they are, as those of a broadcast
+//! are who ask for it. And text is kept for those who come later, while what is binary is for the
+//! moment; what is drawn nobody here looks into.
 
 use std::time::Duration;
 
 use super::allowance::{Bucket, Rate};
+use super::history::Histories;
+use super::presence::{Presence, Told};
 use super::rooms::{Full, Rooms};
-use super::{Effects, Kind, Now, Service};
+use super::{Effects, Kind, Now, Population, Service, notice};
+use crate::budget::Budget;
 use crate::id::ConnId;
+use crate::limits::RoomHistory;
 use crate::ws::close::CloseCode;
 
 /// Longest message in bytes: a stroke of a drawing, a small picture.
@@ -15,10 +23,29 @@ const MESSAGE_BYTES_MAX: u64 = 64 * 1024;
 /// most 40 strokes a second for each finger; a stall of some seconds may come at once behind it.
 const RATE: Rate = Rate { burst: 2000, interval: Duration::from_millis(2) };
 
+/// The message behind which a board is empty: what was kept before it need not be kept. In any
+/// other spelling it is a message like all others, and whoever is sent them all ends up the same.
+const CLEAR: &[u8] = br#"{"clear":true}"#;
+
 /// The service; text stays text and binary stays binary.
 #[derive(Debug, Default)]
 pub struct Broadcast {
-    rooms: Rooms<(), Bucket>,
+    rooms: Rooms<Told, Member>,
+    presence: Presence,
+    /// The rooms are drawing boards, and this is what they keep.
+    boards: Option<Histories>,
+}
+
+/// How the server's own messages to a board begin. From a member that is not passed on, so that no
+/// board has to ask who says how many are there.
+const OWN: &[u8] = br#"{"type":"#;
+
+/// Somebody in a room.
+#[derive(Debug)]
+struct Member {
+    bucket: Bucket,
+    /// How many it knows to be here, if it wants to know.
+    known: Option<usize>,
 }
 
 impl Service for Broadcast {
@@ -26,29 +53,111 @@ impl Service for Broadcast {
         MESSAGE_BYTES_MAX
     }
 
-    fn open(&mut self, id: ConnId, room: &str, _: Now, effects: &mut Effects) {
-        if let Err(Full) = self.rooms.join(id, room, Bucket::default()) {
-            effects.close(id, CloseCode::TRY_AGAIN, "room is full");
+    fn open(&mut self, id: ConnId, room: &str, query: &str, now: Now, effects: &mut Effects) {
+        let wants_presence = self.boards.is_some() || asks_for_presence(query);
+        let member = Member { bucket: Bucket::default(), known: wants_presence.then_some(0) };
+        if let Err(Full) = self.rooms.join(id, room, member) {
+            return effects.close(id, CloseCode::TRY_AGAIN, "room is full");
+        }
+        if let Some(boards) = &self.boards {
+            boards.replay(room, id, now, effects);
+        }
+        if let Some(told) = self.rooms.own_mut(room) {
+            told.listeners += usize::from(wants_presence);
+            self.presence.note(room, told, now, effects);
         }
     }
 
     fn message(&mut self, id: ConnId, kind: Kind, payload: &[u8], now: Now, effects: &mut Effects) {
-        let (Some(room), Some(bucket)) = (self.rooms.room_of(id), self.rooms.get_mut(id)) else {
+        let (Some(room), Some(member)) = (self.rooms.room_of(id), self.rooms.get_mut(id)) else {
             return;
         };
         let cost = 1 + u32::try_from(payload.len() / 1024).unwrap_or(u32::MAX);
-        if bucket.take(RATE, cost, now.monotonic) {
-            effects.send(self.rooms.others(&room, id), kind, payload);
-        } else {
+        if !member.bucket.take(RATE, cost, now.monotonic) {
             // Nobody can be told here that a message is lost, so none is lost in silence.
-            self.rooms.leave(id);
-            effects.close(id, CloseCode::POLICY, "too many messages");
+            self.leave(id, now, effects);
+            return effects.close(id, CloseCode::POLICY, "too many messages");
+        }
+        let others = self.rooms.others(&room, id);
+        match &mut self.boards {
+            Some(_) if kind == Kind::Text && payload.starts_with(OWN) => {}
+            Some(boards) if kind == Kind::Text => {
+                let frame = effects.frame(kind, payload);
+                effects.send_frame(others, &frame);
+                if payload == CLEAR {
+                    boards.forget(&room);
+                }
+                boards.keep(&room, frame);
+            }
+            _ => effects.send(others, kind, payload),
         }
     }
 
-    fn close(&mut self, id: ConnId, _: Now, _: &mut Effects) {
-        self.rooms.leave(id);
+    fn close(&mut self, id: ConnId, now: Now, effects: &mut Effects) {
+        self.leave(id, now, effects);
     }
+
+    fn end_of_turn(&mut self, now: Now, effects: &mut Effects) {
+        for room in self.presence.take() {
+            let told = self.rooms.own_mut(&room).map(|told| told.take(now.monotonic));
+            match told {
+                Some(Ok(())) => self.tell(&room, now, effects),
+                Some(Err(later)) => self.presence.put_off(room, later, effects),
+                None => {}
+            }
+        }
+    }
+
+    fn population(&self) -> Population {
+        self.rooms.population()
+    }
+
+    fn shed_history(&mut self) -> bool {
+        self.boards.as_mut().is_some_and(Histories::shed)
+    }
+
+    fn history_bytes(&self) -> usize {
+        self.boards.as_ref().map_or(0, Histories::bytes)
+    }
+}
+
+impl Broadcast {
+    /// Drawing boards, each of which keeps as many bytes of what is drawn as `limits` say: the
+    /// strokes of a picture are small and many.
+    pub fn of_boards(limits: RoomHistory, budget: &Budget) -> Self {
+        let messages = if limits.messages == 0 { 0 } else { usize::MAX };
+        let boards = Histories::new(RoomHistory { messages, ..limits }, budget);
+        Self { boards: Some(boards), ..Self::default() }
+    }
+
+    fn leave(&mut self, id: ConnId, now: Now, effects: &mut Effects) {
+        let Some((room, member)) = self.rooms.leave(id) else { return };
+        match (self.rooms.own_mut(&room), &mut self.boards) {
+            (Some(told), _) => {
+                told.listeners -= usize::from(member.known.is_some());
+                self.presence.note(&room, told, now, effects);
+            }
+            (None, Some(boards)) => boards.forget(&room),
+            (None, None) => {}
+        }
+    }
+
+    /// Tells how many are here, to those who want to know and do not yet.
+    fn tell(&mut self, room: &str, now: Now, effects: &mut Effects) {
+        let count = self.rooms.count(room);
+        let members = self.rooms.members_mut(room);
+        let listeners = members.filter_map(|(id, member)| {
+            let known = member.known.as_mut().filter(|known| **known != count)?;
+            *known = count;
+            Some(id)
+        });
+        effects.send(listeners, Kind::Text, notice::presence(count, now).as_bytes());
+    }
+}
+
+/// Whether a query names `presence`, with a value or without.
+fn asks_for_presence(query: &str) -> bool {
+    query.split('&').any(|part| part.split('=').next() == Some("presence"))
 }
 
 #[cfg(test)]
@@ -63,7 +172,7 @@ mod tests {
         let mut effects = Effects::default();
         let now = Now::default();
         for (id, room) in [(a, "den"), (b, "den"), (c, "hall"), (d, "den")] {
-            service.open(id, room, now, &mut effects);
+            service.open(id, room, "", now, &mut effects);
         }
         assert!(effects.is_empty(), "nobody is told who comes");
         service.message(b, Kind::Binary, &[0, 255], now, &mut effects);
@@ -82,6 +191,93 @@ mod tests {
         assert_eq!(heard, [(a, binary.clone()), (d, binary), (b, text)]);
     }
 
+    /// What is sent, without heads.
+    fn sent(effects: &mut Effects) -> Vec<(ConnId, String)> {
+        let sent = effects.take().into_iter().map(|effect| match effect {
+            Effect::Send(id, frame) => (id, String::from_utf8_lossy(&frame[2..]).into_owned()),
+            Effect::Close(id, code, reason) => (id, format!("{} {reason}", code.number())),
+        });
+        sent.map(|(id, text)| (id, text.replace(r#","time":"1970-01-01T00:00:00.000Z""#, "")))
+            .collect()
+    }
+
+    fn end_turn(service: &mut Broadcast, now: Now, effects: &mut Effects) {
+        if effects.take_due(now.monotonic) {
+            service.end_of_turn(now, effects);
+        }
+    }
+
+    #[test]
+    fn a_board_tells_how_many_are_there_and_what_was_drawn() {
+        let [a, b, c] = [0, 1, 2].map(|at| ConnId::new(at, 0));
+        let mut service = Broadcast::of_boards(RoomHistory::default(), &Budget::default());
+        let mut effects = Effects::default();
+        let now = Now::default();
+        let none = r#"{"type":"history","count":0}"#;
+        let here = |count| format!(r#"{{"type":"presence","count":{count}}}"#);
+        service.open(a, "den", "", now, &mut effects);
+        end_turn(&mut service, now, &mut effects);
+        assert_eq!(sent(&mut effects), [(a, none.to_owned()), (a, here(1))]);
+        for (kind, text) in [(Kind::Text, "one"), (Kind::Binary, "moment"), (Kind::Text, "two")] {
+            service.message(a, kind, text.as_bytes(), now, &mut effects);
+        }
+        assert!(effects.is_empty(), "alone, and kept all the same");
+        service.open(b, "den", "", now, &mut effects);
+        let two = r#"{"type":"history","count":2}"#;
+        assert_eq!(sent(&mut effects), [two, "one", "two"].map(|text| (b, text.to_owned())));
+        end_turn(&mut service, now, &mut effects);
+        assert_eq!(sent(&mut effects), [(a, here(2)), (b, here(2))]);
+        let pretended = br#"{"type":"presence","count":9}"#;
+        service.message(b, Kind::Text, pretended, now, &mut effects);
+        assert!(effects.is_empty(), "these are the server's own words");
+        service.message(b, Kind::Text, CLEAR, now, &mut effects);
+        service.message(b, Kind::Text, b"three", now, &mut effects);
+        sent(&mut effects);
+        service.open(c, "den", "", now, &mut effects);
+        service.close(b, now, &mut effects);
+        end_turn(&mut service, now, &mut effects);
+        let told: Vec<String> = sent(&mut effects).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(told, [two, r#"{"clear":true}"#, "three", &here(2)], "two were and are here");
+        for id in [a, c] {
+            service.close(id, now, &mut effects);
+        }
+        assert_eq!(service.history_bytes(), 0, "it ends with its last member");
+        service.open(a, "den", "", now, &mut effects);
+        assert_eq!(sent(&mut effects), [(a, none.to_owned())]);
+    }
+
+    #[test]
+    fn a_broadcast_keeps_nothing_and_tells_its_number_to_who_asks() {
+        let [a, b, c] = [0, 1, 2].map(|at| ConnId::new(at, 0));
+        let mut service = Broadcast::default();
+        let mut effects = Effects::default();
+        let mut now = Now::default();
+        service.open(a, "den", "x=1&presence", now, &mut effects);
+        service.open(b, "den", "presences", now, &mut effects);
+        service.message(a, Kind::Text, b"one", now, &mut effects);
+        effects.take();
+        end_turn(&mut service, now, &mut effects);
+        let here = |count| (a, format!(r#"{{"type":"presence","count":{count}}}"#));
+        assert_eq!(sent(&mut effects), [here(2)]);
+        // A crowd that comes and goes is told of ten times at once and five times a second.
+        let mut told = 0;
+        for _ in 0..50 {
+            service.open(c, "den", "", now, &mut effects);
+            end_turn(&mut service, now, &mut effects);
+            service.close(c, now, &mut effects);
+            end_turn(&mut service, now, &mut effects);
+            told += sent(&mut effects).len();
+        }
+        assert_eq!(told, 9);
+        now.monotonic += Duration::from_secs(1);
+        service.close(b, now, &mut effects);
+        end_turn(&mut service, now, &mut effects);
+        assert!(effects.take().len() == 1 && effects.due().is_none());
+        service.close(a, now, &mut effects);
+        end_turn(&mut service, now, &mut effects);
+        assert!(effects.is_empty() && effects.due().is_none(), "nobody is left to be told");
+    }
+
     #[test]
     fn who_says_far_too_much_is_ended_and_not_heard_in_part() {
         let [a, b] = [0, 1].map(|at| ConnId::new(at, 0));
@@ -90,7 +286,7 @@ mod tests {
             let mut effects = Effects::default();
             let mut now = Now::default();
             for id in [a, b] {
-                service.open(id, "den", now, &mut effects);
+                service.open(id, "den", "", now, &mut effects);
             }
             let mut say = |now| {
                 service.message(a, Kind::Binary, &vec![7; bytes], now, &mut effects);

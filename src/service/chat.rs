@@ -6,14 +6,18 @@
 mod names;
 mod news;
 mod patience;
+mod speech;
 mod words;
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::history::Histories;
 use super::rooms::{Full, Rooms};
-use super::{Effects, Kind, Now, Service};
+use super::{Effects, Kind, Now, Population, Service};
+use crate::budget::Budget;
 use crate::id::ConnId;
+use crate::limits::RoomHistory;
 use crate::ws::close::CloseCode;
 use names::{ANONYMOUS, Key, Name, Skeleton};
 use news::{Change, News};
@@ -38,6 +42,8 @@ pub struct Chat {
     rooms: Rooms<Hall, User>,
     /// Rooms with something to tell; some may have told it by now.
     with_news: Vec<Rc<str>>,
+    /// What was said to all.
+    histories: Histories,
 }
 
 /// What a room knows beside its members.
@@ -71,13 +77,16 @@ impl Service for Chat {
         MESSAGE_BYTES_MAX
     }
 
-    fn open(&mut self, id: ConnId, room: &str, now: Now, effects: &mut Effects) {
+    fn open(&mut self, id: ConnId, room: &str, _: &str, now: Now, effects: &mut Effects) {
         let user = User { change: Change::Joined, ..User::default() };
         if let Err(Full) = self.rooms.join(id, room, user) {
             return effects.close(id, CloseCode::TRY_AGAIN, "room is full");
         }
         let count = self.rooms.count(room);
         system(effects, [id], &format!("Welcome! {count} user(s) online"), now);
+        if self.histories.has(room) {
+            self.histories.replay(room, id, now, effects);
+        }
         self.note(room, now, effects);
     }
 
@@ -96,7 +105,9 @@ impl Service for Chat {
 
     fn close(&mut self, id: ConnId, now: Now, effects: &mut Effects) {
         let Some((room, user)) = self.rooms.leave(id) else { return };
-        let Some(hall) = self.rooms.own_mut(&room) else { return };
+        let Some(hall) = self.rooms.own_mut(&room) else {
+            return self.histories.forget(&room);
+        };
         if let Some(name) = &user.name {
             hall.names.remove(name.skeleton());
         }
@@ -117,9 +128,26 @@ impl Service for Chat {
             }
         }
     }
+
+    fn population(&self) -> Population {
+        self.rooms.population()
+    }
+
+    fn shed_history(&mut self) -> bool {
+        self.histories.shed()
+    }
+
+    fn history_bytes(&self) -> usize {
+        self.histories.bytes()
+    }
 }
 
 impl Chat {
+    /// A chat whose rooms keep as much of what is said as `limits` say.
+    pub fn new(limits: RoomHistory, budget: &Budget) -> Self {
+        Self { histories: Histories::new(limits, budget), ..Self::default() }
+    }
+
     /// Acts on a message.
     fn hear(
         &mut self,
@@ -152,36 +180,6 @@ impl Chat {
             },
             Field::Null | Field::Other => Err("type is not a string"),
         }
-    }
-
-    /// Tells everybody, the sender included.
-    fn say(
-        &mut self,
-        id: ConnId,
-        room: &str,
-        said: &Said,
-        now: Now,
-        effects: &mut Effects,
-    ) -> Outcome {
-        let message = said.message()?;
-        let username = match &said.username {
-            Field::Missing | Field::Null => self.name_of(id).to_owned(),
-            Field::Text(name) if name.trim() == ANONYMOUS => ANONYMOUS.to_owned(),
-            Field::Text(name) => {
-                let name = Name::parse(name)?;
-                if self.holder(room, &name).is_some_and(|holder| holder != id) {
-                    return Err(TAKEN);
-                }
-                name.as_str().to_owned()
-            }
-            Field::Other => return Err("username is not a string"),
-        };
-        // Whoever speaks has come before, unless there is so much news that it has to wait.
-        let _ = self.tell(room, now, effects);
-        let fields = [("username", Text(&username)), ("message", Text(&message))];
-        let text = object("chat", &fields, now);
-        effects.send(self.rooms.members(room).map(|(id, _)| id), Kind::Text, &text);
-        Ok(())
     }
 
     fn rename(
@@ -228,31 +226,6 @@ impl Chat {
         let text = object("nick", &[("username", Text(name.as_str()))], now);
         effects.send([id], Kind::Text, &text);
         self.note(room, now, effects);
-        Ok(())
-    }
-
-    /// Tells one user, and the sender what has been told.
-    fn whisper(
-        &self,
-        id: ConnId,
-        room: &str,
-        said: &Said,
-        now: Now,
-        effects: &mut Effects,
-    ) -> Outcome {
-        let message = said.message()?;
-        let to = said.to.text("to is missing, or not a string")?;
-        let other = Name::parse(to).ok().and_then(|name| self.holder(room, &name));
-        let other = other.ok_or("nobody here has that name")?;
-        let fields = [
-            ("from", Text(self.name_of(id))),
-            ("to", Text(self.name_of(other))),
-            ("message", Text(&message)),
-        ];
-        let text = object("private", &fields, now);
-        let both = [other, id];
-        let distinct = if other == id { &both[..1] } else { &both[..] };
-        effects.send(distinct.iter().copied(), Kind::Text, &text);
         Ok(())
     }
 

@@ -7,9 +7,14 @@
 mod allowance;
 mod broadcast;
 mod chat;
+mod facts;
+mod history;
 pub mod mirror;
+mod notice;
+mod presence;
 mod rooms;
 mod shared;
+mod status;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,9 +24,13 @@ use jiff::Timestamp;
 use crate::budget::Budget;
 use crate::http::{RoomPaths, ServicePath};
 use crate::id::ConnId;
-use crate::limits::{TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
+use crate::limits::{
+    Config, RoomHistory, TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX,
+};
+use crate::pages::{self, Page};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
+pub use facts::{Facts, Population};
 pub use shared::SharedFrame;
 
 /// The two kinds of data messages (RFC 6455 §5.6).
@@ -56,8 +65,9 @@ pub trait Service: std::fmt::Debug {
     /// Longest message in bytes; a longer one ends its connection with 1009.
     fn message_bytes_max(&self) -> u64;
 
-    /// A connection has joined; `room` is what stands behind the service's path, maybe nothing.
-    fn open(&mut self, id: ConnId, room: &str, now: Now, effects: &mut Effects);
+    /// A connection has joined; `room` is what stands behind the service's path, maybe nothing, and
+    /// `query` what stands behind that.
+    fn open(&mut self, id: ConnId, room: &str, query: &str, now: Now, effects: &mut Effects);
 
     /// A connection has sent a whole message.
     fn message(&mut self, id: ConnId, kind: Kind, payload: &[u8], now: Now, effects: &mut Effects);
@@ -69,6 +79,25 @@ pub trait Service: std::fmt::Debug {
     /// that could happen has happened. What is said here is said once, however many have come or
     /// gone. All services are called, whoever has asked.
     fn end_of_turn(&mut self, _now: Now, _effects: &mut Effects) {}
+
+    /// As [`Self::end_of_turn`], and behind it, for who has something to say about the server.
+    fn look(&mut self, _facts: &Facts<'_>, _now: Now, _effects: &mut Effects) {}
+
+    /// How many are there now.
+    fn population(&self) -> Population {
+        Population::default()
+    }
+
+    /// Memory is short: drops the older half of what is kept for those who come later. False if
+    /// there is no such thing.
+    fn shed_history(&mut self) -> bool {
+        false
+    }
+
+    /// Bytes of memory kept for those who come later.
+    fn history_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Where a service is found.
@@ -77,29 +106,40 @@ pub struct Mounted {
     /// Its paths.
     pub path: ServicePath,
     /// The page for whoever does not ask for an upgrade.
-    pub page: Option<&'static [u8]>,
-    /// Makes the service.
-    pub make: fn() -> Box<dyn Service>,
+    pub page: Option<&'static Page>,
+    /// Makes the service, given what its rooms may keep and where that is charged.
+    pub make: fn(RoomHistory, &Budget) -> Box<dyn Service>,
 }
 
 /// The services: one line each.
 pub const MOUNTED: &[Mounted] = &[
     Mounted {
         path: ServicePath { path: "/chat", rooms: RoomPaths::Optional, page: true },
-        page: Some(include_bytes!("../pages/chat.html")),
-        make: || Box::<chat::Chat>::default(),
+        page: Some(&pages::CHAT),
+        make: |limits, budget| Box::new(chat::Chat::new(limits, budget)),
     },
     Mounted {
         path: ServicePath { path: "/broadcast", rooms: RoomPaths::Named, page: false },
         page: None,
-        make: || Box::<broadcast::Broadcast>::default(),
+        make: |_, _| Box::<broadcast::Broadcast>::default(),
     },
     Mounted {
         path: ServicePath { path: "/draw", rooms: RoomPaths::Optional, page: true },
-        page: Some(include_bytes!("../pages/draw.html")),
-        make: || Box::<broadcast::Broadcast>::default(),
+        page: Some(&pages::DRAW),
+        make: |limits, budget| Box::new(broadcast::Broadcast::of_boards(limits, budget)),
+    },
+    Mounted {
+        path: ServicePath { path: "/status", rooms: RoomPaths::One, page: true },
+        page: Some(&pages::STATUS),
+        make: |_, _| Box::<status::Status>::default(),
     },
 ];
+
+/// The services that the operator wants. What is told of the server stands last, so that the places
+/// of the others are the same without it.
+pub fn mounted(config: &Config) -> &'static [Mounted] {
+    if config.status { MOUNTED } else { &MOUNTED[..MOUNTED.len() - 1] }
+}
 
 /// What a service wants done, in this order.
 #[derive(Debug, Default)]
@@ -136,10 +176,21 @@ impl Effects {
     pub fn send(&mut self, to: impl IntoIterator<Item = ConnId>, kind: Kind, payload: &[u8]) {
         let mut to = to.into_iter().peekable();
         if to.peek().is_some() {
-            let frame = encode(kind, payload, &self.budget);
-            self.bytes += frame.len();
-            self.queue.extend(to.map(|id| Effect::Send(id, Rc::clone(&frame))));
+            let frame = self.frame(kind, payload);
+            self.send_frame(to, &frame);
         }
+    }
+
+    /// A message to be sent with [`Self::send_frame`], and maybe kept.
+    pub fn frame(&mut self, kind: Kind, payload: &[u8]) -> Rc<SharedFrame> {
+        let frame = encode(kind, payload, &self.budget);
+        self.bytes += frame.len();
+        frame
+    }
+
+    /// Sends a frame to everybody in `to`.
+    pub fn send_frame(&mut self, to: impl IntoIterator<Item = ConnId>, frame: &Rc<SharedFrame>) {
+        self.queue.extend(to.into_iter().map(|id| Effect::Send(id, Rc::clone(frame))));
     }
 
     /// Ends a connection with a Close.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use super::Population;
 use crate::id::ConnId;
 use crate::limits::ROOM_MEMBERS_MAX;
 
@@ -124,6 +125,11 @@ impl<R: Default, T> Rooms<R, T> {
     /// Everybody in a room but one.
     pub fn others(&self, room: &str, id: ConnId) -> impl Iterator<Item = ConnId> {
         self.members(room).map(|(other, _)| other).filter(move |other| *other != id)
+    }
+
+    /// How many rooms there are, and how many are in them.
+    pub fn population(&self) -> Population {
+        Population { rooms: self.rooms.len(), members: self.places.len() }
     }
 
     /// How many are in a room.

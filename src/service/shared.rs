@@ -8,7 +8,7 @@ use crate::budget::{Budget, Charge};
 #[derive(Debug)]
 pub struct SharedFrame {
     bytes: Box<[u8]>,
-    _charge: Charge,
+    charge: Charge,
 }
 
 /// Beside its bytes a frame takes the two counters of its `Rc`, and what allocators add to both.
@@ -18,7 +18,12 @@ impl SharedFrame {
     /// Takes the bytes of a whole frame.
     pub fn new(bytes: Vec<u8>, budget: &Budget) -> Self {
         let charge = budget.charge(bytes.len() + OVERHEAD_BYTES);
-        Self { bytes: bytes.into_boxed_slice(), _charge: charge }
+        Self { bytes: bytes.into_boxed_slice(), charge }
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn charged(&self) -> usize {
+        self.charge.bytes()
     }
 }
 

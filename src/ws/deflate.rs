@@ -9,7 +9,7 @@
 //!
 //! An offer that binds the server's window and leaves the client's free is declined, as RFC 7692
 //! §7.1.2.1 allows: that client talks uncompressed. To inflate its messages into replies instead
-//! would turn 30 KB of input into 30 MiB of output.
+//! would turn 30 KiB of input into 30 MiB of output.
 
 use std::fmt;
 
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    /// A value of 60 KB is read once by the grammar, and at most three bytes of it by the offer.
+    /// A value of 60 KiB is read once by the grammar, and at most three bytes of it by the offer.
     #[test]
     fn h28_sixty_kilobytes_of_backslashes() {
         let backslashes = "\\".repeat(60_000);

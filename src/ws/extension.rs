@@ -278,7 +278,7 @@ mod tests {
         }
     }
 
-    /// Each byte is looked at a fixed number of times, so 60 KB of backslashes costs what 60 KB of
+    /// Each byte is looked at a fixed number of times, so 60 KiB of backslashes cost what 60 KiB of
     /// anything costs. The tokens are counted rather than timed: quadratic work would need more
     /// than one pass over them.
     #[test]

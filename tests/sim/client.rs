@@ -46,6 +46,8 @@ pub struct Client {
     pub heard: Vec<(usize, usize)>,
     /// How often its room told it that somebody has left.
     pub farewells: usize,
+    /// What the server told of itself: at which second, and how many messages there were by then.
+    pub looked: Vec<(u64, u64)>,
 }
 
 impl Client {
@@ -73,6 +75,7 @@ impl Client {
             born: now,
             heard: Vec::new(),
             farewells: 0,
+            looked: Vec::new(),
         }
     }
 
@@ -246,6 +249,10 @@ impl Client {
                 self.farewells += usize::from(contains(&frame.payload, b" left"));
                 continue;
             }
+            if self.script.looks && frame.opcode < 3 {
+                self.looked.extend(rooms::told(&frame.payload, self.looked.last()));
+                continue;
+            }
             if self.script.expanded.is_some() && frame.opcode < 3 {
                 self.expand(&frame);
                 continue;
@@ -270,7 +277,8 @@ impl Client {
     /// A frame that is not whole is the start of what comes next, of a ping or of a Close.
     fn digest_tail(&self) {
         let tail = &self.raw[self.seen..];
-        let is_ours = self.script.seat.is_some() || self.script.expanded.is_some();
+        let is_ours =
+            self.script.seat.is_some() || self.script.looks || self.script.expanded.is_some();
         let control = matches!(tail, [] | [0x89] | [0x88, ..]);
         let next = self.script.expect.get(self.echoes..).unwrap_or_default();
         let part = self.partial();

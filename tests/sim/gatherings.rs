@@ -13,7 +13,7 @@ use crate::script::{Farewell, HELLO, Owed, Script};
 use crate::scripted;
 
 /// How many kinds there are.
-pub const KINDS: u64 = 10;
+pub const KINDS: u64 = 11;
 
 type Arrivals = Vec<(Duration, Script)>;
 
@@ -41,7 +41,8 @@ pub fn draw(kind: u64, dice: &mut Dice) -> (Profile, Arrivals) {
         6 => (Profile { budget: Some(400_000), ..calm }, halves(dice)),
         7 => (Profile { budget: Some(400_000), pipes: &[4096], ..calm }, deaf_rooms(dice)),
         8 => (Profile { budget: Some(400_000), ..calm }, hoarders(dice)),
-        _ => (Profile { budget: Some(400_000), pipes: &[4096], ..calm }, talkers(dice)),
+        9 => (Profile { budget: Some(400_000), pipes: &[4096], ..calm }, talkers(dice)),
+        _ => (Profile { budget: Some(1_600_000), pipes: &[4096], ..calm }, archives(dice)),
     }
 }
 
@@ -112,7 +113,7 @@ fn chat_that_empties(dice: &mut Dice) -> Arrivals {
     let path = "GET /chat/den ";
     let mut stays = Script::new("stays");
     stays.hello = HELLO.replacen("GET / ", path, 1).into();
-    stays.seat = Some(Seat { number: 0, says: 0, hears_itself: true });
+    stays.seat = Some(Seat { number: 0, says: 0, hears_itself: true, late: None });
     stays.pauses.push((0, ms(40_000)));
     stays.close(dice);
     let mut arrivals = vec![(ms(1000), stays)];
@@ -168,6 +169,33 @@ fn deaf_rooms(dice: &mut Dice) -> Arrivals {
         [(ms(1000), loud), (ms(1000), deaf)]
     };
     (0..40).flat_map(pair).collect()
+}
+
+/// Rooms with much to keep, crowds that come to be told of it and do not listen, and then some who
+/// need the room for themselves.
+fn archives(dice: &mut Dice) -> Arrivals {
+    let hello = |room: u64| {
+        let path = if room % 2 == 0 { "chat" } else { "draw" };
+        HELLO.replacen("GET / ", &format!("GET /{path}/{room} "), 1)
+    };
+    let mut arrivals = Vec::new();
+    for room in 0..40 {
+        let mut keeper = hostile("keeper");
+        keeper.hello = hello(room).into();
+        keeper.takes = usize::MAX;
+        keeper.seat = Some(Seat { number: 0, says: 0, hears_itself: true, late: None });
+        for _ in 0..8 {
+            let words = format!("{{\"message\":\"{}\"}}", "x".repeat(8000));
+            keeper.say(true, 1, words.as_bytes(), dice);
+        }
+        arrivals.push((ms(1000), keeper));
+        for _ in 0..4 {
+            let listener = Script { hello: hello(room).into(), ..hostile("listener") };
+            arrivals.push((ms(3000), listener));
+        }
+    }
+    arrivals.extend(talkers(dice).into_iter().map(|(at, script)| (at + ms(4000), script)));
+    arrivals
 }
 
 /// They have much to say, and read nothing of what comes back.

@@ -97,6 +97,8 @@ pub struct Script {
     pub place: Option<usize>,
     /// Its seat in a room: data frames are what is said there.
     pub seat: Option<Seat>,
+    /// It looks at what the server tells of itself: data frames are that.
+    pub looks: bool,
 }
 
 impl Script {
@@ -127,6 +129,7 @@ impl Script {
             packs: false,
             place: None,
             seat: None,
+            looks: false,
         }
     }
 

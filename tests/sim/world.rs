@@ -125,8 +125,16 @@ impl World {
             arrivals.push((at, packed::draw(profile.takeover, &mut more)));
         }
         if more.chance(400) {
-            arrivals.extend(rooms::draw(&mut more));
+            let mut members = rooms::draw(&mut more);
+            let mut late = Dice::new(seed.rotate_left(32));
+            late.speaker = 200;
+            if late.chance(500) {
+                let latecomers = rooms::draw_late(&mut members, &mut late);
+                arrivals.extend(latecomers);
+            }
+            arrivals.extend(members);
         }
+        arrivals.extend(rooms::lookers(seed));
         for _ in 0..more.below(3) {
             more.speaker += 1;
             let at = Duration::from_millis(1000 + more.pick(&[0, 5, 700]));

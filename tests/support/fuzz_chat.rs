@@ -3,11 +3,13 @@
 //! A script has a line for each act: `3+den` joins, `3-` leaves, `3>{…}` says something, `.` ends
 //! the turn, and `~250` lets milliseconds pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
+use wsecho::budget::Budget;
 use wsecho::id::ConnId;
+use wsecho::limits::RoomHistory;
 use wsecho::service::{Effect, Effects, Kind, MOUNTED, Now, Service};
 use wsecho::text::is_invisible;
 
@@ -27,18 +29,30 @@ struct Model {
     generation: u32,
     /// When each room will have its whole allowance for notices again.
     notices: BTreeMap<String, Duration>,
+    /// What was said to all in each room.
+    said: BTreeMap<String, Vec<Vec<u8>>>,
+    /// What somebody who comes is still to be told of that.
+    replayed: VecDeque<Vec<u8>>,
 }
+
+/// What a room keeps by default.
+const KEPT_MESSAGES: usize = 50;
+const KEPT_BYTES: usize = 64 * 1024;
+/// What a message takes beside its bytes, at most.
+const MESSAGE_BYTES: usize = 200;
 
 /// Runs a script.
 pub fn chat(input: &[u8]) {
     let mounted = MOUNTED.iter().find(|mounted| mounted.path.path == "/chat").expect("a chat");
     let mut model = Model {
-        service: (mounted.make)(),
+        service: (mounted.make)(RoomHistory::default(), &Budget::default()),
         effects: Effects::default(),
         now: Now::default(),
         members: Vec::new(),
         generation: 0,
         notices: BTreeMap::new(),
+        said: BTreeMap::new(),
+        replayed: VecDeque::new(),
     };
     for line in input.split(|&byte| byte == b'\n') {
         model.act(line);
@@ -88,13 +102,16 @@ impl Model {
         self.generation += 1;
         let id = ConnId::new(user, self.generation);
         self.members.push(Member { id, room: room.to_owned(), name: None });
-        self.service.open(id, room, self.now, &mut self.effects);
+        self.service.open(id, room, "", self.now, &mut self.effects);
         self.judge(id, b"");
     }
 
     fn leave(&mut self, id: ConnId) {
         self.members.retain(|member| member.id != id);
-        self.notices.retain(|room, _| self.members.iter().any(|member| member.room == *room));
+        let members = &self.members;
+        let is_there = |room: &String| members.iter().any(|member| member.room == *room);
+        self.notices.retain(|room, _| is_there(room));
+        self.said.retain(|room, _| is_there(room));
         self.service.close(id, self.now, &mut self.effects);
         assert!(self.effects.is_empty(), "leaves are told when the turn ends");
     }
@@ -131,13 +148,37 @@ impl Model {
         }
         for (frame, to) in told {
             let text = payload(&frame);
-            if let Some(echo) = text.strip_prefix("Echo: ") {
+            if let Some(expected) = self.replayed.pop_front() {
+                assert!(frame == expected && to == [by], "replayed as it was said: {text}");
+            } else if let Some(echo) = text.strip_prefix("Echo: ") {
                 assert!(echo.as_bytes() == words && to == [by]);
                 assert!(!matches!(serde_json::from_str(echo), Ok(Value::Object(_))));
             } else {
                 self.judge_object(&text, &to, by);
+                if text.starts_with(r#"{"type":"chat""#) {
+                    self.remember(&frame, to[0]);
+                }
             }
         }
+        assert!(self.replayed.is_empty(), "less was replayed than was announced");
+    }
+
+    fn remember(&mut self, frame: &[u8], listener: ConnId) {
+        let listener = self.members.iter().find(|member| member.id == listener);
+        let room = listener.expect("a member").room.clone();
+        self.said.entry(room).or_default().push(frame.to_vec());
+    }
+
+    /// So many messages are replayed in a room: the last ones, and not too few.
+    fn expect_replay(&mut self, room: &str, count: usize) {
+        let said = self.said.get(room).map_or(&[][..], Vec::as_slice);
+        let (older, last) = said.split_at(said.len() - count);
+        let next = last.len() < KEPT_MESSAGES && !older.is_empty();
+        let bytes = |said: &[Vec<u8>]| said.iter().map(Vec::len).sum::<usize>();
+        assert!(count > 0 && count <= KEPT_MESSAGES && bytes(last) <= KEPT_BYTES);
+        let more = &said[older.len().saturating_sub(1)..];
+        assert!(!next || bytes(more) + more.len() * MESSAGE_BYTES > KEPT_BYTES, "one more fits");
+        self.replayed = last.iter().cloned().collect();
     }
 
     fn judge_object(&mut self, text: &str, to: &[ConnId], by: ConnId) {
@@ -184,6 +225,11 @@ impl Model {
                     .collect();
                 assert_eq!(object["users"], Value::from(names));
                 assert_eq!(object["count"], present.len());
+            }
+            "history" => {
+                assert_eq!(to, [by]);
+                let count = object["count"].as_u64().expect("a number");
+                self.expect_replay(&here, usize::try_from(count).expect("few"));
             }
             "error" => assert_eq!(to, [by]),
             "system" if field("message").starts_with("Welcome! ") && to == [by] => {}

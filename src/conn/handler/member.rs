@@ -16,6 +16,8 @@ pub struct Member {
     /// Which service, by its place in [`Context::services`].
     service: usize,
     room: Box<str>,
+    /// What was asked for behind the room's name; empty once it has begun.
+    query: Box<str>,
     begun: bool,
     kind: Kind,
     /// What has arrived of the current message.
@@ -28,10 +30,11 @@ impl Member {
     ///
     /// # Errors
     /// `None` if there is no room for it.
-    pub fn new(id: ConnId, service: usize, room: &str, cx: &Context) -> Option<Self> {
-        let charge = cx.budget.try_keep(MEMBER_BYTES + room.len())?;
+    pub fn new(id: ConnId, service: usize, room: &str, query: &str, cx: &Context) -> Option<Self> {
+        let charge = cx.budget.try_keep(MEMBER_BYTES + room.len() + query.len())?;
         let (kind, message) = (Kind::Text, Vec::new());
-        Some(Self { id, service, room: room.into(), begun: false, kind, message, charge })
+        let (room, query) = (room.into(), query.into());
+        Some(Self { id, service, room, query, begun: false, kind, message, charge })
     }
 
     pub(in crate::conn) fn bounds(&self, cx: &Context) -> Bounds {
@@ -50,7 +53,9 @@ impl Member {
     pub(super) fn begin(&mut self, cx: &mut Context) {
         self.begun = true;
         let now = cx.clocks();
-        cx.services[self.service].open(self.id, &self.room, now, &mut cx.effects);
+        let query = std::mem::take(&mut self.query);
+        cx.services[self.service].open(self.id, &self.room, &query, now, &mut cx.effects);
+        self.charge.set(self.charge.bytes() - query.len());
     }
 
     pub(super) fn end(&mut self, cx: &mut Context) {

@@ -1,7 +1,5 @@
 //! The frames of a read, one piece after the other.
 
-use log::trace;
-
 use super::echo::whole_messages;
 use super::{Cursor, Outcome, Reply, Session, Verdict};
 use crate::conn::Context;
@@ -35,7 +33,7 @@ impl Session {
     ) -> Result<Verdict, Fault> {
         let bounds = self.bounds(cx);
         loop {
-            if self.decoder.is_between_messages() && self.handler.is_echo() && !cx.tracing {
+            if self.decoder.is_between_messages() && self.handler.is_echo() {
                 whole_messages(bytes, cursor, &bounds, outcome)?;
                 if cursor.read == cursor.end {
                     return Ok(Verdict::Continue);
@@ -97,9 +95,6 @@ impl Session {
         cx: &mut Context,
     ) -> Result<Option<Verdict>, Fault> {
         cursor.began |= piece.starts;
-        if cx.tracing && piece.starts {
-            trace!("{:?}, {} bytes", piece.first, piece.length);
-        }
         match piece.first.opcode {
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
                 self.data(bytes, cursor, piece, cx)?;

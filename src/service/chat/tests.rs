@@ -32,7 +32,7 @@ impl Stage {
         let mut stage =
             Self { chat: Chat::default(), now: Now::default(), effects: Effects::default() };
         for user in 0..users {
-            stage.chat.open(id(user), "", stage.now, &mut stage.effects);
+            stage.chat.open(id(user), "", "", stage.now, &mut stage.effects);
         }
         stage.told();
         stage
@@ -78,7 +78,7 @@ fn error(message: &str) -> String {
 #[test]
 fn who_comes_is_welcomed_and_announced() {
     let mut stage = Stage::new(2);
-    stage.chat.open(id(2), "", stage.now, &mut stage.effects);
+    stage.chat.open(id(2), "", "", stage.now, &mut stage.effects);
     let joined = r#"{"message":"Anonymous joined, 3 user(s) online","type":"system"}"#;
     let welcome = r#"{"message":"Welcome! 3 user(s) online","type":"system"}"#;
     let expected = [(2, welcome), (0, joined), (1, joined)].map(|(to, text)| (to, text.to_owned()));
@@ -172,7 +172,7 @@ fn names_are_unique_in_a_room() {
     assert_eq!(stage.told(), [(1, error("that name is taken"))]);
     assert_eq!(stage.nick(0, "ada").len(), 2, "one's own name is free");
     assert_eq!(stage.nick(0, "ada").len(), 1, "and what is no change is not announced");
-    stage.chat.open(id(2), "den", stage.now, &mut stage.effects);
+    stage.chat.open(id(2), "den", "", stage.now, &mut stage.effects);
     stage.told();
     assert_eq!(stage.nick(2, "Ada").len(), 1, "another room has its own names");
     stage.chat.close(id(0), stage.now, &mut stage.effects);
@@ -197,7 +197,7 @@ fn private_messages_reach_one_user_and_are_confirmed() {
 fn who_lists_the_room_only() {
     let mut stage = Stage::new(2);
     stage.nick(1, "Bob");
-    stage.chat.open(id(2), "den", stage.now, &mut stage.effects);
+    stage.chat.open(id(2), "den", "", stage.now, &mut stage.effects);
     stage.told();
     stage.say(0, r#"{"type":"who"}"#);
     let list = r#"{"count":2,"type":"who","users":["Anonymous","Bob"]}"#;
@@ -280,7 +280,7 @@ fn who_end_together_are_told_of_together() {
     let left = r#"{"message":"Anonymous and 998 others left, 3 user(s) online","type":"system"}"#;
     assert_eq!(stage.told(), [0, CROWD, CROWD + 1].map(|user| (user, left.to_owned())));
     for user in 0..CROWD {
-        stage.chat.open(id(user), "den", stage.now, &mut stage.effects);
+        stage.chat.open(id(user), "den", "", stage.now, &mut stage.effects);
     }
     assert_eq!(stage.effects.take().len(), CROWD, "welcomes");
     assert_eq!(stage.told().len(), CROWD, "one notice for each");
@@ -292,7 +292,7 @@ fn news_has_an_allowance_of_its_own() {
     let mut stage = Stage::new(1);
     let mut notices = 0;
     for user in 1..=100 {
-        stage.chat.open(id(user), "", stage.now, &mut stage.effects);
+        stage.chat.open(id(user), "", "", stage.now, &mut stage.effects);
         notices += stage.told().iter().filter(|(to, _)| *to == 0).count();
     }
     assert_eq!(notices, 10);
@@ -310,8 +310,8 @@ fn news_has_an_allowance_of_its_own() {
 #[test]
 fn who_comes_with_a_name_comes_under_it_and_who_goes_unseen_leaves_no_word() {
     let mut stage = Stage::new(1);
-    stage.chat.open(id(1), "", stage.now, &mut stage.effects);
-    stage.chat.open(id(2), "", stage.now, &mut stage.effects);
+    stage.chat.open(id(1), "", "", stage.now, &mut stage.effects);
+    stage.chat.open(id(2), "", "", stage.now, &mut stage.effects);
     stage.say(1, r#"{"type":"nick","username":"Bob"}"#);
     stage.chat.close(id(2), stage.now, &mut stage.effects);
     let told = stage.told();
@@ -328,7 +328,7 @@ fn who_comes_with_a_name_comes_under_it_and_who_goes_unseen_leaves_no_word() {
 #[test]
 fn who_speaks_has_come_before() {
     let mut stage = Stage::new(1);
-    stage.chat.open(id(1), "", stage.now, &mut stage.effects);
+    stage.chat.open(id(1), "", "", stage.now, &mut stage.effects);
     stage.say(1, r#"{"message":"hi"}"#);
     let told = stage.told();
     let heard: Vec<_> = told.iter().filter(|(to, _)| *to == 0).map(|(_, text)| text).collect();
@@ -399,7 +399,7 @@ fn a_full_room_refuses() {
     use crate::limits::ROOM_MEMBERS_MAX;
 
     let mut stage = Stage::new(ROOM_MEMBERS_MAX);
-    stage.chat.open(id(ROOM_MEMBERS_MAX), "", stage.now, &mut stage.effects);
+    stage.chat.open(id(ROOM_MEMBERS_MAX), "", "", stage.now, &mut stage.effects);
     assert_eq!(stage.told(), [(ROOM_MEMBERS_MAX, "1013 room is full".to_owned())]);
     stage.say(ROOM_MEMBERS_MAX, r#"{"message":"hello?"}"#);
     stage.chat.close(id(ROOM_MEMBERS_MAX), stage.now, &mut stage.effects);
