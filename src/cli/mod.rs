@@ -29,7 +29,9 @@ use spec::{Environment, Spec, Takes};
 
 /// Closing words of `wsecho --help`.
 const NOTES: &str = "\
-ADDR is IP:PORT, [IPV6]:PORT, or just PORT or :PORT for all addresses.
+ADDR is IP:PORT or [IPV6]:PORT; PORT or :PORT for all addresses; unix:/path or
+unix:/path,mode=0660; fd:N for a socket the process was started with; systemd or
+systemd:NAME for those that systemd passes on.
 BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
 TIME is a number with its unit: ms, s, m or h, such as 500ms or 2m. Timeouts are
 at most 4h, in steps of 250ms.
@@ -124,18 +126,21 @@ fn check(matches: &ArgMatches, environment: &Environment) -> Result<Check, Strin
     }
     // In a container the server and its health check share their environment.
     if let Some(listen) = spec::variable(environment, "WSECHO_LISTEN")? {
-        let address = first_address(&listen).map_err(|wrong| format!("WSECHO_LISTEN: {wrong}"))?;
-        check.url = format!("ws://{}/healthz", address.loopback());
+        check.url = first_url(&listen).map_err(|wrong| format!("WSECHO_LISTEN: {wrong}"))?;
     }
     Ok(check)
 }
 
-fn first_address(listen: &str) -> Result<ListenAddress, String> {
+/// Where a server that listens there is asked for its health.
+fn first_url(listen: &str) -> Result<String, String> {
     let address = value::listen_address(spec::list(listen)?[0])?;
-    if address.port() == 0 {
-        return Err("port 0 does not say where to check".to_owned());
+    match address.loopback() {
+        Some(address) if address.port() == 0 => {
+            Err("port 0 does not say where to check".to_owned())
+        }
+        Some(address) => Ok(format!("ws://{address}/healthz")),
+        None => Err(format!("{address} does not say where to check; name a URL")),
     }
-    Ok(address)
 }
 
 fn command() -> Command {

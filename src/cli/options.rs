@@ -84,11 +84,11 @@ const OPTIONS: &[Spec<Options>] = &[
         variable: "WSECHO_LISTEN",
         takes: Takes::Many("ADDR"),
         heading: LISTENING,
-        help: "Address and port to listen on, may be\n\
-               repeated; port 0 lets the system choose. By\n\
+        help: "Where to listen, may be repeated: see ADDR\n\
+               below; port 0 lets the system choose. By\n\
                default all addresses, IPv6 and IPv4",
         default: |_| ":8080".to_owned(),
-        apply: |options, text| value::listen_address(text).map(|value| options.listen.push(value)),
+        apply: |options, text| value::listen(text, &mut options.listen),
     },
     Spec {
         name: "subprotocol",

@@ -1,7 +1,7 @@
 //! `ws://` URLs, as strict as they have to be to become a request.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -64,6 +64,11 @@ impl<'a> Url<'a> {
     pub fn addresses(&self, patience: Duration) -> io::Result<Vec<SocketAddr>> {
         if let Ok(ip) = self.host.parse::<IpAddr>() {
             return Ok(vec![reachable((ip, self.port).into())]);
+        }
+        // This machine, also where nothing can be looked up (RFC 6761 §6.3).
+        if self.host.eq_ignore_ascii_case("localhost") {
+            let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            return Ok(both.map(|ip| (ip, self.port).into()).to_vec());
         }
         let (answer, answered) = mpsc::channel();
         let question = (self.host.to_owned(), self.port);

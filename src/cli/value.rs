@@ -14,14 +14,62 @@ use crate::net::listen::ListenAddress;
 use crate::units;
 pub use crate::units::{bytes, show_bytes, show_duration};
 
-/// `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`.
+/// Takes over one place to listen at: `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`, with or without
+/// `ws://`; `unix:/path`, `unix:/path,mode=0660`; `fd:N`; `systemd`, `systemd:NAME`.
+///
+/// In a list with commas `mode=` stands by itself, behind the path that it belongs to.
+pub fn listen(text: &str, listen: &mut Vec<ListenAddress>) -> Result<(), String> {
+    if let Some(digits) = text.strip_prefix("mode=") {
+        let Some(ListenAddress::Unix(_, mode @ None)) = listen.last_mut() else {
+            return Err(format!("{text:?} has no unix:/path in front of it"));
+        };
+        *mode = Some(permissions(digits)?);
+        return Ok(());
+    }
+    listen.push(listen_address(text)?);
+    Ok(())
+}
+
+/// One place to listen at; see [`listen`].
 pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
-    let port = text.strip_prefix(':').unwrap_or(text);
+    if let Some(path) = text.strip_prefix("unix:") {
+        let (path, mode) = match path.rsplit_once(",mode=") {
+            Some((path, digits)) => (path, Some(permissions(digits)?)),
+            None => (path, None),
+        };
+        return match path.is_empty() {
+            true => Err(format!("{text:?} names no path")),
+            false => Ok(ListenAddress::Unix(path.into(), mode)),
+        };
+    }
+    if let Some(number) = text.strip_prefix("fd:") {
+        let number = digits(number).map(ListenAddress::Descriptor);
+        return number.ok_or_else(|| format!("{text:?} is not fd: and a number"));
+    }
+    if text == "systemd" {
+        return Ok(ListenAddress::Passed(None));
+    }
+    match text.strip_prefix("systemd:") {
+        Some("") => return Err(format!("{text:?} names no socket")),
+        Some(name) => return Ok(ListenAddress::Passed(Some(name.to_owned()))),
+        None => {}
+    }
+    let address = text.strip_prefix("ws://").unwrap_or(text);
+    let address = address.strip_suffix('/').unwrap_or(address);
+    let port = address.strip_prefix(':').unwrap_or(address);
     if let Some(port) = digits::<u16>(port) {
         return Ok(ListenAddress::Everywhere(port));
     }
-    let exact = text.parse().map(ListenAddress::Exactly);
-    exact.map_err(|_| format!("{text:?} is not IP:PORT, [IPV6]:PORT, :PORT or PORT"))
+    let exact = address.parse().map(ListenAddress::Exactly);
+    exact.map_err(|_| {
+        format!("{text:?} is not IP:PORT, [IPV6]:PORT, PORT, unix:/path, fd:N or systemd")
+    })
+}
+
+/// Permissions of a file, in octal digits as chmod(1) takes them.
+fn permissions(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| format!("mode={text:?} is not permissions such as 0660"))
 }
 
 const DEFLATE_NAMES: [(&str, Deflate); 3] =
@@ -151,7 +199,22 @@ mod tests {
             ("127.0.0.1", None),
             ("::1:80", None),
             ("localhost:80", None),
-            ("ws://127.0.0.1:80", None),
+            ("ws://127.0.0.1:80", Some(exactly("127.0.0.1:80"))),
+            ("ws://:80/", Some(ListenAddress::Everywhere(80))),
+            ("http://127.0.0.1:80", None),
+            ("unix:/a/b", Some(ListenAddress::Unix("/a/b".into(), None))),
+            ("unix:a,b,mode=0660", Some(ListenAddress::Unix("a,b".into(), Some(0o660)))),
+            ("unix:", None),
+            ("unix:,mode=0660", None),
+            ("unix:/a,mode=8", None),
+            ("unix:/a,mode=1777", None),
+            ("unix:/a,mode=", None),
+            ("fd:3", Some(ListenAddress::Descriptor(3))),
+            ("fd:-1", None),
+            ("fd:", None),
+            ("systemd", Some(ListenAddress::Passed(None))),
+            ("systemd:web", Some(ListenAddress::Passed(Some("web".to_owned())))),
+            ("systemd:", None),
         ];
         for (text, expected) in cases {
             assert_eq!(listen_address(text).ok(), expected, "{text:?}");
@@ -179,6 +242,21 @@ mod tests {
             assert_eq!(history.map(|kept| (kept.messages, kept.bytes)), expected, "{text:?}");
         }
         assert_eq!(show_room_history(RoomHistory::default()), "50,64KiB");
+    }
+
+    #[test]
+    fn the_mode_of_a_socket_in_a_list() {
+        let mut places = Vec::new();
+        for text in ["8080", "unix:/a", "mode=0600", "unix:/b"] {
+            listen(text, &mut places).expect(text);
+        }
+        let unix = |path: &str, mode| ListenAddress::Unix(path.into(), mode);
+        assert_eq!(places[1..], [unix("/a", Some(0o600)), unix("/b", None)]);
+        listen("mode=0660", &mut places).expect("it has none");
+        for wrong in ["mode=0660", "mode=x"] {
+            assert!(listen(wrong, &mut places).is_err(), "{wrong}");
+        }
+        assert!(listen("mode=0660", &mut Vec::new()).is_err(), "of what?");
     }
 
     #[test]

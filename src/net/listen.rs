@@ -1,51 +1,68 @@
 //! Listening sockets, and the process limits they depend on.
 
+mod inherited;
+mod socket_file;
+
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 
+use rustix::net::sockopt::socket_acceptconn;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+pub use inherited::Passed;
+pub use socket_file::SocketFile;
 
 /// Connections that may wait for accept; the kernel cuts this to its own limit.
 const BACKLOG: i32 = 4096;
 
 /// Where to listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenAddress {
     /// This port on all addresses: `[::]` for both families, or `0.0.0.0` without IPv6.
     Everywhere(u16),
     /// Exactly this address.
     Exactly(SocketAddr),
+    /// A socket in the file system, with these permissions rather than what the umask leaves.
+    Unix(PathBuf, Option<u32>),
+    /// A listening socket that the process was started with, by its number.
+    Descriptor(u32),
+    /// Those that a service manager passes on (`LISTEN_FDS`): all, or those of this name.
+    Passed(Option<String>),
 }
 
 impl ListenAddress {
-    /// Opens the listener.
+    /// Opens the listeners: one, or as many as are passed on.
     ///
     /// # Errors
     ///
-    /// What the system says: in use, not of this host, not permitted.
-    pub fn open(self) -> io::Result<TcpListener> {
+    /// What the system says: in use, not of this host, not permitted; or what is wrong with a
+    /// socket that was to be there.
+    pub fn open(&self, passed: &mut Passed) -> io::Result<Vec<Listener>> {
         match self {
-            Self::Everywhere(port) => open_everywhere(port),
-            Self::Exactly(address) => open(address, false),
+            Self::Everywhere(port) => Ok(vec![Listener::Tcp(open_everywhere(*port)?)]),
+            Self::Exactly(address) => Ok(vec![Listener::Tcp(open(*address, false)?)]),
+            Self::Unix(path, mode) => {
+                let (listener, file) = SocketFile::open(path, *mode)?;
+                Ok(vec![Listener::Unix(listener, Some(file))])
+            }
+            Self::Descriptor(number) => Ok(vec![adopt(inherited::descriptor(*number)?)?]),
+            Self::Passed(name) => passed.take(name.as_deref())?.into_iter().map(adopt).collect(),
         }
     }
 
-    /// The port; 0 lets the system choose.
-    pub fn port(self) -> u16 {
-        match self {
-            Self::Everywhere(port) => port,
-            Self::Exactly(address) => address.port(),
-        }
-    }
-
-    /// An address at which a client on the same host reaches this listener.
-    pub fn loopback(self) -> SocketAddr {
+    /// An address at which a client on the same host reaches this listener; none if that cannot be
+    /// told, or has no host and port.
+    pub fn loopback(&self) -> Option<SocketAddr> {
         match self {
             // IPv4, because it is there with and without the fallback.
-            Self::Everywhere(port) => (Ipv4Addr::LOCALHOST, port).into(),
-            Self::Exactly(address) => reachable(address),
+            Self::Everywhere(port) => Some((Ipv4Addr::LOCALHOST, *port).into()),
+            Self::Exactly(address) => Some(reachable(*address)),
+            Self::Unix(..) | Self::Descriptor(_) | Self::Passed(_) => None,
         }
     }
 }
@@ -55,7 +72,72 @@ impl fmt::Display for ListenAddress {
         match self {
             Self::Everywhere(port) => write!(f, "port {port}"),
             Self::Exactly(address) => address.fmt(f),
+            Self::Unix(path, _) => write!(f, "unix:{}", path.display()),
+            Self::Descriptor(number) => write!(f, "fd:{number}"),
+            Self::Passed(None) => f.write_str("systemd"),
+            Self::Passed(Some(name)) => write!(f, "systemd:{name}"),
         }
+    }
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub enum Listener {
+    /// On a port.
+    Tcp(TcpListener),
+    /// In the file system, with its file if that goes with the listener.
+    Unix(UnixListener, Option<SocketFile>),
+}
+
+/// Where a listener is: the URL of a TCP listener, `unix:` and a path of one in the file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At an address.
+    Tcp(SocketAddr),
+    /// At a path, shown as it may stand in a line.
+    Unix(String),
+}
+
+impl Listener {
+    /// Where it is.
+    pub fn place(&self) -> io::Result<Place> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(Place::Tcp),
+            Self::Unix(listener, _) => {
+                let address = listener.local_addr()?;
+                let path = address.as_pathname().map(|path| path.display().to_string());
+                Ok(Place::Unix(path.unwrap_or_default()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "ws://{address}/"),
+            Self::Unix(path) => write!(f, "unix:{}", path.escape_debug()),
+        }
+    }
+}
+
+/// Makes a listener of a descriptor that somebody else has opened.
+fn adopt(descriptor: OwnedFd) -> io::Result<Listener> {
+    let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    let socket = SockRef::from(&descriptor);
+    let Ok(kind) = socket.r#type() else { return wrong("is no socket") };
+    if kind != Type::STREAM || !socket_acceptconn(&descriptor)? {
+        return wrong("is no listening stream socket");
+    }
+    let address = socket.local_addr()?;
+    socket.set_nonblocking(true)?;
+    match () {
+        () if address.is_unix() => Ok(Listener::Unix(descriptor.into(), None)),
+        () if address.as_socket().is_some() => {
+            socket.set_tcp_nodelay(true)?;
+            Ok(Listener::Tcp(descriptor.into()))
+        }
+        () => wrong("is neither TCP nor in the file system"),
     }
 }
 

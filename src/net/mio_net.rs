@@ -1,17 +1,22 @@
 //! The real [`Net`]: mio over epoll, TCP listeners, a pipe for signals and a spare descriptor.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::event::Event as MioEvent;
-use mio::net::{TcpListener, TcpStream, UnixStream};
+use mio::net::{TcpListener, UnixListener, UnixStream};
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use rustix::net::Shutdown;
+use rustix::net::sockopt::socket_peercred;
 use socket2::SockRef;
 
+use super::listen::{self, SocketFile};
+use super::service_manager::ServiceManager;
 use super::{Event, Incoming, Net, Source, Stream};
 use crate::limits::TURN_EVENTS_MAX;
 use crate::peer::Peer;
@@ -25,27 +30,72 @@ const SIGNAL_TOKEN: usize = usize::MAX;
 pub struct MioNet {
     poll: Poll,
     events: Events,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     signals: UnixStream,
     /// Set with each signal and taken back here: a signal that finds it set ends the process.
     unheard: Arc<AtomicBool>,
     spare: Option<File>,
+    manager: ServiceManager,
     start: Instant,
 }
+
+/// A listening socket that the poll knows.
+#[derive(Debug)]
+enum Listener {
+    Tcp(TcpListener),
+    /// Its file goes with it.
+    Unix(UnixListener, #[expect(dead_code, reason = "kept to be dropped")] Option<SocketFile>),
+}
+
+impl Listener {
+    fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept()?;
+                Ok((Socket(stream.into()), address.into()))
+            }
+            Self::Unix(listener, _) => {
+                let socket = OwnedFd::from(listener.accept()?.0);
+                // A peer that cannot be asked for is still a peer.
+                let peer = socket_peercred(&socket).map_or(Peer::process(0, 0), |who| {
+                    let pid = who.pid.as_raw_nonzero().get();
+                    Peer::process(pid.unsigned_abs(), who.uid.as_raw())
+                });
+                Ok((Socket(socket), peer))
+            }
+        }
+    }
+}
+
+/// One connection's socket. Once it is open it makes no difference what it is an end of.
+#[derive(Debug)]
+pub struct Socket(OwnedFd);
 
 impl MioNet {
     /// Takes listeners (non-blocking), and the reading end of the pipe that each signal writes a
     /// byte to. `unheard` is set with it, for as long as it has not been heard here.
     pub fn new(
-        listeners: Vec<std::net::TcpListener>,
+        listeners: Vec<listen::Listener>,
         signals: std::os::unix::net::UnixStream,
         unheard: Arc<AtomicBool>,
+        manager: ServiceManager,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut listeners: Vec<_> = listeners.into_iter().map(TcpListener::from_std).collect();
-        for (at, listener) in listeners.iter_mut().enumerate() {
-            let token = Token(LISTENER_TOKENS + at);
-            poll.registry().register(listener, token, Interest::READABLE)?;
+        let mut known = Vec::new();
+        for (at, listener) in listeners.into_iter().enumerate() {
+            let (token, registry) = (Token(LISTENER_TOKENS + at), poll.registry());
+            known.push(match listener {
+                listen::Listener::Tcp(listener) => {
+                    let mut listener = TcpListener::from_std(listener);
+                    registry.register(&mut listener, token, Interest::READABLE)?;
+                    Listener::Tcp(listener)
+                }
+                listen::Listener::Unix(listener, file) => {
+                    let mut listener = UnixListener::from_std(listener);
+                    registry.register(&mut listener, token, Interest::READABLE)?;
+                    Listener::Unix(listener, file)
+                }
+            });
         }
         let mut signals = UnixStream::from_std(signals);
         poll.registry().register(&mut signals, Token(SIGNAL_TOKEN), Interest::READABLE)?;
@@ -53,25 +103,33 @@ impl MioNet {
         Ok(Self {
             poll,
             events,
-            listeners,
+            listeners: known,
             signals,
             unheard,
             spare: open_spare().ok(),
+            manager,
             start: Instant::now(),
         })
     }
 
-    fn listener(&self, at: usize) -> io::Result<&TcpListener> {
+    /// Who started the process, to be told how it fares.
+    pub fn service_manager(&self) -> &ServiceManager {
+        &self.manager
+    }
+
+    fn listener(&self, at: usize) -> io::Result<&Listener> {
         self.listeners.get(at).ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
 }
 
 impl Net for MioNet {
-    type Stream = TcpStream;
+    type Stream = Socket;
 
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         events.clear();
-        match self.poll.poll(&mut self.events, timeout) {
+        let outcome = self.poll.poll(&mut self.events, self.manager.patience(timeout));
+        self.manager.turns();
+        match outcome {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
             Ok(()) => events.extend(self.events.iter().map(translate)),
@@ -81,6 +139,7 @@ impl Net for MioNet {
             let mut bytes = [0; 64];
             while matches!(self.signals.read(&mut bytes), Ok(1..)) {}
             self.unheard.store(false, Ordering::SeqCst);
+            self.manager.stopping();
         }
         Ok(())
     }
@@ -93,14 +152,14 @@ impl Net for MioNet {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
-    fn accept(&mut self, listener: usize) -> io::Result<(TcpStream, Peer)> {
-        let (stream, address) = self.listener(listener)?.accept()?;
-        Ok((stream, address.into()))
+    fn accept(&mut self, listener: usize) -> io::Result<(Socket, Peer)> {
+        self.listener(listener)?.accept()
     }
 
-    fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
+    fn register(&mut self, stream: &mut Socket, token: usize) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(stream, Token(token), both)
+        let descriptor = stream.0.as_raw_fd();
+        self.poll.registry().register(&mut SourceFd(&descriptor), Token(token), both)
     }
 
     fn shed(&mut self, listener: usize, answer: &[u8]) -> io::Result<()> {
@@ -109,9 +168,9 @@ impl Net for MioNet {
         if let Ok((stream, _)) = &mut accepted {
             // Best effort: unread input would turn the close into a reset that eats the answer.
             let mut input = [0; 2048];
-            let _ = Write::write(stream, answer);
-            let _ = stream.shutdown(Shutdown::Write);
-            let _ = Read::read(stream, &mut input);
+            let _ = stream.write(answer);
+            let _ = stream.shut();
+            let _ = stream.read(&mut input);
         }
         let outcome = accepted.map(drop);
         self.spare = open_spare().ok();
@@ -123,24 +182,25 @@ impl Net for MioNet {
     }
 }
 
-impl Stream for TcpStream {
+impl Stream for Socket {
     #[inline]
     fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
-        Read::read(self, into).map(|count| Incoming::of_socket(count, into.len()))
+        let count = rustix::io::read(&self.0, &mut *into)?;
+        Ok(Incoming::of_socket(count, into.len()))
     }
 
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Write::write(self, bytes)
+        Ok(rustix::io::write(&self.0, bytes)?)
     }
 
     fn shut(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+        Ok(rustix::net::shutdown(&self.0, Shutdown::Write)?)
     }
 
     fn reset(&mut self) {
         // Should it fail, the peer sees an end all the same.
-        let _ = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
+        let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod listen;
 pub mod mio_net;
+pub mod service_manager;
 
 use std::io;
 use std::time::Duration;

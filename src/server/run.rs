@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,8 +13,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::Server;
 use super::accept::shed_connections_max;
 use crate::limits::{Config, RESERVED_DESCRIPTORS};
-use crate::net::listen::{DescriptorLimit, ListenAddress};
+use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Passed, Place};
 use crate::net::mio_net::MioNet;
+use crate::net::service_manager::ServiceManager;
 
 /// Fewer connections than this are worth a warning.
 const CONNECTIONS_USUAL: usize = 1000;
@@ -65,8 +66,8 @@ pub fn run(
     let process = Process::set_up(addresses)?;
     let room = process.connections_that_fit();
     config.max_connections = max_connections.unwrap_or(room);
-    let addresses = process.addresses().map_err(system("listener"))?;
-    config.listeners = addresses.iter().map(|address| format!("ws://{address}/")).collect();
+    let places = process.places().map_err(system("listener"))?;
+    config.listeners = places.iter().map(Place::to_string).collect();
     debug!("{}", process.descriptors);
     if max_connections.map_or(room < CONNECTIONS_USUAL, |wanted| wanted > room) {
         warn!(
@@ -75,9 +76,11 @@ pub fn run(
     }
     let count = process.listeners.len();
     let Process { listeners, signals: Signals { pipe, unheard }, .. } = process;
-    let net = MioNet::new(listeners, pipe, unheard).map_err(system("poll"))?;
+    let manager = ServiceManager::from_environment();
+    let net = MioNet::new(listeners, pipe, unheard, manager).map_err(system("poll"))?;
     let mut server = Server::new(net, count, config);
-    announce(&addresses);
+    announce(&places);
+    server.net().service_manager().ready();
     while server.turn().map_err(system("poll"))? {}
     if server.was_cut_short() {
         return Ok(Stopped::CutShort);
@@ -89,7 +92,7 @@ pub fn run(
 /// What the process has to have before a loop can start.
 struct Process {
     descriptors: DescriptorLimit,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     signals: Signals,
 }
 
@@ -102,10 +105,12 @@ struct Signals {
 impl Process {
     fn set_up(addresses: &[ListenAddress]) -> Result<Self, Failure> {
         let descriptors = DescriptorLimit::raise();
-        let open = |address: &ListenAddress| {
-            address.open().map_err(|error| Failure::Listen(*address, error))
-        };
-        let listeners = addresses.iter().map(open).collect::<Result<_, _>>()?;
+        let mut passed = Passed::from_environment();
+        let mut listeners = Vec::new();
+        for address in addresses {
+            let opened = address.open(&mut passed);
+            listeners.extend(opened.map_err(|error| Failure::Listen(address.clone(), error))?);
+        }
         let signals = catch_signals().map_err(system("signals"))?;
         Ok(Self { descriptors, listeners, signals })
     }
@@ -116,8 +121,8 @@ impl Process {
     }
 
     /// Where the listeners are.
-    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(TcpListener::local_addr).collect()
+    fn places(&self) -> io::Result<Vec<Place>> {
+        self.listeners.iter().map(Listener::place).collect()
     }
 }
 
@@ -149,17 +154,21 @@ fn catch_signals() -> io::Result<Signals> {
 
 /// Tells scripts that connections are accepted, and where; and a person at a terminal where to
 /// click. A stdout that nobody reads is no reason not to serve.
-fn announce(addresses: &[SocketAddr]) {
-    let line = |address| format!("wsecho listening on ws://{address}/\n");
-    let lines: String = addresses.iter().map(line).collect();
+fn announce(places: &[Place]) {
+    let line = |place| format!("wsecho listening on {place}\n");
+    let lines: String = places.iter().map(line).collect();
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
         error!("stdout: {error}");
     }
     let stderr = io::stderr();
-    if let (Some(first), true) = (addresses.first(), stderr.is_terminal()) {
+    let port = places.iter().find_map(|place| match place {
+        Place::Tcp(address) => Some(*address),
+        Place::Unix(_) => None,
+    });
+    if let (Some(first), true) = (port, stderr.is_terminal()) {
         // As above.
-        let _ = writeln!(stderr.lock(), "Try it in a browser: {}", page(*first));
+        let _ = writeln!(stderr.lock(), "Try it in a browser: {}", page(first));
     }
 }
 
