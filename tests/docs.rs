@@ -181,6 +181,9 @@ fn metrics_that_are_named_exist() {
     let metrics = fs::read_to_string(folder.join("metrics.md")).expect("readable");
     for entry in fs::read_dir(folder).expect("readable") {
         let path = entry.expect("readable").path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
         let page = fs::read_to_string(&path).expect("readable");
         let words = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         for name in words.filter(|word| word.starts_with("wsecho_")) {
