@@ -4,6 +4,7 @@
 #[path = "support/process.rs"]
 mod process;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{ChildStderr, Command, Output, Stdio};
@@ -441,6 +442,21 @@ fn a_server_with_room_to_spare_starts_without_a_word() {
     let warned = said("1000");
     assert_eq!(warned.lines().count(), 1, "{warned}");
     assert!(warned.contains(" WARN  the limit on open files leaves room for "), "{warned}");
+}
+
+/// A terminal gets a URL that it can make a link of; a file or a pipe does not.
+#[test]
+fn at_a_terminal_the_server_names_its_page() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("ours");
+    let name = ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("a path");
+    let other_end = File::options().read(true).write(true).open(name).expect("a terminal");
+    let server = serve(wsecho(&[]).stderr(other_end));
+    let mut line = String::new();
+    BufReader::new(File::from(terminal)).read_line(&mut line).expect("a line");
+    let url = format!("http://localhost:{}/", server.address.port());
+    assert_eq!(line.trim_end(), format!("Try it in a browser: {url}"));
 }
 
 #[test]

@@ -104,7 +104,7 @@ const pictures = {
     await page.click('[aria-controls=drawer-behaviours]');
     await page.getByRole('button', { name: 'Drops after 3' }).click();
   },
-  async status(open) {
+  async 'status-light'(open) {
     const page = await open('/status', DESK, 'light');
     await inState(page, 'OPEN');
     await work(page);

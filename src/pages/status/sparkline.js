@@ -48,9 +48,9 @@ export class Sparkline {
     });
     this.#line.setAttribute('points', points.join(' '));
     this.#area.setAttribute('points', [`${first},${HEIGHT}`, ...points, `${SAMPLES - 1},${HEIGHT}`].join(' '));
-    const most = this.samples.length ? `most in a minute: ${this.#show(peak)}` : '';
-    this.#peak.textContent = most;
-    this.#svg.setAttribute('aria-label',
-      most ? `${this.#what}: ${this.#show(this.samples.at(-1))} now, ${most}` : `${this.#what}: nothing yet`);
+    const known = this.samples.length > 0;
+    this.#peak.textContent = known ? `peak ${this.#show(peak)}` : '';
+    const told = () => `${this.#show(this.samples.at(-1))} now, at most ${this.#show(peak)} in the last minute`;
+    this.#svg.setAttribute('aria-label', `${this.#what}: ${known ? told() : 'nothing yet'}`);
   }
 }
