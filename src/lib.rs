@@ -5,7 +5,7 @@
 //! [`ending`], [`id`], [`limits`], [`peer`] and [`text`] are words; [`budget`] is the ledger of
 //! memory, and [`metrics`] are the counters; [`ws`] and [`http`] are the RFCs as functions;
 //! [`service`] and [`behaviour`] say what is said beside an exact echo; [`conn`] is one connection;
-//! [`net`] and [`server`] are the machinery; [`cli`] is the entry.
+//! [`net`] and [`server`] are the machinery; `load` is the load generator; [`cli`] is the entry.
 
 pub mod behaviour;
 pub mod budget;
@@ -15,6 +15,8 @@ pub mod ending;
 pub mod http;
 pub mod id;
 pub mod limits;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod metrics;
 pub mod net;
 pub mod peer;

@@ -1,0 +1,3 @@
+//! The load generator: many clients, and numbers that can be trusted.
+
+pub mod report;
