@@ -1,3 +1,4 @@
 //! The load generator: many clients, and numbers that can be trusted.
 
 pub mod report;
+pub mod search;

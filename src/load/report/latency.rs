@@ -11,6 +11,11 @@ const NANOS_MAX: u64 = 3_600_000_000_000;
 /// Significant digits of a recorded value.
 const DIGITS: u8 = 3;
 
+/// What the histogram is made of with these bounds: 2048 steps, and as many again for each doubling
+/// beyond them. The percentile log quotes it.
+pub(super) const SUB_BUCKETS: u32 = 2048;
+pub(super) const BUCKETS: u8 = 32;
+
 /// Points of a distribution for each halving of what is left above: what the log format of
 /// HdrHistogram takes too.
 const POINTS_PER_HALF: u32 = 5;
@@ -193,6 +198,12 @@ mod tests {
             assert!(pair[0].quantile <= pair[1].quantile && pair[0].us <= pair[1].us, "{pair:?}");
             assert!(pair[0].count <= pair[1].count, "{pair:?}");
         }
+    }
+
+    #[test]
+    fn the_buckets_are_those_of_the_histogram() {
+        assert_eq!(Recorder::new().histogram.buckets(), BUCKETS);
+        assert_eq!(Recorder::new().histogram.distinct_values() / 1024, usize::from(BUCKETS) + 1);
     }
 
     #[test]
