@@ -8,9 +8,15 @@
 //! The structures are the schema of `--json`; docs/load-report.md describes it, and a test holds
 //! one to the other. Fields may be added. None changes its meaning or goes while `schema` stays.
 
+mod chart;
+mod compare;
+mod csv;
 mod figures;
 mod latency;
 mod machine;
+mod page;
+mod percentile_log;
+mod text;
 mod threshold;
 pub(super) mod units;
 
@@ -18,9 +24,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::compare::{Saved, compare};
 pub use self::figures::{Broadcast, Connections, Figures, OpenLoop, Second, Server, per_second};
 pub use self::latency::{Latency, Point, Recorder};
 pub use self::machine::Machine;
+pub use self::text::sparkline;
 pub use self::threshold::Threshold;
 
 /// The number of the schema. It grows if a field ever changes its meaning.
