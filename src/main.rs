@@ -23,6 +23,8 @@ fn main() -> ExitCode {
             finish(serve(*options), FAILURE)
         }
         Ok(Invocation::Healthcheck(check)) => finish(cli::healthcheck::run(&check), FAILURE),
+        #[cfg(feature = "load")]
+        Ok(Invocation::Load(load)) => finish(cli::load::run(&load), FAILURE),
         Ok(Invocation::Show(text)) => {
             let shown = io::stdout().write_all(text.as_bytes());
             finish(shown.map_err(|error| error.to_string()), FAILURE)

@@ -60,7 +60,7 @@ const PLACES: [(&str, &[&str]); 9] = [
     ("jiff", &["src/service/", "src/load/report/"]),
     ("Instant", &["src/net/", "src/cli/"]),
     ("env_logger", &["src/cli/log.rs"]),
-    ("signal_hook", &["src/server/run.rs"]),
+    ("signal_hook", &["src/net/signals.rs"]),
 ];
 
 /// What the floors that are pure functions do not name.

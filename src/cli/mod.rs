@@ -5,6 +5,8 @@
 
 mod behaviours;
 pub mod healthcheck;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod log;
 mod options;
 mod spec;
@@ -42,6 +44,9 @@ pub enum Invocation {
     Serve(Box<Options>),
     /// Check a running server once.
     Healthcheck(Check),
+    /// Load a server.
+    #[cfg(feature = "load")]
+    Load(Box<load::Load>),
     /// Print this (help or version) on stdout and do nothing else.
     Show(String),
 }
@@ -71,6 +76,11 @@ pub fn parse(
     };
     match matches.subcommand() {
         Some(("healthcheck", matches)) => check(matches, environment).map(Invocation::Healthcheck),
+        #[cfg(feature = "load")]
+        Some(("load", matches)) => {
+            let load = load::Load::parse(matches, environment);
+            load.map(|load| Invocation::Load(Box::new(load)))
+        }
         _ => Options::from_matches(&matches, environment)
             .map(|options| Invocation::Serve(Box::new(options))),
     }
@@ -134,7 +144,7 @@ fn command() -> Command {
             "TIME is in seconds, or ends in ms, s, m or h. WSECHO_HEALTHCHECK_TIMEOUT is the\n\
              variable for --timeout.",
         );
-    Command::new("wsecho")
+    let wsecho = Command::new("wsecho")
         .bin_name("wsecho")
         .no_binary_name(true)
         .version(env!("CARGO_PKG_VERSION"))
@@ -148,7 +158,10 @@ fn command() -> Command {
         .arg(help().help("Print this").help_heading("General"))
         .arg(version.help("Print the version").help_heading("General"))
         .args_conflicts_with_subcommands(true)
-        .subcommand(healthcheck)
+        .subcommand(healthcheck);
+    #[cfg(feature = "load")]
+    let wsecho = wsecho.subcommand(load::command(help()));
+    wsecho
 }
 
 /// Help and version come as "errors" too. Of a real error only the first line is of use here.

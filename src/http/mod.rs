@@ -18,6 +18,7 @@
 )]
 
 mod class;
+pub mod client;
 mod head;
 mod name;
 mod origin;

@@ -16,7 +16,7 @@ use crate::peer::Peer;
 
 /// Tokens from here on are not connections; [`crate::id::ConnId::COUNT_MAX`] stays clear of them.
 const LISTENER_TOKENS: usize = usize::MAX - 254;
-const SIGNAL_TOKEN: usize = usize::MAX;
+pub(super) const SIGNAL_TOKEN: usize = usize::MAX;
 
 /// Poll, listeners and signals of one loop.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Stream for TcpStream {
 }
 
 #[inline]
-fn translate(event: &MioEvent) -> Event {
+pub(super) fn translate(event: &MioEvent) -> Event {
     let Token(token) = event.token();
     let source = match token {
         SIGNAL_TOKEN => Source::Signal,

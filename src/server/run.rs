@@ -4,17 +4,15 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use log::{error, info, warn};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Server;
 use super::accept::shed_connections_max;
 use crate::limits::{Config, RESERVED_DESCRIPTORS};
 use crate::net::listen::{DescriptorLimit, ListenAddress};
 use crate::net::mio_net::MioNet;
+use crate::net::signals;
 
 /// Fewer connections than this are worth a warning.
 const CONNECTIONS_USUAL: usize = 1000;
@@ -84,7 +82,7 @@ impl Process {
             address.open().map_err(|error| Failure::Listen(*address, error))
         };
         let listeners = addresses.iter().map(open).collect::<Result<_, _>>()?;
-        let signals = catch_signals().map_err(system("signals"))?;
+        let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
         Ok(Self { descriptors, listeners, signals })
     }
 
@@ -111,20 +109,6 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
 fn connections_that_fit(descriptors: usize, listeners: usize) -> usize {
     let left = descriptors.saturating_sub(RESERVED_DESCRIPTORS + listeners);
     left.saturating_sub(shed_connections_max(left)).max(1)
-}
-
-/// The first signal wakes the loop through a pipe; the second ends the process where it stands.
-fn catch_signals() -> io::Result<UnixStream> {
-    let (reader, writer) = UnixStream::pair()?;
-    reader.set_nonblocking(true)?;
-    let asked_before = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        let asked = Arc::clone(&asked_before);
-        signal_hook::flag::register_conditional_shutdown(signal, IMPATIENT_STATUS, asked)?;
-        signal_hook::flag::register(signal, Arc::clone(&asked_before))?;
-        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
-    }
-    Ok(reader)
 }
 
 /// Tells scripts that connections are accepted, and where. A stdout that nobody reads is no
