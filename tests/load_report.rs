@@ -128,7 +128,8 @@ fn full() -> Report {
     let figures = &mut report.figures;
     figures.errors = [("closed".to_owned(), 2_000), ("payload".to_owned(), 3)].into();
     figures.error_examples =
-        [("payload".to_owned(), "message 17, byte 4: `<b>` instead of `x`".to_owned())].into();
+        [("payload".to_owned(), "message 17,\u{202E} byte 4: `<b>` instead of `x`".to_owned())]
+            .into();
     figures.connections.lost = 2_000;
     figures.open_loop = Some(OpenLoop {
         rate: 600_000.0,
@@ -459,7 +460,7 @@ fn what_is_no_report_is_refused_in_one_line() {
         (&twice, "this is not one JSON object: trailing characters"),
         ("{\"messages\":1}", "not a report of `wsecho load --json`: it has no `schema`"),
         ("[]", "it has no `schema`"),
-        ("{\"schema\":1}", "not a report of `wsecho load --json`: missing field"),
+        ("{\"schema\":1}", "not a report of `wsecho load --json`: it has no `started`"),
         (&newer, "has schema 2; this version reads 1"),
     ] {
         let error = Saved::parse("x.json", text).expect_err(says);

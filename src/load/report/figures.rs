@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Latency;
 
@@ -54,7 +54,7 @@ impl Figures {
 }
 
 /// What became of connections.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Connections {
     /// Opening handshakes that were completed.
     pub opened: u64,
@@ -69,7 +69,7 @@ pub struct Connections {
 }
 
 /// An open loop: a rate that does not wait for the server.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct OpenLoop {
     /// Messages a second that were asked for, over all connections.
     pub rate: f64,
@@ -82,7 +82,7 @@ pub struct OpenLoop {
 }
 
 /// Deliveries to the members of a room: each message is expected by each of them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Broadcast {
     /// Members of the room.
     pub members: u64,
@@ -99,7 +99,7 @@ pub struct Broadcast {
 }
 
 /// The server's process during the measurement, from /proc.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Server {
     /// Its process id.
     pub pid: u32,
@@ -127,7 +127,7 @@ pub struct Server {
 }
 
 /// One second of a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Second {
     /// Where it begins, in seconds from the start of the measurement.
     pub at_s: f64,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Highest latency that is told from a higher one: an hour.
 const NANOS_MAX: u64 = 3_600_000_000_000;
@@ -111,7 +111,7 @@ impl Recorder {
 }
 
 /// Latencies in microseconds, to a tenth.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Latency {
     /// How many were measured. If there were none, all others are 0.
     pub count: u64,
@@ -138,7 +138,7 @@ pub struct Latency {
 }
 
 /// One point of a distribution.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Point {
     /// From 0 to 1.
     pub quantile: f64,

@@ -4,10 +4,10 @@ use std::fs;
 use std::num::NonZero;
 use std::thread;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The machine of the generator.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Machine {
     /// The model of its processor, or its architecture if the system does not tell.
     pub cpu: String,

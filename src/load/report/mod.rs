@@ -16,18 +16,20 @@ mod latency;
 mod machine;
 mod page;
 mod percentile_log;
+mod saved;
 mod text;
 mod threshold;
 pub(super) mod units;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-pub use self::compare::{Saved, compare};
+pub use self::compare::compare;
 pub use self::figures::{Broadcast, Connections, Figures, OpenLoop, Second, Server, per_second};
 pub use self::latency::{Latency, Point, Recorder};
 pub use self::machine::Machine;
+pub use self::saved::Saved;
 pub use self::text::sparkline;
 pub use self::threshold::Threshold;
 
@@ -101,7 +103,7 @@ impl Report {
 pub const CLIENT_CPU_PERCENT_MAX: f64 = 95.0;
 
 /// An option and its value, as text.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Setting {
     /// The option without its dashes, such as `connections`.
     pub name: String,
@@ -127,7 +129,7 @@ pub struct Phase {
 }
 
 /// A threshold, and whether it was kept.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Verdict {
     /// As it was written, such as `p99 < 5ms`.
     pub threshold: String,
@@ -139,7 +141,7 @@ pub struct Verdict {
 }
 
 /// What a search for the highest rate found.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Limit {
     /// The bound that was searched for, such as `p99 < 5ms`.
     pub bound: String,
@@ -154,7 +156,7 @@ pub struct Limit {
 }
 
 /// One rate of a search.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Trial {
     /// Messages a second that were asked for.
     pub rate: f64,

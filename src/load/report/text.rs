@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use super::units::{bytes, count, grouped, significant, time};
 use super::{Figures, Latency, Limit, Report, Server, per_second};
+use crate::text::is_invisible;
 
 /// Columns of a terminal.
 const COLUMNS: usize = 80;
@@ -252,7 +253,7 @@ fn errors(out: &mut Formatter<'_>, figures: &Figures) -> fmt::Result {
     for (kind, number) in figures.errors.iter().take(ERRORS_SHOWN) {
         row(out, "", &format!("{:>8}  {kind}", grouped(*number)))?;
         if let Some(example) = figures.error_examples.get(kind) {
-            let shown: String = example.chars().filter(|c| !c.is_control()).take(50).collect();
+            let shown: String = example.chars().filter(|c| !is_invisible(*c)).take(50).collect();
             row(out, "", &format!("{:>8}  first: {shown}", ""))?;
         }
     }

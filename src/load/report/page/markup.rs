@@ -1,5 +1,7 @@
 //! HTML, as far as a report needs it. All text is escaped here.
 
+use crate::text::is_invisible;
+
 /// A page as far as it has been written.
 #[derive(Default)]
 pub(super) struct Page(pub(super) String);
@@ -66,7 +68,8 @@ impl Page {
     }
 }
 
-/// Text as it may stand in HTML and in its attributes.
+/// Text as it may stand in HTML and in its attributes. What hides or reorders its neighbours is
+/// replaced.
 pub(super) fn escaped(text: &str) -> String {
     let mut html = String::new();
     for c in text.chars() {
@@ -76,6 +79,7 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
+            c if is_invisible(c) => html.push(char::REPLACEMENT_CHARACTER),
             c => html.push(c),
         }
     }
@@ -89,10 +93,10 @@ mod tests {
     #[test]
     fn what_a_server_says_is_text() {
         let mut page = Page::default();
-        page.row(&["<script>".to_owned(), "\"a\" & 'b'".to_owned()], 1);
+        page.row(&["<script>\u{202E}".to_owned(), "\"a\" & 'b'".to_owned()], 1);
         assert_eq!(
             page.0,
-            "<tr><td>&lt;script&gt;</td>\
+            "<tr><td>&lt;script&gt;\u{FFFD}</td>\
              <td class=\"number\">&quot;a&quot; &amp; &#39;b&#39;</td></tr>\n"
         );
     }
