@@ -268,7 +268,7 @@ fn a_phase_of_a_scenario_fails_the_run_by_its_name() {
     }
 }
 
-/// Options that make a command of the tutorial short. The first phase of a scenario may have a ramp.
+/// Options that make a command of the tutorial short.
 const SHORT: [&str; 6] = ["--duration", "200ms", "--warmup", "50ms", "--ramp", "50ms"];
 
 /// Each command of the tutorial, as it stands there, for a shorter time.
