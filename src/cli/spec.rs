@@ -168,7 +168,7 @@ fn utf8(value: &OsStr, origin: &str) -> Result<String, String> {
 }
 
 /// The rows of a table in Markdown: option, variable, default.
-#[cfg(test)]
+#[cfg(all(test, feature = "load"))]
 pub fn table<T>(specs: &[Spec<T>], defaults: &T, prefix: &str) -> String {
     let mut rows = String::new();
     for spec in specs {
