@@ -6,7 +6,7 @@
 //! ledger of memory, and [`metrics`] are the counters; [`ws`] and [`http`] are the RFCs as
 //! functions, and [`pages`] what browsers are shown; [`service`] and [`behaviour`] say what is said
 //! beside an exact echo; [`conn`] is one connection; [`net`] and [`server`] are the machinery;
-//! [`cli`] is the entry.
+//! `load` is the load generator; [`cli`] is the entry.
 
 pub mod behaviour;
 pub mod budget;
@@ -16,6 +16,8 @@ pub mod ending;
 pub mod http;
 pub mod id;
 pub mod limits;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod metrics;
 pub mod net;
 pub mod pages;

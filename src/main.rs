@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         Ok(Invocation::Healthcheck(check)) => {
             finish(cli::healthcheck::run(&check, &mut io::stdout()), FAILURE)
         }
+        #[cfg(feature = "load")]
+        Ok(Invocation::Load(load)) => finish(cli::load::run(&load), FAILURE),
         Ok(Invocation::Show(text)) => {
             let shown = io::stdout().write_all(text.as_bytes());
             finish(shown.map_err(|error| error.to_string()), FAILURE)

@@ -56,11 +56,11 @@ const PLACES: [(&str, &[&str]); 9] = [
     ("socket2", &["src/net/"]),
     ("Instant::now", &["src/net/", "src/cli/healthcheck.rs"]),
     ("SystemTime", &["src/net/"]),
-    ("serde_json", &["src/service/", "src/cli/log.rs"]),
-    ("jiff", &["src/service/"]),
+    ("serde_json", &["src/service/", "src/cli/log.rs", "src/load/report/"]),
+    ("jiff", &["src/service/", "src/load/report/"]),
     ("Instant", &["src/net/", "src/cli/"]),
     ("env_logger", &["src/cli/log.rs"]),
-    ("signal_hook", &["src/server/run.rs"]),
+    ("signal_hook", &["src/net/signals.rs"]),
 ];
 
 /// What the floors that are pure functions do not name.

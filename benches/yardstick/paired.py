@@ -96,7 +96,9 @@ def start(command, cpu):
     return server, int(ready[1]) if ready else None
 
 
-def run_once(command, options, args):
+def observed(command, args, drive):
+    """What `drive(port, pid)` measures of a fresh server, and how much CPU others took meanwhile.
+    With "failed" in it, the reason why there is nothing else."""
     server, port = start(command, args.server_cpu)
     try:
         if port is None:
@@ -104,14 +106,9 @@ def run_once(command, options, args):
         wait_quiet(args.patience)
         busy, own, began = busy_s(), used_s(server.pid), time.time()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        line = ["taskset", "-c", args.client_cpu, args.wsload, "--port", str(port), "--server-pid",
-                str(server.pid), "--duration", args.duration, "--warmup", args.warmup]
-        out = subprocess.run(line + shlex.split(options), capture_output=True, text=True, timeout=120)
-        if not out.stdout.startswith("{"):
-            return {"failed": out.stderr.strip()[-200:]}
-        result = json.loads(out.stdout)
-        if result["errors"]:
-            return {"failed": json.dumps(result["errors"])}
+        result = drive(port, server.pid)
+        if "failed" in result:
+            return result
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         mine = (used_s(server.pid) - own + after.ru_utime - before.ru_utime
                 + after.ru_stime - before.ru_stime)
@@ -126,6 +123,19 @@ def run_once(command, options, args):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def run_once(command, options, args):
+    def drive(port, pid):
+        line = ["taskset", "-c", args.client_cpu, args.wsload, "--port", str(port), "--server-pid",
+                str(pid), "--duration", args.duration, "--warmup", args.warmup]
+        out = subprocess.run(line + shlex.split(options), capture_output=True, text=True, timeout=120)
+        if not out.stdout.startswith("{"):
+            return {"failed": out.stderr.strip()[-200:]}
+        result = json.loads(out.stdout)
+        return {"failed": json.dumps(result["errors"])} if result["errors"] else result
+
+    return observed(command, args, drive)
 
 
 def measure(servers, options, args):

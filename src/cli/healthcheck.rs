@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use answer::{described, head, upgraded};
+use answer::{described, head};
 
 use super::Check;
 use super::url::Url;
-
+use crate::http::client::{self, Asked};
 use crate::limits::{CONTROL_BYTES_MAX, FRAME_HEAD_BYTES_MAX, HEAD_BYTES_MAX};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_client_head};
@@ -118,14 +118,10 @@ impl Peer {
         let nonce = [entropy().to_ne_bytes(), entropy().to_ne_bytes()];
         let key = STANDARD.encode(nonce.as_flattened());
         let Url { authority, target, .. } = url;
-        self.send(
-            format!(
-                "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\n\
-                 Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\
-                 Sec-WebSocket-Version: 13\r\nUser-Agent: wsecho-healthcheck\r\n\r\n"
-            )
-            .as_bytes(),
-        )?;
+        let agent = "wsecho-healthcheck";
+        let mut request = Vec::new();
+        Asked { target, authority, key: &key, agent, extensions: None }.write(&mut request);
+        self.send(&request)?;
         let len = loop {
             if let Some(len) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 break len;
@@ -136,7 +132,7 @@ impl Peer {
             self.receive()?;
         };
         let head: Vec<u8> = self.unread.drain(..len + 4).collect();
-        upgraded(&String::from_utf8_lossy(&head[..len]), &key)
+        client::upgraded(&head[..len], &key, false).map(drop)
     }
 
     /// Has one message echoed; how long it was.

@@ -6,6 +6,8 @@
 mod behaviours;
 mod general;
 pub mod healthcheck;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod log;
 mod options;
 mod rooms;
@@ -49,6 +51,9 @@ pub enum Invocation {
     Serve(Box<Options>),
     /// Check a running server once.
     Healthcheck(Check),
+    /// Load a server.
+    #[cfg(feature = "load")]
+    Load(Box<load::Load>),
     /// Print this (help or version) on stdout and do nothing else.
     Show(String),
 }
@@ -80,6 +85,11 @@ pub fn parse(
     };
     match matches.subcommand() {
         Some(("healthcheck", matches)) => check(matches, environment).map(Invocation::Healthcheck),
+        #[cfg(feature = "load")]
+        Some(("load", matches)) => {
+            let load = load::Load::parse(matches, environment);
+            load.map(|load| Invocation::Load(Box::new(load)))
+        }
         _ => Options::from_matches(&matches, environment)
             .map(|options| Invocation::Serve(Box::new(options))),
     }
@@ -161,7 +171,7 @@ fn command() -> Command {
             "TIME is a number with its unit: ms, s, m or h. The variables are\n\
              WSECHO_HEALTHCHECK_TIMEOUT and WSECHO_HEALTHCHECK_QUIET.",
         );
-    Command::new("wsecho")
+    let wsecho = Command::new("wsecho")
         .bin_name("wsecho")
         .no_binary_name(true)
         .version(env!("CARGO_PKG_VERSION"))
@@ -173,7 +183,10 @@ fn command() -> Command {
         .arg(help().help("Print this").help_heading("General"))
         .arg(version.help("Print the version").help_heading("General"))
         .args_conflicts_with_subcommands(true)
-        .subcommand(healthcheck)
+        .subcommand(healthcheck);
+    #[cfg(feature = "load")]
+    let wsecho = wsecho.subcommand(load::command(help()));
+    wsecho
 }
 
 /// Help and version come as "errors" too. Of a real error only the first line is of use here.
@@ -242,7 +255,8 @@ mod tests {
 
     #[test]
     fn help_fits_into_eighty_columns() {
-        for text in [shown("--help"), shown("-h"), shown("healthcheck --help")] {
+        let load = if cfg!(feature = "load") { "load --help" } else { "-h" };
+        for text in [shown("--help"), shown("-h"), shown("healthcheck --help"), shown(load)] {
             for line in text.lines() {
                 assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
                 assert_eq!(line.trim_end(), line, "no trailing blanks");
@@ -318,19 +332,22 @@ mod tests {
         assert_eq!((check.url.as_str(), check.timeout), ("ws://a/", Duration::from_millis(300)));
     }
 
+    #[cfg(feature = "load")]
     #[test]
     fn docs_options_md_is_what_help_says() {
         let mut text = format!(
             "# Options\n\nThis page is `--help` itself; `UPDATE=1 cargo test options_md` rewrites \
-             it.\n\n```text\n{}```\n\n```text\n{}```\n\n## Variables\n\n\
+             it.\n\n```text\n{}```\n\n```text\n{}```\n\n```text\n{}```\n\n## Variables\n\n\
              | option | variable | default |\n|---|---|---|\n",
             shown("--help"),
             shown("healthcheck --help"),
+            shown("load --help"),
         );
         for table in TABLES {
             text.push_str(&spec::table(table, &Options::default(), ""));
         }
         text.push_str(&spec::table(CHECK_OPTIONS, &Check::default(), "healthcheck "));
+        text.push_str(&load::table());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/options.md");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(path, &text).expect("docs/ is writable");

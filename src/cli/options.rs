@@ -338,7 +338,9 @@ mod tests {
             Takes::Many("ADDR") => "127.0.0.1:7",
             Takes::Many("NAME") => "chat",
             Takes::Many("ORIGIN") => "https://example.org",
-            Takes::One(other) | Takes::Many(other) => panic!("no sample for {other}"),
+            Takes::One(other) | Takes::Short(_, other) | Takes::Many(other) => {
+                panic!("no sample for {other}")
+            }
         }
     }
 

@@ -36,6 +36,9 @@ pub struct Spec<T: 'static> {
 pub enum Takes {
     /// One value of this name.
     One(&'static str),
+    /// One value of this name, behind this short form too.
+    #[cfg_attr(not(feature = "load"), expect(dead_code, reason = "the server's have none"))]
+    Short(char, &'static str),
     /// One value of this name, and the flag may be repeated; the variable has commas.
     Many(&'static str),
     /// Nothing: the flag, also in this short form, is counted; the variable is a number.
@@ -54,6 +57,9 @@ pub fn arguments<T>(specs: &[Spec<T>], defaults: &T) -> Vec<Arg> {
         let arg = Arg::new(spec.name).long(spec.name).help(help).help_heading(spec.heading);
         match spec.takes {
             Takes::One(value) => arg.value_name(value).value_parser(ValueParser::os_string()),
+            Takes::Short(short, value) => {
+                arg.short(short).value_name(value).value_parser(ValueParser::os_string())
+            }
             Takes::Many(value) => arg
                 .value_name(value)
                 .value_parser(ValueParser::os_string())
@@ -84,17 +90,40 @@ pub fn apply<T>(
     target: &mut T,
 ) -> Result<(), String> {
     for spec in specs {
-        let flagged = matches.value_source(spec.name) == Some(ValueSource::CommandLine);
-        let (origin, values) = if flagged {
-            (format!("--{}", spec.name), flag_values(spec, matches)?)
-        } else {
-            (spec.variable.to_owned(), variable_values(spec, environment)?)
-        };
-        for value in values {
-            (spec.apply)(target, &value).map_err(|wrong| format!("{origin}: {wrong}"))?;
+        if !spec.apply_flags(matches, target)? {
+            spec.apply_variable(environment, target)?;
         }
     }
     Ok(())
+}
+
+impl<T> Spec<T> {
+    /// Applies the option's flags; false if there are none.
+    pub fn apply_flags(&self, matches: &ArgMatches, target: &mut T) -> Result<bool, String> {
+        let flagged = matches.value_source(self.name) == Some(ValueSource::CommandLine);
+        if flagged {
+            let values = flag_values(self, matches)?;
+            self.apply_values(&format!("--{}", self.name), &values, target)?;
+        }
+        Ok(flagged)
+    }
+
+    /// Applies the option's variable, if it is set.
+    pub fn apply_variable(&self, environment: &Environment, target: &mut T) -> Result<(), String> {
+        self.apply_values(self.variable, &variable_values(self, environment)?, target)
+    }
+
+    /// Applies values in their order; an error names their `origin`.
+    pub fn apply_values(
+        &self,
+        origin: &str,
+        values: &[String],
+        target: &mut T,
+    ) -> Result<(), String> {
+        values.iter().try_for_each(|value| {
+            (self.apply)(target, value).map_err(|wrong| format!("{origin}: {wrong}"))
+        })
+    }
 }
 
 /// A variable's value; one that is set but empty counts as unset, as compose files leave them.
@@ -107,7 +136,7 @@ fn flag_values<T>(spec: &Spec<T>, matches: &ArgMatches) -> Result<Vec<String>, S
     match spec.takes {
         Takes::Count(_) => return Ok(vec![matches.get_count(spec.name).to_string()]),
         Takes::Switch | Takes::ShortSwitch(_) => return Ok(vec!["1".to_owned()]),
-        Takes::One(_) | Takes::Many(_) => {}
+        Takes::One(_) | Takes::Short(..) | Takes::Many(_) => {}
     }
     let values = matches.get_many::<OsString>(spec.name).unwrap_or_default();
     values.map(|value| utf8(value, &format!("--{}", spec.name))).collect()
@@ -142,7 +171,7 @@ fn utf8(value: &OsStr, origin: &str) -> Result<String, String> {
 }
 
 /// The rows of a table in Markdown: option, variable, default.
-#[cfg(test)]
+#[cfg(all(test, feature = "load"))]
 pub fn table<T>(specs: &[Spec<T>], defaults: &T, prefix: &str) -> String {
     let mut rows = String::new();
     for spec in specs {

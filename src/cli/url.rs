@@ -26,8 +26,17 @@ pub struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// Takes a URL apart; the error does not repeat it.
+    /// Takes a URL apart, whose path is that of health checks unless it has one.
     pub fn parse(url: &'a str) -> Result<Self, String> {
+        Self::parse_with(url, HEALTH_PATH)
+    }
+
+    /// Takes a URL apart, whose path is `usual_path` unless it has one. The error does not repeat
+    /// it.
+    pub fn parse_with(url: &'a str, usual_path: &str) -> Result<Self, String> {
+        if url.starts_with("unix:") {
+            return Err("\"unix\" is not supported, only \"ws\" is".to_owned());
+        }
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err("not a URL of the form ws://HOST[:PORT][/PATH]".to_owned());
         };
@@ -38,7 +47,7 @@ impl<'a> Url<'a> {
             return Err("only printable ASCII without blanks and # can be asked for".to_owned());
         }
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let path = if target.starts_with('/') { "" } else { HEALTH_PATH };
+        let path = if target.starts_with('/') { "" } else { usual_path };
         let (host, port) = match authority.strip_prefix('[') {
             Some(bracketed) => bracketed.split_once(']').ok_or("no ] after the address")?,
             None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
@@ -120,7 +129,10 @@ mod tests {
                 parsed.as_ref().map(|url| (url.authority, url.host, url.port, &*url.target));
             assert_eq!(parts, expected, "{url:?}");
         }
-        let error = Url::parse("wss://a/").expect_err("no TLS yet");
-        assert_eq!(error, "\"wss\" is not supported, only \"ws\" is");
+        for (url, scheme) in [("wss://a/", "wss"), ("unix:/run/ws", "unix")] {
+            let error = Url::parse(url).expect_err("not yet");
+            assert_eq!(error, format!("{scheme:?} is not supported, only \"ws\" is"));
+        }
+        assert_eq!(Url::parse_with("ws://a", "/").expect("a URL").target, "/");
     }
 }

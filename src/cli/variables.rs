@@ -18,7 +18,12 @@ pub fn unknown_variables(names: impl IntoIterator<Item = OsString>) -> Vec<Strin
 
 fn known() -> impl Iterator<Item = &'static str> {
     let server = options::all().map(|spec| spec.variable);
-    server.chain(CHECK_OPTIONS.iter().map(|spec| spec.variable))
+    let known = server.chain(CHECK_OPTIONS.iter().map(|spec| spec.variable));
+    #[cfg(feature = "load")]
+    let known = known
+        .chain(super::load::PLAN_OPTIONS.iter().map(|spec| spec.variable))
+        .chain(super::load::WHOLE_OPTIONS.iter().map(|spec| spec.variable));
+    known
 }
 
 fn describe(name: &str) -> String {

@@ -19,6 +19,7 @@
 )]
 
 mod class;
+pub mod client;
 mod coding;
 mod head;
 mod name;

@@ -23,7 +23,7 @@ use crate::peer::Peer;
 
 /// Tokens from here on are not connections; [`crate::id::ConnId::COUNT_MAX`] stays clear of them.
 const LISTENER_TOKENS: usize = usize::MAX - 254;
-const SIGNAL_TOKEN: usize = usize::MAX;
+pub(super) const SIGNAL_TOKEN: usize = usize::MAX;
 
 /// Poll, listeners and signals of one loop.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Listener {
 
 /// One connection's socket. Once it is open it makes no difference what it is an end of.
 #[derive(Debug)]
-pub struct Socket(OwnedFd);
+pub struct Socket(pub(super) OwnedFd);
 
 impl MioNet {
     /// Takes listeners (non-blocking), and the reading end of the pipe that each signal writes a
@@ -205,7 +205,7 @@ impl Stream for Socket {
 }
 
 #[inline]
-fn translate(event: &MioEvent) -> Event {
+pub(super) fn translate(event: &MioEvent) -> Event {
     let Token(token) = event.token();
     let source = match token {
         SIGNAL_TOKEN => Source::Signal,

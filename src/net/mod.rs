@@ -3,9 +3,14 @@
 //! [`mio_net`] is the real form, the only place that names mio. Tests give the server a fake
 //! that plays the same edge-triggered rules.
 
+#[cfg(feature = "load")]
+pub mod dial;
 pub mod listen;
+#[cfg(feature = "load")]
+pub mod mio_dial;
 pub mod mio_net;
 pub mod service_manager;
+pub mod signals;
 
 use std::io;
 use std::time::Duration;

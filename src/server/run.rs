@@ -3,12 +3,8 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use log::{debug, error, info, warn};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Server;
 use super::accept::shed_connections_max;
@@ -16,6 +12,7 @@ use crate::limits::{Config, RESERVED_DESCRIPTORS};
 use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Passed, Place};
 use crate::net::mio_net::MioNet;
 use crate::net::service_manager::ServiceManager;
+use crate::net::signals::{self, Signals};
 
 /// Fewer connections than this are worth a warning.
 const CONNECTIONS_USUAL: usize = 1000;
@@ -96,12 +93,6 @@ struct Process {
     signals: Signals,
 }
 
-/// Where signals are heard: a byte each. `unheard` is set until the loop has read it.
-struct Signals {
-    pipe: UnixStream,
-    unheard: Arc<AtomicBool>,
-}
-
 impl Process {
     fn set_up(addresses: &[ListenAddress]) -> Result<Self, Failure> {
         let descriptors = DescriptorLimit::raise();
@@ -111,7 +102,7 @@ impl Process {
             let opened = address.open(&mut passed);
             listeners.extend(opened.map_err(|error| Failure::Listen(address.clone(), error))?);
         }
-        let signals = catch_signals().map_err(system("signals"))?;
+        let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
         Ok(Self { descriptors, listeners, signals })
     }
 
@@ -135,21 +126,6 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
 fn connections_that_fit(descriptors: usize, listeners: usize) -> usize {
     let left = descriptors.saturating_sub(RESERVED_DESCRIPTORS + listeners);
     left.saturating_sub(shed_connections_max(left)).max(1)
-}
-
-/// A signal wakes the loop through a pipe, which then drains, or stops draining. One that finds the
-/// last one still unheard ends the process where it stands: the loop is stuck, or has not begun.
-fn catch_signals() -> io::Result<Signals> {
-    let (pipe, writer) = UnixStream::pair()?;
-    pipe.set_nonblocking(true)?;
-    let unheard = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        let before = Arc::clone(&unheard);
-        signal_hook::flag::register_conditional_shutdown(signal, IMPATIENT_STATUS, before)?;
-        signal_hook::flag::register(signal, Arc::clone(&unheard))?;
-        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
-    }
-    Ok(Signals { pipe, unheard })
 }
 
 /// Tells scripts that connections are accepted, and where; and a person at a terminal where to

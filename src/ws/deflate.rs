@@ -27,8 +27,8 @@ impl WindowBits {
     pub const MAX: Self = Self(15);
 
     /// `None` unless `bits` is 8 to 15.
-    pub fn new(bits: u8) -> Option<Self> {
-        (Self::MIN..=Self::MAX).contains(&Self(bits)).then_some(Self(bits))
+    pub const fn new(bits: u8) -> Option<Self> {
+        if bits < Self::MIN.0 || bits > Self::MAX.0 { None } else { Some(Self(bits)) }
     }
 
     /// 8 to 15.
@@ -47,7 +47,7 @@ impl WindowBits {
     }
 
     /// RFC 7692 §7.1.2.1: "a decimal integer value without leading zeroes between 8 to 15".
-    fn parse(value: Value<'_>) -> Option<Self> {
+    pub(super) fn parse(value: Value<'_>) -> Option<Self> {
         let mut bytes = value.bytes();
         let bits = match (bytes.next()?, bytes.next(), bytes.next()) {
             (ones @ b'8'..=b'9', None, None) => ones - b'0',

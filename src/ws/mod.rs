@@ -10,11 +10,17 @@
 pub mod close;
 pub mod decoder;
 pub mod deflate;
+#[cfg(feature = "load")]
+pub mod deflater;
 pub mod extension;
 mod fault;
 pub mod head;
+#[cfg(feature = "load")]
+pub mod incoming;
 pub mod inflate;
 pub mod mask;
+#[cfg(feature = "load")]
+pub mod offer;
 pub mod utf8;
 
 pub use fault::Fault;

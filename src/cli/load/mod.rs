@@ -1,0 +1,264 @@
+//! `wsecho load`: what was asked for, and what is said about it.
+
+mod draft;
+mod live;
+mod options;
+mod scenario;
+mod sizes;
+mod whole;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::spec::{self, Environment};
+use super::url::Url;
+use crate::limits::RESERVED_DESCRIPTORS;
+use crate::load::engine::Target;
+use crate::load::report::{Report, Saved, Setting, Threshold, Verdict, compare};
+use crate::load::run::{self, Job, Phase};
+use crate::net::listen::DescriptorLimit;
+use crate::net::mio_dial::MioDial;
+use crate::net::signals;
+use draft::Draft;
+use live::Live;
+pub(super) use options::PLAN_OPTIONS;
+use scenario::Scenario;
+pub(super) use whole::WHOLE_OPTIONS;
+use whole::Whole;
+
+/// How long a name may take to resolve.
+const RESOLVE_TIME: Duration = Duration::from_secs(10);
+
+/// Exit status after a second signal.
+const IMPATIENT_STATUS: i32 = 1;
+
+/// Closing words of `wsecho load --help`.
+const NOTES: &str = "\
+TIME is in seconds, or ends in ms, s, m or h. SIZES are in bytes, or end in k or
+m. Variables are named after the options: WSECHO_LOAD_RATE is --rate. Flags win.
+Exits 0 if all thresholds hold, 1 if not or if there was nobody to load.
+docs/load.md is a tutorial.";
+
+/// A load as it was asked for.
+#[derive(Clone, Debug)]
+pub struct Load {
+    url: String,
+    phases: Vec<Phase>,
+    scenario: Option<String>,
+    thresholds: Vec<Threshold>,
+    settings: Vec<Setting>,
+    whole: Whole,
+}
+
+/// The subcommand.
+pub(super) fn command(help: Arg) -> Command {
+    Command::new("load")
+        .about("Loads a WebSocket server with many clients and measures it")
+        .arg(Arg::new("url").value_name("URL").help(
+            "ws://HOST[:PORT][/PATH] of an echo, or of a\n\
+             room with --broadcast",
+        ))
+        .args(spec::arguments(PLAN_OPTIONS, &Draft::default()))
+        .args(spec::arguments(WHOLE_OPTIONS, &Whole::default()))
+        .disable_help_flag(true)
+        .arg(help.help("Print this").help_heading("Output"))
+        .after_help(NOTES)
+}
+
+/// Rows of both tables for the list of options.
+#[cfg(test)]
+pub(super) fn table() -> String {
+    spec::table(PLAN_OPTIONS, &Draft::default(), "load ")
+        + &spec::table(WHOLE_OPTIONS, &Whole::default(), "load ")
+}
+
+impl Load {
+    /// What the command line asks for. Flags win over the scenario, whose phases win over what
+    /// stands above them, and that over variables.
+    pub(super) fn parse(matches: &ArgMatches, environment: &Environment) -> Result<Self, String> {
+        let mut whole = Whole::default();
+        spec::apply(WHOLE_OPTIONS, matches, environment, &mut whole)?;
+        let mut base = Draft::default();
+        for option in PLAN_OPTIONS {
+            option.apply_variable(environment, &mut base)?;
+        }
+        let scenario = whole.scenario.as_deref().map(Scenario::read).transpose()?;
+        if let Some(scenario) = &scenario {
+            base.next_level();
+            scenario.apply_common(&mut base)?;
+        }
+        let mut thresholds = std::mem::take(&mut base.thresholds);
+        let count = scenario.as_ref().map_or(1, |scenario| scenario.phases().count());
+        let mut phases = Vec::new();
+        for nth in 0..count {
+            let (phase, named) = phase(scenario.as_ref(), nth, &base, matches)?;
+            phases.push(phase);
+            if nth == 0 {
+                thresholds.extend(named);
+            }
+        }
+        if whole.find_limit.is_some() && (scenario.is_some() || !thresholds.is_empty()) {
+            return Err("--find-limit goes with neither --scenario nor --threshold".to_owned());
+        }
+        let given = matches.get_one::<String>("url").cloned();
+        let known = given.or_else(|| scenario.as_ref()?.url.clone());
+        let url = known.ok_or("load needs the URL of a server; see wsecho load --help")?;
+        base.next_level();
+        for option in PLAN_OPTIONS {
+            option.apply_flags(matches, &mut base)?;
+        }
+        let settings = settings(&base);
+        let scenario = scenario.map(|scenario| scenario.name);
+        Ok(Self { url, phases, scenario, thresholds, settings, whole })
+    }
+
+    fn job(&self) -> Result<Job, String> {
+        let url = Url::parse_with(&self.url, "/")?;
+        if let Some(pid) = self.whole.server_pid.filter(|pid| !runs(*pid)) {
+            return Err(format!("there is no process {pid}"));
+        }
+        let addresses = url.addresses(RESOLVE_TIME).map_err(|error| error.to_string())?;
+        let address = *addresses.first().ok_or("the host has no address")?;
+        let target =
+            Target { address, authority: url.authority.to_owned(), path: url.target.clone() };
+        let limit = DescriptorLimit::raise().now.and_then(|limit| usize::try_from(limit).ok());
+        let room = limit.unwrap_or(usize::MAX).saturating_sub(RESERVED_DESCRIPTORS);
+        let needed = self.phases.iter().map(|phase| phase.plan.connections).max().unwrap_or(0);
+        if needed > room {
+            return Err(format!("the limit on open files leaves room for {room} connections only"));
+        }
+        Ok(Job {
+            url: self.url.clone(),
+            target,
+            server_pid: self.whole.server_pid,
+            phases: self.phases.clone(),
+            scenario: self.scenario.clone(),
+            search: self.whole.find_limit.clone(),
+            thresholds: self.thresholds.clone(),
+            settings: self.settings.clone(),
+        })
+    }
+
+    /// What the report means for the exit status.
+    fn verdict(&self, report: &Report) -> Result<(), String> {
+        let figures = &report.figures;
+        let of_phases = report.phases.iter().flat_map(|phase| {
+            phase.thresholds.iter().map(move |verdict| (phase.name.as_str(), verdict))
+        });
+        let of_run = report.thresholds.iter().map(|verdict| ("", verdict));
+        let all: Vec<(&str, &Verdict)> = of_run.chain(of_phases).collect();
+        let broken = all.iter().filter(|(_, verdict)| !verdict.passed);
+        let broken: Vec<String> =
+            broken.map(|(phase, verdict)| broken_line(phase, verdict)).collect();
+        if !broken.is_empty() {
+            return Err(format!("not kept: {}", broken.join("; ")));
+        }
+        let connections = &figures.connections;
+        if connections.lost > 0 && connections.lost >= connections.opened {
+            return Err("the server ended all connections".to_owned());
+        }
+        if all.is_empty() && report.limit.is_none() && figures.errors_total() > 0 {
+            let kinds = figures.errors.iter().map(|(kind, count)| format!("{count} {kind}"));
+            let kinds: Vec<String> = kinds.collect();
+            return Err(format!("{} errors: {}", figures.errors_total(), kinds.join(", ")));
+        }
+        match &report.limit {
+            Some(limit) if limit.rate == 0.0 => Err("not even the lowest rate held".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    fn write_files(&self, report: &Report) -> Result<(), String> {
+        let write = |path: &Option<PathBuf>, text: &dyn Fn() -> String| match path {
+            Some(path) => {
+                fs::write(path, text()).map_err(|error| format!("{}: {error}", path.display()))
+            }
+            None => Ok(()),
+        };
+        write(&self.whole.hdr, &|| report.percentile_log())?;
+        write(&self.whole.csv, &|| report.csv())?;
+        write(&self.whole.html, &|| report.html())
+    }
+}
+
+/// Whether a process can be looked at.
+fn runs(pid: u32) -> bool {
+    fs::read(format!("/proc/{pid}/stat")).is_ok()
+}
+
+fn broken_line(phase: &str, verdict: &Verdict) -> String {
+    let of = if phase.is_empty() { String::new() } else { format!("phase {phase}: ") };
+    format!("{of}{} (it is {})", verdict.threshold, verdict.measured)
+}
+
+/// One phase, and the thresholds that flags name, which are for the whole run.
+fn phase(
+    scenario: Option<&Scenario>,
+    nth: usize,
+    base: &Draft,
+    matches: &ArgMatches,
+) -> Result<(Phase, Vec<Threshold>), String> {
+    let mut draft = base.clone();
+    let mut name = String::new();
+    if let Some(scenario) = scenario {
+        name = scenario.phases().nth(nth).unwrap_or_default().to_owned();
+        draft.next_level();
+        scenario.apply_phase(nth, &mut draft)?;
+    }
+    let thresholds = std::mem::take(&mut draft.thresholds);
+    draft.next_level();
+    for option in PLAN_OPTIONS {
+        option.apply_flags(matches, &mut draft)?;
+    }
+    let blame = |wrong: String| match scenario {
+        Some(scenario) => scenario.blame(nth, &wrong),
+        None => wrong,
+    };
+    draft.plan.check().map_err(blame)?;
+    Ok((Phase { name, plan: draft.plan, thresholds }, draft.thresholds))
+}
+
+/// The options that have a value, as the report shows them.
+fn settings(draft: &Draft) -> Vec<Setting> {
+    let setting = |option: &spec::Spec<Draft>| {
+        let value = (option.default)(draft);
+        (!value.is_empty()).then(|| Setting { name: option.name.to_owned(), value })
+    };
+    PLAN_OPTIONS.iter().filter_map(setting).collect()
+}
+
+/// Loads a server, or compares two reports.
+///
+/// # Errors
+///
+/// One line: what could not be done, or what did not hold.
+pub fn run(load: &Load) -> Result<(), String> {
+    if let Some(before) = &load.whole.compare {
+        let (before, after) = (Saved::read(before)?, Saved::read(Path::new(&load.url))?);
+        return show(&compare(&before, &after));
+    }
+    let named = |wrong: String| format!("load of {:?}: {wrong}", load.url);
+    let job = load.job().map_err(named)?;
+    let failed = |error: io::Error| named(error.to_string());
+    let net = signals::catch(IMPATIENT_STATUS).and_then(MioDial::new).map_err(failed)?;
+    let mut live = Live::on_stderr(load.whole.quiet);
+    let report = run::run(&job, net, &mut live).map_err(failed)?;
+    live.end();
+    if report.figures.connections.open_max == 0 && !report.interrupted {
+        let examples = report.figures.error_examples.iter().next();
+        let wrong = examples.map(|(kind, words)| format!("{kind}: {words}"));
+        return Err(named(wrong.unwrap_or_else(|| "no connection was opened".to_owned())));
+    }
+    show(&if load.whole.json { report.json() } else { report.to_string() })?;
+    load.write_files(&report)?;
+    load.verdict(&report).map_err(named)
+}
+
+fn show(text: &str) -> Result<(), String> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| error.to_string())
+}

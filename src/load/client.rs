@@ -1,0 +1,282 @@
+//! One connection of a load: connecting, the opening handshake, batches out, answers in.
+//!
+//! It sees no clock and no poll: the time is handed in, and its stream is whatever the seam gives.
+//! A connection that rests owns no buffer.
+//!
+//! ```text
+//! Connecting --writable: request--> Opening --101--> Open --Close sent--> Closing --end--> (gone)
+//! ```
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use super::desk::Desk;
+use super::errors::Kind;
+use super::receiver::{Heard, Receiver};
+use super::script::add_frame;
+use super::state::{End, State};
+use super::tally::Tally;
+use crate::limits::HEAD_BYTES_MAX;
+use crate::net::Stream;
+use crate::ws::close::CloseCode;
+use crate::ws::head::{First, Opcode};
+
+/// A batch ends with the message that makes it this long, so that pongs are not kept waiting.
+const BATCH_BYTES_MAX: usize = 256 * 1024;
+
+/// All that a connection at rest costs, beside the tables of the system: 50 000 of them are to fit
+/// into 32 MiB, with buffers and histograms.
+const _: () = assert!(size_of::<Option<Client<i32>>>() <= 300 - 2 * size_of::<usize>());
+
+/// One connection.
+pub struct Client<S> {
+    stream: S,
+    state: State,
+    /// Never reads once it is open.
+    pub slow: bool,
+    /// When connecting began, and once it is open, when something last came or was first awaited.
+    pub since: Duration,
+    pub receiver: Receiver,
+    /// The answer to the request so far; once it is open, frames that go out before messages.
+    out: Vec<u8>,
+    /// The part of the script's frames that is being written.
+    from: usize,
+    until: usize,
+    /// The message to be sent next.
+    position: usize,
+    /// Messages that may be sent.
+    pub pending: usize,
+    /// Messages that have been sent and not answered.
+    pub in_flight: usize,
+    /// When those in flight and pending were due, or sent, oldest first.
+    times: VecDeque<(Duration, u32)>,
+    /// Messages that are not even pending, before the connection is closed (churn).
+    pub left: u32,
+}
+
+impl<S: Stream> Client<S> {
+    /// A connection that has begun to connect, and will start with the message at `position`.
+    pub fn new(stream: S, position: usize, now: Duration) -> Self {
+        Self {
+            stream,
+            state: State::Connecting,
+            slow: false,
+            since: now,
+            receiver: Receiver::new(position, false),
+            out: Vec::new(),
+            from: 0,
+            until: 0,
+            position,
+            pending: 0,
+            in_flight: 0,
+            times: VecDeque::new(),
+            left: 0,
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Nothing is to be sent and nothing awaited.
+    pub fn is_at_rest(&self) -> bool {
+        self.pending == 0 && self.in_flight == 0 && self.from == self.until && self.out.is_empty()
+    }
+
+    /// Reads once. `None` when there is nothing to read now; else the count of bytes, 0 at the end
+    /// of the stream, and whether that drained the socket.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<Option<(usize, bool)>, End> {
+        loop {
+            match self.stream.read(buffer) {
+                Ok(incoming) => return Ok(Some((incoming.count, incoming.drained))),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let kind = match self.state {
+                        State::Connecting => Kind::Connect,
+                        _ => Kind::Reset,
+                    };
+                    return Err(End::Wrong(kind, error.to_string()));
+                }
+            }
+        }
+    }
+
+    /// What the end of the stream means here.
+    pub fn finished(&self) -> End {
+        match self.state {
+            State::Closing => End::Asked,
+            State::Connecting => End::Wrong(Kind::Connect, "closed at once".to_owned()),
+            State::Opening => End::Wrong(Kind::Handshake, "closed without an answer".to_owned()),
+            State::Open if self.in_flight > 0 => {
+                let words = format!("without a Close, {} messages in flight", self.in_flight);
+                End::Wrong(Kind::Closed, words)
+            }
+            State::Open => End::Wrong(Kind::Closed, "without a Close".to_owned()),
+        }
+    }
+
+    /// It is connected: sends the request.
+    pub fn request(&mut self, request: &[u8]) -> Result<(), End> {
+        debug_assert_eq!(self.state, State::Connecting);
+        self.state = State::Opening;
+        match self.stream.write(request) {
+            Ok(count) if count == request.len() => Ok(()),
+            Ok(_) => Err(End::Wrong(Kind::Handshake, "no room for the request".to_owned())),
+            Err(error) => Err(End::Wrong(Kind::Handshake, error.to_string())),
+        }
+    }
+
+    /// Collects the answer to the request. When it is whole: its head, and how many of `bytes` it
+    /// took.
+    pub fn answer(&mut self, bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, End> {
+        debug_assert_eq!(self.state, State::Opening);
+        let before = self.out.len();
+        self.out.extend_from_slice(bytes);
+        let Some(end) = self.out.windows(4).position(|window| window == b"\r\n\r\n") else {
+            if self.out.len() > HEAD_BYTES_MAX {
+                return Err(End::Wrong(Kind::Handshake, "the answer is too long".to_owned()));
+            }
+            return Ok(None);
+        };
+        let mut head = std::mem::take(&mut self.out);
+        head.truncate(end);
+        Ok(Some((head, end + 4 - before)))
+    }
+
+    /// The handshake is done.
+    pub fn open(&mut self, position: usize, deflate: bool, now: Duration) {
+        self.state = State::Open;
+        self.since = now;
+        self.position = position;
+        self.receiver = Receiver::new(position, deflate);
+    }
+
+    /// What has come on an open connection.
+    pub fn feed(&mut self, bytes: &[u8], desk: &mut Desk, now: Duration) -> Heard {
+        self.since = now;
+        let heard = self.receiver.feed(bytes, self.in_flight, desk, &mut self.out);
+        self.in_flight -= heard.messages;
+        heard
+    }
+
+    /// Whether the connection goes on after what came.
+    pub fn goes_on(&self, broken: bool, close: Option<String>) -> Result<(), End> {
+        match close {
+            _ if broken => Err(End::Broken),
+            Some(words) if self.state == State::Open => {
+                let words = format!("{words}, {} messages in flight", self.in_flight);
+                Err(End::Wrong(Kind::Closed, words))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the times of messages that have been answered.
+    #[inline]
+    pub fn answered(&mut self, messages: usize, now: Duration, tally: &mut Tally) {
+        let mut rest = messages;
+        while let Some((due, count)) = self.times.front_mut().filter(|_| rest > 0) {
+            let taken = rest.min(*count as usize);
+            tally.answered(*due, taken as u64, now);
+            rest -= taken;
+            if taken == *count as usize {
+                self.times.pop_front();
+            } else {
+                *count -= taken as u32;
+            }
+        }
+    }
+
+    /// A message of an open loop is due.
+    pub fn due(&mut self, due: Duration) {
+        self.pending += 1;
+        self.times.push_back((due, 1));
+    }
+
+    /// Puts a frame before the messages that are still to be sent.
+    pub fn queue(&mut self, frame: &[u8]) {
+        self.out.extend_from_slice(frame);
+    }
+
+    /// Begins the closing handshake. What was pending is not sent any more.
+    pub fn close(&mut self, now: Duration) {
+        let first = First { fin: true, compressed: false, opcode: Opcode::Close };
+        add_frame(&mut self.out, first, &CloseCode::NORMAL.number().to_be_bytes(), [7; 4]);
+        self.state = State::Closing;
+        self.since = now;
+        self.pending = 0;
+    }
+
+    /// Writes what may be sent, as far as the socket takes it.
+    pub fn flush(
+        &mut self,
+        desk: &Desk,
+        tally: &mut Tally,
+        paced: bool,
+        now: Duration,
+    ) -> Result<(), End> {
+        loop {
+            if self.from == self.until {
+                if !self.out.is_empty() {
+                    let count = write(&mut self.stream, &self.out)?;
+                    self.out.drain(..count);
+                    if !self.out.is_empty() {
+                        return Ok(());
+                    }
+                    // A buffer that nothing is in is given back.
+                    self.out = Vec::new();
+                }
+                if self.pending == 0 {
+                    return Ok(());
+                }
+                self.next_batch(desk, tally, paced, now);
+            }
+            let frames = &desk.script.frames()[self.from..self.until];
+            let count = write(&mut self.stream, frames)?;
+            self.from += count;
+            if count == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes as many of the pending messages as lie together.
+    fn next_batch(&mut self, desk: &Desk, tally: &mut Tally, paced: bool, now: Duration) {
+        let script = &desk.script;
+        let (mut frames, mut messages) = script.batch(self.position, self.pending);
+        while messages > 1 && frames.len() > BATCH_BYTES_MAX {
+            (frames, messages) = script.batch(self.position, messages.div_ceil(2));
+        }
+        if paced {
+            let unsent = self.times.len() - self.pending;
+            for (nth, (due, _)) in self.times.range(unsent..unsent + messages).enumerate() {
+                tally.left(*due, script.payload_bytes(self.position + nth, 1), now);
+            }
+        } else {
+            self.times.push_back((now, messages as u32));
+            tally.sent(messages as u64, script.payload_bytes(self.position, messages), now);
+        }
+        if self.in_flight == 0 {
+            self.since = now;
+        }
+        self.in_flight += messages;
+        self.pending -= messages;
+        (self.from, self.until) = (frames.start, frames.end);
+        self.position = script.after(self.position, messages);
+    }
+}
+
+/// Writes a part of `bytes`; 0 if that has to wait.
+fn write(stream: &mut impl Stream, bytes: &[u8]) -> Result<usize, End> {
+    loop {
+        match stream.write(bytes) {
+            Ok(count) => return Ok(count),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(End::Wrong(Kind::Reset, error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Opening connections: how fast, from where, and the handshake.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::client::Client;
+use super::super::dice::Dice;
+use super::super::errors::Kind;
+use super::super::pace::Allowance;
+use super::super::plan::{Plan, Shape};
+use super::super::script::Script;
+use super::super::state::{End, State};
+use super::{CLOSE_TIME, Engine};
+use crate::http::client::{Asked, upgraded};
+use crate::net::dial::Dial;
+use crate::net::{Event, Source};
+use crate::ws::offer::Agreed;
+
+/// Connections that are being opened at a time, so that a server's backlog does not overflow.
+const OPENING_MAX: usize = 128;
+
+/// Connections from one address to another, with room for those that the system still remembers:
+/// a port is one of 28 232 by default.
+const PER_SOURCE: usize = 20_000;
+
+/// Addresses that churn takes turns with, because closed connections keep their ports for a while.
+const CHURN_SOURCES: usize = 16;
+
+/// A churn whose connections fail is not tried for ever.
+const CHURN_FAILURES_MAX: u64 = 1000;
+
+/// So many failures in a row, and no connection yet: nobody is there.
+const HOPELESS_FAILURES: u64 = 16;
+
+/// How far the opening of connections has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    allowance: Allowance,
+    start: Duration,
+    /// The earliest time for traffic.
+    ramp_ends: Duration,
+    /// Connections that were there.
+    kept: usize,
+    /// Connections that have been begun, those kept included.
+    begun: usize,
+    /// Of all.
+    of: usize,
+    /// Those under way.
+    underway: usize,
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        let allowance = Allowance::All;
+        let (start, ramp_ends) = (Duration::ZERO, Duration::ZERO);
+        Self { allowance, start, ramp_ends, kept: 0, begun: 0, of: 0, underway: 0 }
+    }
+}
+
+impl Opening {
+    pub(super) fn new(plan: &Plan, kept: usize, now: Duration) -> Self {
+        Self {
+            allowance: plan.connecting(),
+            start: now,
+            ramp_ends: now + plan.ramp,
+            kept,
+            begun: kept,
+            of: plan.connections,
+            underway: 0,
+        }
+    }
+
+    /// When the next connection may begin.
+    pub(super) fn next(&self) -> Option<Duration> {
+        let waits = self.begun < self.of && self.underway < OPENING_MAX;
+        waits.then(|| self.start + self.allowance.next(self.begun - self.kept))
+    }
+}
+
+impl<D: Dial> Engine<D> {
+    /// Begins connections as far as that is allowed by now.
+    pub(super) fn connect_more(&mut self, now: Duration) {
+        while self.opening.next().is_some_and(|next| next <= now) && !self.interrupted {
+            let at = self.opening.begun;
+            self.opening.begun += 1;
+            if self.clients[at].is_none() {
+                self.connect(at, now);
+            }
+            let failed = self.tally.connections.failed;
+            if self.tally.connections.opened == 0 && failed >= HOPELESS_FAILURES {
+                self.opening.begun = self.opening.of;
+            }
+        }
+    }
+
+    pub(super) fn all_are_open(&self, now: Duration) -> bool {
+        let begun = self.opening.begun == self.opening.of && now >= self.opening.ramp_ends;
+        // With churn some are always under way.
+        let churns = matches!(self.plan.shape, Shape::Churn(_)) && self.tally.open > 0;
+        begun && (self.opening.underway == 0 || churns)
+    }
+
+    pub(super) fn connect(&mut self, at: usize, now: Duration) {
+        let source = self.source(at);
+        match self.net.connect(self.target.address, source, at) {
+            Ok(stream) => {
+                self.opening.underway += 1;
+                let mut client = Client::new(stream, self.desk.script.start(at), now);
+                client.slow = at < self.plan.slow_readers;
+                self.clients[at] = Some(client);
+            }
+            Err(error) => {
+                self.tally.connections.failed += 1;
+                self.desk.errors.add(Kind::Connect, || connect_error(&error, source));
+            }
+        }
+    }
+
+    /// Where a connection comes from.
+    fn source(&self, at: usize) -> Option<IpAddr> {
+        let named = &self.plan.sources;
+        if !named.is_empty() {
+            return Some(named[at % named.len()]);
+        }
+        let churns = matches!(self.plan.shape, Shape::Churn(_));
+        let needed = self.plan.connections.div_ceil(PER_SOURCE);
+        let count = if churns { CHURN_SOURCES } else { needed };
+        let local = matches!(self.target.address.ip(), IpAddr::V4(ip) if ip.is_loopback());
+        (local && count > 1).then(|| loopback(at % count))
+    }
+
+    /// The request of a connection, with a key that is its own.
+    fn request(&self, at: usize) -> Vec<u8> {
+        let mut request = Vec::new();
+        let asked = Asked {
+            target: &self.target.path,
+            authority: &self.target.authority,
+            key: &self.key(at),
+            agent: concat!("wsecho-load/", env!("CARGO_PKG_VERSION")),
+            extensions: self.plan.deflate.map(|offer| offer.value()),
+        };
+        asked.write(&mut request);
+        request
+    }
+
+    /// The nonce of a connection; it is made anew to check the answer, so that none is kept.
+    fn key(&self, at: usize) -> String {
+        let mut dice = Dice::new(self.plan.seed ^ (at as u64) << 20);
+        STANDARD.encode([dice.next().to_ne_bytes(), dice.next().to_ne_bytes()].as_flattened())
+    }
+
+    /// An event of a connection that is not connected yet.
+    pub(super) fn connected(&mut self, at: usize, event: Event) -> Result<(), End> {
+        let request = self.request(at);
+        let Some(client) = &mut self.clients[at] else { return Ok(()) };
+        if event.failed || event.hangup {
+            // The read says why.
+            client.read(&mut self.buffer)?;
+            return Err(client.finished());
+        }
+        if event.writable { client.request(&request) } else { Ok(()) }
+    }
+
+    /// The answer to the request is whole.
+    pub(super) fn opened(&mut self, at: usize, head: &[u8], now: Duration) -> Result<(), End> {
+        let wrong = |words| End::Wrong(Kind::Handshake, words);
+        let offer = self.plan.deflate;
+        let field = upgraded(head, &self.key(at), offer.is_some()).map_err(wrong)?;
+        if let Some(offer) = offer {
+            let declined = || wrong("permessage-deflate was declined".to_owned());
+            let field = field.ok_or_else(declined)?;
+            let agreed = Agreed::parse(field.as_bytes(), offer);
+            let agreed = agreed.map_err(|_| wrong(format!("not offered: {field:?}")))?;
+            if self.desk.agreed.is_none() {
+                self.desk.script = Script::new(&self.plan.recipe(), Some(agreed));
+            }
+            if *self.desk.agreed.get_or_insert(agreed) != agreed {
+                return Err(wrong("not every connection agrees to the same".to_owned()));
+            }
+        }
+        let Some(client) = &mut self.clients[at] else { return Ok(()) };
+        self.tally.opened(now.saturating_sub(client.since));
+        self.opening.underway -= 1;
+        client.open(self.desk.script.start(at), offer.is_some(), now);
+        if self.sending {
+            self.start(at, now);
+        }
+        Ok(())
+    }
+
+    /// A connection is over.
+    pub(super) fn end(&mut self, at: usize, end: End) {
+        let Some(client) = self.clients[at].take() else { return };
+        let was_open = matches!(client.state(), State::Open | State::Closing);
+        let connections = &mut self.tally.connections;
+        if was_open {
+            self.tally.open -= 1;
+        } else {
+            self.opening.underway -= 1;
+        }
+        let (lost, slow) = (client.receiver.lost(), client.slow);
+        // The old connection goes before a new one has its number.
+        drop(client);
+        self.desk.errors.add_many(Kind::Lost, lost, || format!("{lost} messages never came back"));
+        match &end {
+            End::Asked => connections.closed += 1,
+            _ if was_open => connections.lost += 1,
+            _ => connections.failed += 1,
+        }
+        match end {
+            // That a server ends who never reads is what it should do.
+            End::Wrong(kind, words) if !slow => self.desk.errors.add(kind, || words),
+            _ => {}
+        }
+        let churns = matches!(self.plan.shape, Shape::Churn(_)) && self.sending;
+        if churns && self.tally.connections.failed < CHURN_FAILURES_MAX {
+            self.connect(at, self.net.now());
+        }
+    }
+
+    /// Closes the connections from this one on, and waits for their ends for a while.
+    pub(super) fn close_from(&mut self, first: usize) -> io::Result<()> {
+        self.sending = false;
+        let now = self.net.now();
+        for at in first..self.clients.len() {
+            let Some(client) = &mut self.clients[at] else { continue };
+            if client.state() == State::Open && !client.slow {
+                client.close(now);
+                self.flush_or_end(at, now);
+            } else if client.state() != State::Closing {
+                self.clients[at] = None;
+            }
+        }
+        let until = now + CLOSE_TIME;
+        let mut events = Vec::new();
+        while self.clients.iter().skip(first).any(Option::is_some) && self.net.now() < until {
+            self.net.wait(Some(until), &mut events)?;
+            for event in &events {
+                match event.source {
+                    Source::Connection(at) => self.event(at, *event),
+                    Source::Signal => self.clients.truncate(first),
+                    Source::Listener(_) => {}
+                }
+            }
+        }
+        self.clients.truncate(first);
+        Ok(())
+    }
+}
+
+/// A further address of this host: 127.0.0.1 itself is left to others.
+fn loopback(nth: usize) -> IpAddr {
+    let [_, _, high, low] = u32::try_from(nth + 2).unwrap_or(2).to_be_bytes();
+    Ipv4Addr::new(127, 0, high, low).into()
+}
+
+fn connect_error(error: &io::Error, source: Option<IpAddr>) -> String {
+    match source {
+        Some(source) => format!("from {source}: {error}"),
+        None => error.to_string(),
+    }
+}

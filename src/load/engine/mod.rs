@@ -1,0 +1,299 @@
+//! The loop: one poll, one buffer, any number of connections; and the stages that a run goes
+//! through.
+//!
+//! ```text
+//! Opening --all open, ramp over--> Warming --warm-up over--> Measuring --time over--> Draining
+//! Draining --nothing awaited, or no patience left--> Over
+//! ```
+
+mod connect;
+mod figures;
+mod members;
+mod traffic;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::client::Client;
+use super::desk::Desk;
+use super::errors::Errors;
+use super::pace::Pace;
+use super::plan::{Plan, Shape};
+use super::report::Second;
+use super::room::Room;
+use super::script::Script;
+use super::tally::Tally;
+use crate::net::dial::Dial;
+use crate::net::{Event, Source};
+use figures::Gauges;
+pub use figures::Outcome;
+use members::Member;
+
+/// What is read at once.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// How long connections that we close may take, at the end or between two phases.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+
+/// How long answers are waited for when the run was interrupted.
+const INTERRUPTED_DRAIN_TIME: Duration = Duration::from_millis(500);
+
+/// Where the clients connect to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The server's.
+    pub address: SocketAddr,
+    /// The `Host` field.
+    pub authority: String,
+    /// Path and query.
+    pub path: String,
+}
+
+/// Somebody who looks on.
+pub trait Watch {
+    /// A phase of a scenario, or a rate of a search, begins.
+    fn begins(&mut self, what: &str);
+
+    /// Once a second while connections are opened: how many of how many are open.
+    fn opening(&mut self, open: u64, of: usize);
+
+    /// Once a second while the load goes on.
+    fn second(&mut self, row: &Second, errors: &Errors);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    Opening,
+    Warming(Duration),
+    Measuring(Duration),
+    Draining(Duration),
+    Over,
+}
+
+/// The connections of a load, and the loop that drives them.
+pub struct Engine<D: Dial> {
+    net: D,
+    target: Target,
+    plan: Plan,
+    clients: Vec<Option<Client<D::Stream>>>,
+    desk: Desk,
+    tally: Tally,
+    /// Members by the number of their connection, in a broadcast.
+    room: Option<(Room, Vec<Member>)>,
+    buffer: Vec<u8>,
+    events: Vec<Event>,
+    /// Connections with more to read, and whether the peer has finished.
+    again: Vec<(usize, bool)>,
+    stage: Stage,
+    /// Messages are sent, or answered with new ones.
+    sending: bool,
+    pace: Option<Pace>,
+    /// The connection whose turn it is in an open loop.
+    next_sender: usize,
+    /// Who sends how many messages again at what time, in order.
+    thinking: VecDeque<(Duration, usize, usize)>,
+    opening: connect::Opening,
+    sweep_at: Duration,
+    told_at: Duration,
+    gauges: Gauges,
+    interrupted: bool,
+}
+
+impl<D: Dial> Engine<D> {
+    /// A loop without connections. `pid` is the server's process, if it is known.
+    pub fn new(net: D, target: Target, pid: Option<u32>) -> Self {
+        let plan = Plan::default();
+        let desk = Desk::new(Script::new(&plan.recipe(), None), plan.verify);
+        let now = net.now();
+        Self {
+            net,
+            target,
+            clients: Vec::new(),
+            desk,
+            tally: Tally::new(false),
+            room: None,
+            buffer: vec![0; BUFFER_BYTES],
+            events: Vec::new(),
+            again: Vec::new(),
+            stage: Stage::Over,
+            sending: false,
+            pace: None,
+            next_sender: 0,
+            thinking: VecDeque::new(),
+            opening: connect::Opening::default(),
+            sweep_at: now,
+            told_at: now,
+            gauges: Gauges::new(pid),
+            interrupted: false,
+            plan,
+        }
+    }
+
+    /// Runs one phase. Connections that the next phase can use stay open.
+    ///
+    /// # Errors
+    ///
+    /// A poll that fails. What is wrong with the server is in the figures.
+    pub fn run(&mut self, plan: &Plan, watch: &mut dyn Watch) -> io::Result<Outcome> {
+        self.begin(plan)?;
+        while self.stage != Stage::Over {
+            self.turn()?;
+            self.tick(watch);
+        }
+        Ok(self.end_phase())
+    }
+
+    /// Closes all connections in order, as far as the server lets it.
+    ///
+    /// # Errors
+    ///
+    /// A poll that fails.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.close_from(0)
+    }
+
+    /// The run was ended before its time.
+    pub fn was_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// Time of day: UTC since 1970.
+    pub fn utc(&self) -> Duration {
+        self.net.utc()
+    }
+
+    fn begin(&mut self, plan: &Plan) -> io::Result<()> {
+        let kept = if self.plan.leaves_connections_to(plan) { plan.connections } else { 0 };
+        self.close_from(kept)?;
+        self.plan = plan.clone();
+        let agreed = self.desk.agreed.filter(|_| plan.deflate.is_some());
+        self.desk = Desk::new(Script::new(&plan.recipe(), agreed), plan.verify);
+        self.desk.agreed = agreed;
+        let open = self.clients.iter().flatten().count() as u64;
+        self.tally = Tally::new(plan.rate.is_some() || matches!(plan.shape, Shape::Broadcast(_)));
+        self.tally.open = open;
+        self.tally.connections.open_max = open;
+        self.room = members::room(plan);
+        self.pace = None;
+        self.thinking.clear();
+        let now = self.net.now();
+        self.gauges.begin();
+        (self.sweep_at, self.told_at) = (now, now);
+        self.opening = connect::Opening::new(plan, self.clients.len(), now);
+        self.clients.resize_with(plan.connections, || None);
+        for at in 0..plan.connections {
+            let position = self.desk.script.start(at);
+            if let Some(client) = &mut self.clients[at] {
+                client.open(position, agreed.is_some(), now);
+            }
+        }
+        self.stage = Stage::Opening;
+        if plan.ramp > Duration::ZERO || matches!(plan.shape, Shape::Churn(_)) {
+            self.begin_traffic(now);
+        }
+        Ok(())
+    }
+
+    /// One wait, and what it brings.
+    fn turn(&mut self) -> io::Result<()> {
+        let now = self.net.now();
+        let until = if self.again.is_empty() { self.deadline(now) } else { now };
+        let mut events = std::mem::take(&mut self.events);
+        self.net.wait(Some(until), &mut events)?;
+        for event in &events {
+            match event.source {
+                Source::Connection(at) => self.event(at, *event),
+                Source::Signal => self.interrupted = true,
+                Source::Listener(_) => {}
+            }
+        }
+        self.events = events;
+        for (at, hangup) in std::mem::take(&mut self.again) {
+            self.read_on(at, hangup);
+        }
+        let now = self.net.now();
+        self.connect_more(now);
+        self.advance(now);
+        self.send_due(now);
+        self.sweep(now);
+        Ok(())
+    }
+
+    /// When something has to be done even if nothing comes.
+    fn deadline(&self, now: Duration) -> Duration {
+        let stage = match self.stage {
+            Stage::Warming(until) | Stage::Measuring(until) | Stage::Draining(until) => Some(until),
+            Stage::Opening | Stage::Over => None,
+        };
+        // A look ten times a second is enough, but at the end.
+        let patience = if matches!(self.stage, Stage::Draining(_)) { 2 } else { 100 };
+        let due = self.pace.as_ref().filter(|_| self.sending).map(Pace::next);
+        let thought = self.thinking.front().map(|(at, ..)| *at);
+        let row = self.tally.row_ends();
+        let moments = [stage, due, thought, row, self.opening.next()];
+        let earliest = moments.into_iter().flatten().min();
+        let patient = now + Duration::from_millis(patience);
+        earliest.map_or(patient, |moment| moment.clamp(now, patient))
+    }
+
+    /// Goes to the next stage when it is time.
+    fn advance(&mut self, now: Duration) {
+        match self.stage {
+            Stage::Opening if self.interrupted => self.stage = Stage::Over,
+            Stage::Opening if self.all_are_open(now) => {
+                if self.clients.iter().all(Option::is_none) {
+                    self.stage = Stage::Over;
+                    return;
+                }
+                if !self.sending {
+                    self.begin_traffic(now);
+                }
+                self.gauges.connected();
+                self.stage = Stage::Warming(now + self.plan.warmup);
+                self.advance(now);
+            }
+            Stage::Warming(_) if self.interrupted => self.drain(now),
+            Stage::Warming(until) if now >= until => {
+                self.tally.begin(now, self.plan.duration);
+                self.desk.pings = 0;
+                self.gauges.measure();
+                self.stage = Stage::Measuring(now + self.plan.duration);
+            }
+            Stage::Measuring(until) if now >= until || self.interrupted || self.is_forsaken() => {
+                // What became due since the last look belongs to the measurement.
+                self.send_due(now.min(until));
+                self.tally.cut(now);
+                self.drain(now);
+            }
+            Stage::Draining(until) if now >= until || self.is_at_rest() => {
+                self.stage = Stage::Over;
+            }
+            _ => {}
+        }
+    }
+
+    /// Rows, once a second.
+    fn tick(&mut self, watch: &mut dyn Watch) {
+        let now = self.net.now();
+        self.tally.counts.errors = self.desk.errors.total();
+        if self.tally.row_ends().is_some_and(|ends| now >= ends) || self.row_is_the_last() {
+            let busy = self.gauges.busy(self.tally.row_length(now));
+            if let Some(row) = self.tally.end_row(now, busy) {
+                watch.second(row, &self.desk.errors);
+            }
+        } else if self.tally.row_ends().is_none() && now >= self.told_at + Duration::from_secs(1) {
+            self.told_at = now;
+            watch.opening(self.tally.open, self.plan.connections);
+        }
+    }
+
+    /// What came after the last whole second gets a row of its own.
+    fn row_is_the_last(&self) -> bool {
+        let length = self.tally.row_length(self.net.now());
+        self.stage == Stage::Over
+            && self.tally.row_ends().is_some()
+            && (self.tally.row_has_messages() || length > Duration::from_millis(100))
+    }
+}

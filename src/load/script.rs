@@ -1,0 +1,209 @@
+//! The messages of a load: built once, shared by all connections, sent over and over.
+//!
+//! A cycle of messages stands back to back as masked frames, so that a connection sends a batch of
+//! them with one write and no copy. Beside it stand the frames that a plain echo of the cycle
+//! consists of, so that whole messages are verified with one comparison for all of them.
+
+use std::ops::Range;
+
+use super::dice::Dice;
+use super::payload::Content;
+use super::sizes::Sizes;
+use crate::limits::FRAME_HEAD_BYTES_MAX;
+use crate::ws::deflater::Deflater;
+use crate::ws::head::{First, Opcode, write_client_head, write_server_head};
+use crate::ws::mask::unmask;
+use crate::ws::offer::Agreed;
+
+/// Payload of a cycle: enough messages to tell them apart, few enough to stay in a cache.
+const CYCLE_BYTES: f64 = 512.0 * 1024.0;
+
+/// Most messages of a cycle, unless a rare size needs more of them.
+const MESSAGES_MAX: f64 = 1024.0;
+
+/// Fewest messages of a cycle, as long as two of them are no burden.
+const MESSAGES_MIN: f64 = 2.0;
+
+/// From here on one message is a cycle.
+const LONG_BYTES: usize = 32 << 20;
+
+/// What messages are like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// How long.
+    pub sizes: Sizes,
+    /// What they say.
+    pub content: Content,
+    /// In how many frames each is sent, at least 1.
+    pub fragments: usize,
+    /// The same seed gives the same messages.
+    pub seed: u64,
+}
+
+/// A cycle of messages.
+pub struct Script {
+    sent: Vec<u8>,
+    /// Where each message starts in `sent`; one entry more than messages.
+    sent_at: Vec<usize>,
+    echo: Vec<u8>,
+    /// The same for `echo`.
+    echo_at: Vec<usize>,
+    /// The same for payloads, without the heads of frames.
+    payload_at: Vec<usize>,
+    text: bool,
+    /// A message may refer to those before it, so every connection starts with the first one.
+    in_order: bool,
+}
+
+impl Script {
+    /// Builds the messages, compressed as was agreed on, if it was.
+    pub fn new(recipe: &Recipe, agreed: Option<Agreed>) -> Self {
+        let mut dice = Dice::new(recipe.seed);
+        let sizes = recipe.sizes.draw(messages(&recipe.sizes), &mut dice);
+        let text = recipe.content.is_text();
+        let mut script = Self {
+            sent: Vec::new(),
+            sent_at: vec![0],
+            echo: Vec::new(),
+            echo_at: vec![0],
+            payload_at: vec![0],
+            text,
+            in_order: agreed.is_some_and(|agreed| agreed.client_takeover),
+        };
+        let mut deflater = agreed.map(|agreed| Deflater::new(agreed.client_window));
+        let mut from = 0;
+        for size in sizes {
+            let payload = recipe.content.payload(size, &mut from, &mut dice);
+            match &mut deflater {
+                Some(deflater) => {
+                    if !script.in_order {
+                        deflater.reset();
+                    }
+                    let compressed = deflater.message(&payload);
+                    script.add_sent(&compressed, true, recipe.fragments, &mut dice);
+                }
+                None => script.add_sent(&payload, false, recipe.fragments, &mut dice),
+            }
+            script.add_echo(&payload);
+        }
+        script
+    }
+
+    fn add_sent(&mut self, body: &[u8], compressed: bool, fragments: usize, dice: &mut Dice) {
+        let step = body.len().div_ceil(fragments).max(1);
+        for nth in 0..fragments {
+            let from = (nth * step).min(body.len());
+            let to = (from + step).min(body.len());
+            let opcode = match (nth, self.text) {
+                (0, true) => Opcode::Text,
+                (0, false) => Opcode::Binary,
+                _ => Opcode::Continuation,
+            };
+            let fin = nth + 1 == fragments;
+            let first = First { fin, compressed: compressed && nth == 0, opcode };
+            add_frame(&mut self.sent, first, &body[from..to], dice.key());
+        }
+        self.sent_at.push(self.sent.len());
+    }
+
+    fn add_echo(&mut self, payload: &[u8]) {
+        let opcode = if self.text { Opcode::Text } else { Opcode::Binary };
+        let first = First { fin: true, compressed: false, opcode };
+        let mut head = [0; FRAME_HEAD_BYTES_MAX];
+        let length = write_server_head(&mut head, first, payload.len() as u64);
+        self.echo.extend_from_slice(&head[..length]);
+        self.echo.extend_from_slice(payload);
+        self.echo_at.push(self.echo.len());
+        self.payload_at.push(self.payload_at[self.payload_at.len() - 1] + payload.len());
+    }
+
+    /// Messages in a cycle, at least one.
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.echo_at.len() - 1
+    }
+
+    /// Whether messages are text.
+    pub fn is_text(&self) -> bool {
+        self.text
+    }
+
+    /// The message with which the connection of this number starts. They start at different ones,
+    /// so that an echo that went to the wrong connection is recognised.
+    pub fn start(&self, connection: usize) -> usize {
+        if self.in_order { 0 } else { connection.wrapping_mul(7919) % self.count() }
+    }
+
+    /// The message behind `position`.
+    #[inline]
+    pub fn after(&self, position: usize, messages: usize) -> usize {
+        let next = position + messages;
+        if next < self.count() { next } else { next % self.count() }
+    }
+
+    /// Where the frames of up to `messages` messages from `position` on lie in [`Self::frames`], as
+    /// far as they lie together, and how many messages that is.
+    pub fn batch(&self, position: usize, messages: usize) -> (Range<usize>, usize) {
+        let end = self.count().min(position + messages);
+        (self.sent_at[position]..self.sent_at[end], end - position)
+    }
+
+    /// All frames of a cycle, masked.
+    #[inline]
+    pub fn frames(&self) -> &[u8] {
+        &self.sent
+    }
+
+    /// The payload of a message, before compression.
+    pub fn payload(&self, position: usize) -> &[u8] {
+        let frame = &self.echo[self.echo_at[position]..self.echo_at[position + 1]];
+        let head = match frame[1] {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        };
+        &frame[head..]
+    }
+
+    /// How many of the next `messages` from `position` on stand at the start of `bytes` as a plain
+    /// echo in one frame each, and their length in bytes.
+    #[inline]
+    pub fn whole_echoes(&self, position: usize, messages: usize, bytes: &[u8]) -> (usize, usize) {
+        let base = self.echo_at[position];
+        let last = self.count().min(position + messages);
+        let mut end = position;
+        while end < last && self.echo_at[end + 1] - base <= bytes.len() {
+            end += 1;
+        }
+        let length = self.echo_at[end] - base;
+        let same = bytes[..length] == self.echo[base..base + length];
+        if same { (end - position, length) } else { (0, 0) }
+    }
+
+    /// The bytes of payload of `messages` messages from `position` on, in one cycle.
+    #[inline]
+    pub fn payload_bytes(&self, position: usize, messages: usize) -> u64 {
+        (self.payload_at[position + messages] - self.payload_at[position]) as u64
+    }
+}
+
+/// Appends one masked frame.
+pub fn add_frame(out: &mut Vec<u8>, first: First, payload: &[u8], key: [u8; 4]) {
+    let mut head = [0; FRAME_HEAD_BYTES_MAX];
+    let length = write_client_head(&mut head, first, payload.len() as u64, key);
+    out.extend_from_slice(&head[..length]);
+    let at = out.len();
+    out.extend_from_slice(payload);
+    // Masking and unmasking are one operation (RFC 6455 §5.3).
+    let end = out.len();
+    unmask(out, at..end, at, key);
+}
+
+/// How many messages a cycle has.
+fn messages(sizes: &Sizes) -> usize {
+    if sizes.most() >= LONG_BYTES {
+        return 1;
+    }
+    let that_fit = (CYCLE_BYTES / (sizes.mean() + 16.0)).clamp(MESSAGES_MIN, MESSAGES_MAX);
+    that_fit.max((1.0 / sizes.share_min()).ceil().min(MESSAGES_MAX)) as usize
+}

@@ -1,0 +1,600 @@
+//! The load generator on a network in memory and a clock that is moved by hand, against servers
+//! that do wrong in one way each. Nothing here takes real time.
+#![cfg(feature = "load")]
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use wsecho::http::AcceptKey;
+use wsecho::load::engine::{Engine, Outcome, Target, Watch};
+use wsecho::load::errors::Errors;
+use wsecho::load::plan::{Audience, Plan, Shape};
+use wsecho::load::report::Second;
+use wsecho::load::sizes::Sizes;
+use wsecho::net::dial::Dial;
+use wsecho::net::{Event, Incoming, Source, Stream};
+
+/// What a server does beside echoing, with the messages of a connection by their number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    Flip(usize),
+    Swap(usize),
+    Repeat(usize),
+    Drop(usize),
+    Binary(usize),
+    Cut(usize),
+    Close(usize),
+    Finish(usize),
+    Reset(usize),
+    Ping(usize),
+    Welcome,
+    Refuse,
+    Forbid,
+    Deaf,
+    /// Nothing is answered from one moment to another; then all of it.
+    Stall(Duration, Duration),
+    /// Each message goes to all connections.
+    Room,
+}
+
+/// One connection, seen from the server.
+#[derive(Default)]
+struct Wire {
+    /// The request, then frames, as far as they have not been looked at.
+    heard: Vec<u8>,
+    open: bool,
+    messages: usize,
+    held: Option<Vec<u8>>,
+    pongs: usize,
+    /// Bytes written by the client, less those that it has read: about what lies between the two.
+    unread: usize,
+    /// What the client can read.
+    down: VecDeque<u8>,
+    /// The client has sent its Close.
+    closed: bool,
+    finished: bool,
+    failed: bool,
+    gone: bool,
+    /// Edges that have not been told.
+    readable: bool,
+    writable: bool,
+}
+
+struct World {
+    now: Duration,
+    fault: Fault,
+    /// From a message to its answer.
+    delay: Duration,
+    wires: BTreeMap<usize, Wire>,
+    /// What happens at what time, in order of its number there.
+    later: BTreeMap<(Duration, u64), (usize, Action)>,
+    next: u64,
+    sources: Vec<Option<IpAddr>>,
+    signal_at: Option<Duration>,
+}
+
+enum Action {
+    Bytes(Vec<u8>),
+    Finish,
+    Fail,
+}
+
+impl World {
+    fn schedule(&mut self, at: Duration, wire: usize, action: Action) {
+        self.next += 1;
+        self.later.insert((at, self.next), (wire, action));
+    }
+
+    /// When an answer goes out that is ready now.
+    fn answer_time(&self) -> Duration {
+        let ready = self.now + self.delay;
+        match self.fault {
+            Fault::Stall(from, until) if from <= ready && ready < until => until,
+            _ => ready,
+        }
+    }
+
+    fn answer(&mut self, wire: usize, bytes: Vec<u8>) {
+        let at = self.answer_time();
+        self.schedule(at, wire, Action::Bytes(bytes));
+    }
+
+    fn happen(&mut self, wire: usize, action: Action) {
+        let lives = |wire: &&mut Wire| !(wire.gone || wire.finished || wire.failed);
+        let Some(wire) = self.wires.get_mut(&wire).filter(lives) else { return };
+        match action {
+            Action::Bytes(bytes) => wire.down.extend(bytes),
+            Action::Finish => wire.finished = true,
+            Action::Fail => wire.failed = true,
+        }
+        wire.readable = true;
+    }
+
+    /// The client has written.
+    fn hear(&mut self, id: usize, bytes: &[u8]) {
+        let wire = self.wires.get_mut(&id).expect("it is connected");
+        wire.heard.extend_from_slice(bytes);
+        if !wire.open {
+            let head = String::from_utf8_lossy(&wire.heard).into_owned();
+            assert!(head.ends_with("\r\n\r\n"), "the request comes at once");
+            wire.heard.clear();
+            wire.open = true;
+            self.shake_hands(id, &head);
+            return;
+        }
+        while let Some((first, payload)) =
+            next_frame(&mut self.wires.get_mut(&id).expect("it is").heard)
+        {
+            self.frame(id, first, payload);
+        }
+    }
+
+    fn shake_hands(&mut self, id: usize, head: &str) {
+        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let accept = AcceptKey::derive(key.expect("a key").as_bytes()).expect("16 bytes");
+        let accept = accept.as_bytes().escape_ascii();
+        let answer = match self.fault {
+            Fault::Forbid => "HTTP/1.1 403 Forbidden\r\n\r\n".to_owned(),
+            Fault::Deaf => return,
+            _ => format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Accept: {accept}\r\n\r\n"
+            ),
+        };
+        self.answer(id, answer.into_bytes());
+        if self.fault == Fault::Welcome {
+            self.answer(id, frame(0x81, b"welcome"));
+        }
+    }
+
+    fn frame(&mut self, id: usize, first: u8, payload: Vec<u8>) {
+        let at = self.answer_time();
+        let wire = self.wires.get_mut(&id).expect("it is connected");
+        match first {
+            0x88 => {
+                wire.closed = true;
+                self.schedule(at, id, Action::Bytes(frame(0x88, &payload)));
+                self.schedule(at, id, Action::Finish);
+            }
+            0x8A => wire.pongs += 1,
+            _ => {
+                let nth = wire.messages;
+                wire.messages += 1;
+                self.message(id, nth, first, payload);
+            }
+        }
+    }
+
+    fn message(&mut self, id: usize, nth: usize, first: u8, mut payload: Vec<u8>) {
+        let mut first = first;
+        let at = self.answer_time();
+        let mut out = Vec::new();
+        match self.fault {
+            Fault::Flip(at) if at == nth => payload[3] ^= 4,
+            Fault::Cut(at) if at == nth => payload.truncate(3),
+            Fault::Binary(at) if at == nth => first = 0x82,
+            Fault::Drop(at) if at == nth => return,
+            Fault::Swap(at) if at == nth => {
+                self.wires.get_mut(&id).expect("connected").held = Some(frame(first, &payload));
+                return;
+            }
+            Fault::Ping(at) if at == nth => out.extend(frame(0x89, b"tick")),
+            Fault::Repeat(at) if at == nth => out.extend(frame(first, &payload)),
+            Fault::Close(at) if at == nth => {
+                self.schedule(self.answer_time(), id, Action::Bytes(frame(0x88, b"\x03\xe9bye")));
+                return;
+            }
+            Fault::Finish(n) if n == nth => return self.schedule(at, id, Action::Finish),
+            Fault::Reset(n) if n == nth => return self.schedule(at, id, Action::Fail),
+            Fault::Room => {
+                for other in self.wires.keys().copied().collect::<Vec<_>>() {
+                    self.answer(other, frame(first, &payload));
+                }
+                return;
+            }
+            _ => {}
+        }
+        out.extend(frame(first, &payload));
+        out.extend(self.wires.get_mut(&id).expect("connected").held.take().unwrap_or_default());
+        self.answer(id, out);
+    }
+}
+
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).expect("short");
+    assert!(length < 126);
+    [&[first, length], payload].concat()
+}
+
+/// Takes one masked frame of up to 125 bytes from the front, unmasked.
+fn next_frame(heard: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
+    let length = usize::from(*heard.get(1)? & 0x7F);
+    assert!(heard[1] & 0x80 != 0, "clients mask (RFC 6455 §5.3)");
+    assert!(length < 126, "messages of these tests are short");
+    if heard.len() < 6 + length {
+        return None;
+    }
+    let rest = heard.split_off(6 + length);
+    let frame = std::mem::replace(heard, rest);
+    let key = &frame[2..6];
+    let plain = frame[6..].iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
+    Some((frame[0], plain.collect()))
+}
+
+struct FakeNet(Rc<RefCell<World>>);
+
+struct FakeStream {
+    world: Rc<RefCell<World>>,
+    id: usize,
+}
+
+impl Dial for FakeNet {
+    type Stream = FakeStream;
+
+    fn wait(&mut self, until: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+        events.clear();
+        let mut world = self.0.borrow_mut();
+        let until = until.expect("the loop always knows when to look again");
+        if !world.wires.values().any(|wire| wire.readable || wire.writable) {
+            let next = world.later.keys().next().map_or(until, |(at, _)| (*at).min(until));
+            world.now = world.now.max(next);
+        }
+        let now = world.now;
+        while let Some(entry) = world.later.first_entry().filter(|entry| entry.key().0 <= now) {
+            let (wire, action) = entry.remove();
+            world.happen(wire, action);
+        }
+        if world.signal_at.take_if(|at| *at <= now).is_some() {
+            events.push(event(Source::Signal, true, false, false));
+        }
+        for (id, wire) in &mut world.wires {
+            let (readable, writable) =
+                (std::mem::take(&mut wire.readable), std::mem::take(&mut wire.writable));
+            if (readable || writable) && !wire.gone {
+                let mut event = event(Source::Connection(*id), readable, writable, wire.failed);
+                event.hangup = wire.finished || wire.failed;
+                events.push(event);
+            }
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Duration {
+        self.0.borrow().now
+    }
+
+    fn connect(
+        &mut self,
+        _: SocketAddr,
+        source: Option<IpAddr>,
+        token: usize,
+    ) -> io::Result<FakeStream> {
+        let mut world = self.0.borrow_mut();
+        let failed = world.fault == Fault::Refuse;
+        world.sources.push(source);
+        let wire = Wire { writable: true, readable: failed, failed, ..Wire::default() };
+        world.wires.insert(token, wire);
+        Ok(FakeStream { world: Rc::clone(&self.0), id: token })
+    }
+}
+
+fn event(source: Source, readable: bool, writable: bool, failed: bool) -> Event {
+    Event { source, readable, writable, hangup: failed, failed }
+}
+
+impl Stream for FakeStream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
+        let mut world = self.world.borrow_mut();
+        let wire = world.wires.get_mut(&self.id).expect("connected");
+        let count = wire.down.len().min(into.len());
+        if count == 0 && wire.failed {
+            return Err(ErrorKind::ConnectionRefused.into());
+        }
+        if count == 0 && !wire.finished {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        wire.unread = wire.unread.saturating_sub(count);
+        for byte in &mut into[..count] {
+            *byte = wire.down.pop_front().expect("counted");
+        }
+        Ok(Incoming::of_socket(count, into.len()))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut world = self.world.borrow_mut();
+        let wire = world.wires.get_mut(&self.id).expect("connected");
+        if wire.unread > UNREAD_MAX {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        wire.unread += bytes.len();
+        world.hear(self.id, bytes);
+        Ok(bytes.len())
+    }
+
+    fn shut(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for FakeStream {
+    fn drop(&mut self) {
+        // Another connection may have the number by now.
+        if let Ok(mut world) = self.world.try_borrow_mut() {
+            if let Some(wire) = world.wires.get_mut(&self.id) {
+                wire.gone = true;
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Rows(Vec<Second>);
+
+impl Watch for Rows {
+    fn begins(&mut self, _: &str) {}
+
+    fn opening(&mut self, _: u64, _: usize) {}
+
+    fn second(&mut self, row: &Second, _: &Errors) {
+        self.0.push(row.clone());
+    }
+}
+
+/// A server that is full of what its client has not read reads no more from it.
+const UNREAD_MAX: usize = 64 * 1024;
+
+const MILLI: Duration = Duration::from_millis(1);
+
+fn world(fault: Fault, delay: Duration) -> Rc<RefCell<World>> {
+    Rc::new(RefCell::new(World {
+        now: Duration::from_secs(1000),
+        fault,
+        delay,
+        wires: BTreeMap::new(),
+        later: BTreeMap::new(),
+        next: 0,
+        sources: Vec::new(),
+        signal_at: None,
+    }))
+}
+
+fn engine(world: &Rc<RefCell<World>>) -> Engine<FakeNet> {
+    let target = Target {
+        address: "127.0.0.1:80".parse().expect("an address"),
+        authority: "127.0.0.1".to_owned(),
+        path: "/".to_owned(),
+    };
+    Engine::new(FakeNet(Rc::clone(world)), target, None)
+}
+
+fn run(world: &Rc<RefCell<World>>, plan: &Plan) -> Outcome {
+    let mut engine = engine(world);
+    let outcome = engine.run(plan, &mut Rows::default()).expect("the poll does not fail");
+    engine.finish().expect("nor now");
+    outcome
+}
+
+fn plan(connections: usize) -> Plan {
+    Plan {
+        connections,
+        duration: MILLI * 10_000,
+        warmup: MILLI * 1000,
+        sizes: Some(Sizes::one(40)),
+        timeout: MILLI * 2000,
+        ..Plan::default()
+    }
+}
+
+fn errors(outcome: &Outcome) -> Vec<(&str, u64)> {
+    outcome.figures.errors.iter().map(|(kind, count)| (kind.as_str(), *count)).collect()
+}
+
+/// The classic: for a tenth of the time the server answers nothing. A closed loop waits with it,
+/// and has one late answer per connection. An open loop knows what was due meanwhile.
+#[test]
+fn a_stall_shows_in_an_open_loop_and_not_in_a_closed_one() {
+    let stall = Fault::Stall(MILLI * 1_005_000, MILLI * 1_006_000);
+    let closed = run(&world(stall, MILLI * 10), &plan(1)).figures;
+    assert!(closed.latency_us.p99 < 11_000.0, "{}", closed.latency_us.p99);
+    assert!(closed.latency_us.max > 900_000.0, "one of them was late");
+    let rate = Some(100.0);
+    let open = run(&world(stall, MILLI * 10), &Plan { rate, ..plan(10) }).figures;
+    assert_eq!(open.messages, 1000);
+    assert!(open.latency_us.p90 > 10_000.0, "{}", open.latency_us.p90);
+    assert!(open.latency_us.p99 > 850_000.0, "{}", open.latency_us.p99);
+    assert!(open.latency_us.p50 < 11_000.0);
+    assert!(closed.errors.is_empty() && open.errors.is_empty());
+}
+
+#[test]
+fn a_closed_loop_has_so_many_in_flight_and_no_more() {
+    for (pipeline, per_second) in [(1, 1000), (4, 4000)] {
+        let outcome = run(&world(Fault::None, MILLI * 10), &Plan { pipeline, ..plan(10) });
+        let figures = outcome.figures;
+        let expected = per_second * 10;
+        assert!(figures.messages.abs_diff(expected) <= expected / 100, "{}", figures.messages);
+        assert!((figures.latency_us.p50 - 10_000.0).abs() < 20.0);
+        assert_eq!(figures.connections.opened, 10);
+        let rows: u64 = outcome.seconds.iter().map(|row| row.messages).sum();
+        assert_eq!((outcome.seconds.len(), rows), (10, figures.messages));
+        assert_eq!(figures.bytes_received, figures.messages * 40);
+    }
+}
+
+#[test]
+fn a_pause_is_kept_between_an_answer_and_the_next_message() {
+    let plan = Plan { think: MILLI * 90, ..plan(10) };
+    let figures = run(&world(Fault::None, MILLI * 10), &plan).figures;
+    assert!(figures.messages.abs_diff(1000) <= 10, "{}", figures.messages);
+    assert!(figures.latency_us.max < 11_000.0, "a pause is no latency");
+}
+
+#[test]
+fn a_rate_is_kept_over_all_connections() {
+    let plan = Plan { rate: Some(500.0), ramp: MILLI * 2000, ..plan(7) };
+    let figures = run(&world(Fault::None, MILLI * 10), &plan).figures;
+    assert_eq!((figures.messages, figures.messages_sent), (5000, 5000));
+    let open_loop = figures.open_loop.expect("it is one");
+    assert_eq!(open_loop.unsent, 0);
+    assert!(open_loop.lateness_us.max < 1000.0, "{:?}", open_loop.lateness_us.max);
+}
+
+#[test]
+fn each_fault_of_a_server_is_told_apart() {
+    let cases: [(Fault, &[(&str, u64)]); 13] = [
+        (Fault::None, &[]),
+        (Fault::Flip(50), &[("payload", 1)]),
+        (Fault::Swap(50), &[("order", 1)]),
+        (Fault::Repeat(50), &[("duplicate", 1)]),
+        (Fault::Drop(50), &[("lost", 1)]),
+        (Fault::Binary(50), &[("type", 1)]),
+        (Fault::Cut(50), &[("boundary", 1)]),
+        (Fault::Close(50), &[("closed", 1)]),
+        (Fault::Finish(50), &[("closed", 1)]),
+        (Fault::Reset(50), &[("reset", 1)]),
+        (Fault::Ping(1000), &[]),
+        (Fault::Forbid, &[("handshake", 1)]),
+        (Fault::Deaf, &[("handshake", 1)]),
+    ];
+    for (fault, expected) in cases {
+        let outcome = run(&world(fault, MILLI * 10), &Plan { pipeline: 4, ..plan(1) });
+        assert_eq!(errors(&outcome), expected, "{fault:?}");
+        assert_eq!(outcome.figures.pings, u64::from(fault == Fault::Ping(1000)), "{fault:?}");
+        let examples: Vec<&String> = outcome.figures.error_examples.keys().collect();
+        assert_eq!(examples, outcome.figures.errors.keys().collect::<Vec<_>>());
+    }
+}
+
+/// Nothing comes any more: with nothing behind it, a lost message is only known by the time.
+#[test]
+fn an_answer_that_never_comes_is_a_timeout() {
+    let outcome = run(&world(Fault::Drop(50), MILLI * 10), &plan(2));
+    assert_eq!(errors(&outcome), [("timeout", 2)]);
+    assert_eq!(outcome.figures.connections.lost, 2);
+    let last = world(Fault::Drop(100), MILLI * 100);
+    assert_eq!(errors(&run(&last, &plan(1))), [("timeout", 1)], "after the end too");
+}
+
+#[test]
+fn a_message_that_answers_nothing_is_unsolicited() {
+    let plan = Plan { shape: Shape::Idle, ..plan(3) };
+    let outcome = run(&world(Fault::Welcome, MILLI), &plan);
+    assert_eq!(errors(&outcome), [("unsolicited", 3)]);
+}
+
+#[test]
+fn nobody_there_ends_the_run_at_once() {
+    let world = world(Fault::Refuse, MILLI);
+    let outcome = run(&world, &plan(1000));
+    assert_eq!((outcome.figures.connections.opened, outcome.figures.messages), (0, 0));
+    let failed = outcome.figures.connections.failed;
+    assert!((1..1000).contains(&failed), "{failed}");
+    assert!(outcome.figures.error_examples["connect"].contains("refused"));
+    assert!(world.borrow().now < MILLI * 1_001_000);
+}
+
+#[test]
+fn connections_are_opened_at_their_rate_and_from_further_addresses() {
+    let world = world(Fault::None, MILLI);
+    let connect_rate = Some(10.0);
+    let sources: Vec<IpAddr> =
+        vec!["127.0.0.8".parse().expect("IP"), "127.0.0.9".parse().expect("IP")];
+    let plan = Plan { connect_rate, sources, shape: Shape::Idle, ..plan(21) };
+    let outcome = run(&world, &plan);
+    assert_eq!(outcome.figures.connections.opened, 21);
+    // Twenty tenths of a second to open, a second of warm-up, ten to measure.
+    let took = world.borrow().now - MILLI * 1_000_000;
+    assert!((MILLI * 13_000..MILLI * 13_200).contains(&took), "{took:?}");
+    let from_eight =
+        world.borrow().sources.iter().filter(|ip| **ip == Some(plan.sources[0])).count();
+    assert_eq!(from_eight, 11);
+}
+
+#[test]
+fn churn_opens_and_closes_over_and_over() {
+    for messages in [0, 3] {
+        let plan = Plan { shape: Shape::Churn(messages), ..plan(5) };
+        let outcome = run(&world(Fault::None, MILLI * 10), &plan);
+        assert_eq!(errors(&outcome), []);
+        // A handshake, the messages one by one, and a close, each 10 ms.
+        let rounds = 10_000 / (20 + 10 * u64::from(messages)) * 5;
+        let figures = outcome.figures;
+        assert!(
+            figures.messages.abs_diff(rounds * u64::from(messages)) <= 60,
+            "{}",
+            figures.messages
+        );
+        let opened: u64 = outcome.seconds.iter().map(|row| row.opened).sum();
+        assert!(opened.abs_diff(rounds) <= 20, "{opened} of {rounds}");
+    }
+}
+
+#[test]
+fn slow_readers_never_read_and_are_no_errors() {
+    let plan = Plan { slow_readers: 2, ..plan(5) };
+    let outcome = run(&world(Fault::Finish(400), MILLI * 10), &plan);
+    assert_eq!(errors(&outcome), [("closed", 3)], "those that read notice");
+    assert_eq!(outcome.figures.connections.lost, 5);
+}
+
+#[test]
+fn a_broadcast_is_complete_when_all_have_it() {
+    for (rate, messages) in [(None, 1000), (Some(20.0), 200)] {
+        let shape = Shape::Broadcast(Audience::All);
+        let outcome = run(&world(Fault::Room, MILLI * 10), &Plan { shape, rate, ..plan(4) });
+        assert_eq!(errors(&outcome), []);
+        let sent = if rate.is_some() { messages } else { messages * 4 };
+        let room = outcome.figures.broadcast.expect("a room");
+        assert_eq!((room.expected, room.lost), (room.delivered, 0));
+        let figures = outcome.figures.messages;
+        assert!(figures.abs_diff(sent * 4) <= sent * 4 / 50, "{figures} deliveries");
+    }
+}
+
+#[test]
+fn connections_are_closed_in_order_at_the_end() {
+    let world = world(Fault::None, MILLI * 10);
+    run(&world, &plan(10));
+    let world = world.borrow();
+    let closed = world.wires.values().filter(|wire| wire.closed && wire.finished && wire.gone);
+    assert_eq!(closed.count(), 10, "a Close was sent, and the end of the stream waited for");
+}
+
+#[test]
+fn a_signal_ends_the_run_with_what_there_is() {
+    let world = world(Fault::None, MILLI * 10);
+    world.borrow_mut().signal_at = Some(MILLI * 1_004_500);
+    let mut engine = engine(&world);
+    let outcome = engine.run(&plan(10), &mut Rows::default()).expect("no failure");
+    assert!(engine.was_interrupted());
+    let figures = outcome.figures;
+    assert!((3.4..3.6).contains(&figures.duration_s), "{}", figures.duration_s);
+    assert!(figures.messages.abs_diff(3500) < 50, "{}", figures.messages);
+    assert!(figures.errors.is_empty());
+}
+
+#[test]
+fn the_next_phase_takes_over_the_connections() {
+    let world = world(Fault::None, MILLI * 10);
+    let mut engine = engine(&world);
+    let mut phase = |connections, shape, rate| {
+        let plan = Plan { shape, rate, ..plan(connections) };
+        engine.run(&plan, &mut Rows::default()).expect("no failure").figures
+    };
+    let opened = [
+        phase(10, Shape::Echo, None),
+        phase(10, Shape::Echo, Some(100.0)),
+        phase(15, Shape::Idle, None),
+        phase(3, Shape::Echo, None),
+    ]
+    .map(|figures| {
+        assert!(figures.errors.is_empty(), "{:?}", figures.errors);
+        (figures.connections.opened, figures.connections.open_max)
+    });
+    assert_eq!(opened, [(10, 10), (0, 10), (5, 15), (0, 3)]);
+}
