@@ -28,6 +28,8 @@ struct Ledger {
     limit: usize,
     /// From here on reads shrink.
     soft_limit: usize,
+    /// From here on no histories are kept.
+    histories_limit: usize,
     used: Cell<usize>,
     /// The part of `used` that is kept.
     kept: Cell<usize>,
@@ -84,7 +86,16 @@ impl Budget {
     pub fn new(limit: usize) -> Self {
         let (used, kept, inflaters, reserve_used) = Default::default();
         let soft_limit = limit.min(BUFFERED_BYTES_SOFT);
-        Self(Rc::new(Ledger { limit, soft_limit, used, kept, inflaters, reserve_used }))
+        let histories_limit = limit / 8 * 3;
+        Self(Rc::new(Ledger {
+            limit,
+            soft_limit,
+            histories_limit,
+            used,
+            kept,
+            inflaters,
+            reserve_used,
+        }))
     }
 
     /// Bytes charged to open connections.
@@ -200,7 +211,7 @@ impl Budget {
     /// half of the budget, so that nobody is refused anything for it.
     #[inline]
     pub fn is_short_for_histories(&self) -> bool {
-        self.used() > self.0.limit / 8 * 3
+        self.used() > self.0.histories_limit
     }
 
     /// How many bytes may be added until half of the budget is used: for what waits on its own
