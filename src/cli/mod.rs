@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn help_fits_into_eighty_columns() {
-        for text in [shown("--help"), shown("-h"), shown("healthcheck --help")] {
+        let load = if cfg!(feature = "load") { "load --help" } else { "-h" };
+        for text in [shown("--help"), shown("-h"), shown("healthcheck --help"), shown(load)] {
             for line in text.lines() {
                 assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
                 assert_eq!(line.trim_end(), line, "no trailing blanks");
@@ -254,18 +255,21 @@ mod tests {
         assert_eq!((check.url.as_str(), check.timeout), ("ws://a/", Duration::from_millis(300)));
     }
 
+    #[cfg(feature = "load")]
     #[test]
     fn docs_options_md_is_what_help_says() {
         let mut text = format!(
             "# Options\n\nThis page is `--help` itself; `UPDATE=1 cargo test options_md` rewrites \
-             it.\n\n```text\n{}```\n\n```text\n{}```\n\n## Variables\n\n\
+             it.\n\n```text\n{}```\n\n```text\n{}```\n\n```text\n{}```\n\n## Variables\n\n\
              | option | variable | default |\n|---|---|---|\n",
             shown("--help"),
             shown("healthcheck --help"),
+            shown("load --help"),
         );
         text.push_str(&spec::table(OPTIONS, &Options::default(), ""));
         text.push_str(&spec::table(BEHAVIOURS, &Options::default(), ""));
         text.push_str(&spec::table(CHECK_OPTIONS, &Check::default(), "healthcheck "));
+        text.push_str(&load::table());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/options.md");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(path, &text).expect("docs/ is writable");

@@ -9,13 +9,14 @@
 //! | [`plan`] | every setting of a run |
 //! | `sizes` `payload` `dice` `script` | the messages, built once, the same for each seed |
 //! | [`pace`] | when messages are due |
-//! | `client` `receiver` `unexpected` `room` | one connection, and what is wrong with what comes back |
-//! | `tally` `errors` `process` | what is counted |
+//! | `client` `state` `receiver` `unexpected` `room` | one connection, and what is wrong with what comes back |
+//! | `desk` `tally` `errors` `process` | what connections share, and what is counted |
 //! | [`engine`] | the loop, and the stages of a run |
 //! | [`run`] | phases and searches, and the report of them |
 //! | [`report`] | what came of it |
 
 mod client;
+mod desk;
 mod dice;
 pub mod engine;
 pub mod errors;
@@ -30,5 +31,6 @@ pub mod run;
 mod script;
 pub mod search;
 pub mod sizes;
+mod state;
 mod tally;
 mod unexpected;

@@ -159,6 +159,15 @@ impl Plan {
         }
     }
 
+    /// Whether the connections of this phase serve the next.
+    pub fn leaves_connections_to(&self, next: &Self) -> bool {
+        let plain = |plan: &Self| {
+            let churns = matches!(plan.shape, Shape::Churn(_));
+            plan.slow_readers == 0 && plan.deflate.is_none() && !churns
+        };
+        plain(self) && plain(next)
+    }
+
     /// The shape in words.
     pub fn shape_in_words(&self) -> &'static str {
         match (self.shape, self.rate) {

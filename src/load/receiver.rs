@@ -6,43 +6,15 @@
 //! arrive, so none is ever stored; from its first wrong byte on it is hashed, and at its end
 //! [`Unexpected`](super::unexpected) says by its hash what it is instead.
 
-use super::errors::{Errors, Kind};
+use super::desk::Desk;
+use super::errors::Kind;
 use super::script::{Script, add_frame};
 use super::unexpected::{Unexpected, hash, quoted};
-use crate::limits::INFLATE_SCRATCH_BYTES;
 use crate::ws::close;
 use crate::ws::deflate::WindowBits;
 use crate::ws::head::{First, Opcode};
 use crate::ws::incoming::{Incoming, Piece};
 use crate::ws::inflate::Inflater;
-use crate::ws::offer::Agreed;
-
-/// What receivers share: borrowed for one call.
-pub struct Desk {
-    /// The messages that are sent.
-    pub script: Script,
-    /// Whether echoes are compared with them.
-    pub verify: bool,
-    /// Of compressed connections.
-    pub agreed: Option<Agreed>,
-    /// Where errors are counted.
-    pub errors: Errors,
-    /// Pings that were answered.
-    pub pings: u64,
-    /// What messages are inflated into.
-    scratch: Vec<u8>,
-    /// Inflaters that no message needs.
-    spare: Vec<Box<Inflater>>,
-}
-
-impl Desk {
-    /// For these messages.
-    pub fn new(script: Script, verify: bool) -> Self {
-        let scratch = vec![0; INFLATE_SCRATCH_BYTES];
-        let (errors, spare) = (Errors::default(), Vec::new());
-        Self { script, verify, agreed: None, errors, pings: 0, scratch, spare }
-    }
-}
 
 /// What some bytes brought.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,7 +46,7 @@ struct Rare {
     control: Vec<u8>,
     difference: Option<Difference>,
     /// Of the message under way, or with takeover of the connection.
-    inflater: Option<Box<Inflater>>,
+    inflater: Option<Inflater>,
 }
 
 /// The receiving side of one connection.
@@ -240,7 +212,7 @@ impl Receiver {
         let kept = self.rare.get_or_insert_default().inflater.take();
         let mut inflater = kept.unwrap_or_else(|| {
             let spare = desk.spare.pop();
-            spare.unwrap_or_else(|| Box::new(Inflater::new(WindowBits::MAX)))
+            spare.unwrap_or_else(|| Inflater::new(WindowBits::MAX))
         });
         let mut scratch = std::mem::take(&mut desk.scratch);
         let outcome = loop {

@@ -7,12 +7,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::client::{Client, End, State};
+use super::super::client::Client;
 use super::super::dice::Dice;
 use super::super::errors::Kind;
 use super::super::pace::Allowance;
 use super::super::plan::{Plan, Shape};
 use super::super::script::Script;
+use super::super::state::{End, State};
 use super::{CLOSE_TIME, Engine};
 use crate::http::client::{Asked, upgraded};
 use crate::net::dial::Dial;

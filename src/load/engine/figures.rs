@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::client::State;
 use super::super::errors::Kind;
 use super::super::process::{Snapshot, own_cpu};
 use super::super::report::{Figures, OpenLoop, Recorder, Second, Server, per_second};
+use super::super::state::State;
 use super::super::tally::Busy;
 use super::Engine;
 use crate::net::dial::Dial;

@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::super::client::End;
 use super::super::dice::Dice;
 use super::super::errors::Kind;
 use super::super::plan::{Plan, Shape};
 use super::super::receiver::close_in_words;
 use super::super::room::Room;
 use super::super::script::add_frame;
+use super::super::state::End;
 use super::Engine;
 use crate::net::dial::Dial;
 use crate::ws::head::{First, Opcode};
@@ -49,8 +49,7 @@ impl<D: Dial> Engine<D> {
     ) -> Result<(), End> {
         let mut from = bytes.start;
         let mut complete = Vec::new();
-        loop {
-            let Some((_, members)) = &mut self.room else { break };
+        while let Some((_, members)) = &mut self.room {
             let step = members[at].incoming.step(&self.buffer[..bytes.end], from);
             let piece =
                 step.map_err(|fault| End::Wrong(Kind::Protocol, fault.reason().to_owned()))?;

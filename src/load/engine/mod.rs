@@ -17,10 +17,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::Client;
+use super::desk::Desk;
 use super::errors::Errors;
 use super::pace::Pace;
 use super::plan::{Plan, Shape};
-use super::receiver::Desk;
 use super::report::Second;
 use super::room::Room;
 use super::script::Script;
@@ -162,7 +162,7 @@ impl<D: Dial> Engine<D> {
     }
 
     fn begin(&mut self, plan: &Plan) -> io::Result<()> {
-        let kept = if keeps_connections(&self.plan, plan) { plan.connections } else { 0 };
+        let kept = if self.plan.leaves_connections_to(plan) { plan.connections } else { 0 };
         self.close_from(kept)?;
         self.plan = plan.clone();
         let agreed = self.desk.agreed.filter(|_| plan.deflate.is_some());
@@ -224,7 +224,7 @@ impl<D: Dial> Engine<D> {
             Stage::Warming(until) | Stage::Measuring(until) | Stage::Draining(until) => Some(until),
             Stage::Opening | Stage::Over => None,
         };
-        // At rest, a look ten times a second is enough; while it waits for the end, be quicker.
+        // A look ten times a second is enough, but at the end.
         let patience = if matches!(self.stage, Stage::Draining(_)) { 2 } else { 100 };
         let due = self.pace.as_ref().filter(|_| self.sending).map(Pace::next);
         let thought = self.thinking.front().map(|(at, ..)| *at);
@@ -271,12 +271,7 @@ impl<D: Dial> Engine<D> {
         }
     }
 
-    /// Every connection is gone, and none comes back.
-    fn is_forsaken(&self) -> bool {
-        self.clients.iter().all(Option::is_none)
-    }
-
-    /// Rows and news, about once a second.
+    /// Rows, once a second.
     fn tick(&mut self, watch: &mut dyn Watch) {
         let now = self.net.now();
         self.tally.counts.errors = self.desk.errors.total();
@@ -298,12 +293,4 @@ impl<D: Dial> Engine<D> {
             && self.tally.row_ends().is_some()
             && (self.tally.row_has_messages() || length > Duration::from_millis(100))
     }
-}
-
-/// Whether connections of one phase serve the next.
-fn keeps_connections(before: &Plan, after: &Plan) -> bool {
-    let plain = |plan: &Plan| {
-        plan.slow_readers == 0 && plan.deflate.is_none() && !matches!(plan.shape, Shape::Churn(_))
-    };
-    plain(before) && plain(after)
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::client::{End, State};
 use super::super::errors::Kind;
 use super::super::pace::Pace;
 use super::super::plan::Shape;
+use super::super::state::{End, State};
 use super::{Engine, INTERRUPTED_DRAIN_TIME, Stage};
 use crate::net::Event;
 use crate::net::dial::Dial;
@@ -229,6 +229,11 @@ impl<D: Dial> Engine<D> {
         rests
             && clients
                 .all(|client| client.slow || client.state() != State::Open || client.is_at_rest())
+    }
+
+    /// Every connection is gone, and none comes back.
+    pub(super) fn is_forsaken(&self) -> bool {
+        self.clients.iter().all(Option::is_none)
     }
 
     /// Gives up connections that have waited too long.

@@ -1,10 +1,12 @@
 use super::*;
 use crate::load::dice::Dice;
+use crate::load::errors::Errors;
 use crate::load::payload::Content;
 use crate::load::script::Recipe;
 use crate::load::sizes::{Part, Sizes};
 use crate::ws::deflater::Deflater;
 use crate::ws::head::write_server_head;
+use crate::ws::offer::Agreed;
 
 fn recipe(content: Content) -> Recipe {
     let sizes = Sizes::mix(vec![Part { share: 1.0, least: 0, most: 300 }]).expect("a range");
