@@ -209,6 +209,8 @@ fn what_makes_no_sense_is_one_line_and_status_2() {
         let line = failure(&output(arguments), 2);
         assert!(line.contains(words), "{arguments:?} gave {line}");
     }
+    let nobody = ["ws://127.0.0.1:1/", "--server-pid", "4294967295"];
+    assert!(failure(&output(&nobody), 1).contains("there is no process 4294967295"));
     for url in ["wss://127.0.0.1/", "unix:/run/x"] {
         assert!(failure(&output(&[url]), 1).contains("is not supported, only \"ws\" is"));
     }
@@ -268,7 +270,7 @@ fn a_phase_of_a_scenario_fails_the_run_by_its_name() {
     }
 }
 
-/// Options that make a command of the tutorial short. The first phase of a scenario may have a ramp.
+/// Options that make a command of the tutorial short.
 const SHORT: [&str; 6] = ["--duration", "200ms", "--warmup", "50ms", "--ramp", "50ms"];
 
 /// Each command of the tutorial, as it stands there, for a shorter time.

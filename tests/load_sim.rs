@@ -55,6 +55,8 @@ struct Wire {
     unread: usize,
     /// What the client can read.
     down: VecDeque<u8>,
+    /// The client has sent its Close.
+    closed: bool,
     finished: bool,
     failed: bool,
     gone: bool,
@@ -155,6 +157,7 @@ impl World {
         let wire = self.wires.get_mut(&id).expect("it is connected");
         match first {
             0x88 => {
+                wire.closed = true;
                 self.schedule(at, id, Action::Bytes(frame(0x88, &payload)));
                 self.schedule(at, id, Action::Finish);
             }
@@ -333,6 +336,8 @@ impl Drop for FakeStream {
 struct Rows(Vec<Second>);
 
 impl Watch for Rows {
+    fn begins(&mut self, _: &str) {}
+
     fn opening(&mut self, _: u64, _: usize) {}
 
     fn second(&mut self, row: &Second, _: &Errors) {
@@ -549,6 +554,15 @@ fn a_broadcast_is_complete_when_all_have_it() {
         let figures = outcome.figures.messages;
         assert!(figures.abs_diff(sent * 4) <= sent * 4 / 50, "{figures} deliveries");
     }
+}
+
+#[test]
+fn connections_are_closed_in_order_at_the_end() {
+    let world = world(Fault::None, MILLI * 10);
+    run(&world, &plan(10));
+    let world = world.borrow();
+    let closed = world.wires.values().filter(|wire| wire.closed && wire.finished && wire.gone);
+    assert_eq!(closed.count(), 10, "a Close was sent, and the end of the stream waited for");
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub enum Takes {
     /// One value of this name.
     One(&'static str),
     /// One value of this name, behind this short form too.
+    #[cfg_attr(not(feature = "load"), expect(dead_code, reason = "the server's have none"))]
     Short(char, &'static str),
     /// One value of this name, and the flag may be repeated; the variable has commas.
     Many(&'static str),
@@ -167,7 +168,7 @@ fn utf8(value: &OsStr, origin: &str) -> Result<String, String> {
 }
 
 /// The rows of a table in Markdown: option, variable, default.
-#[cfg(test)]
+#[cfg(all(test, feature = "load"))]
 pub fn table<T>(specs: &[Spec<T>], defaults: &T, prefix: &str) -> String {
     let mut rows = String::new();
     for spec in specs {

@@ -9,7 +9,8 @@
 //! | [`plan`] | every setting of a run |
 //! | `sizes` `payload` `dice` `script` | the messages, built once, the same for each seed |
 //! | [`pace`] | when messages are due |
-//! | `client` `state` `receiver` `unexpected` `room` | one connection, and what is wrong with what comes back |
+//! | `client` `state` | one connection |
+//! | `receiver` `unexpected` `room` | what is wrong with what comes back |
 //! | `desk` `tally` `errors` `process` | what connections share, and what is counted |
 //! | [`engine`] | the loop, and the stages of a run |
 //! | [`run`] | phases and searches, and the report of them |

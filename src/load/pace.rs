@@ -1,10 +1,10 @@
 //! When messages are due. Pure: the time is handed in, and nothing here knows a socket.
 //!
 //! In a closed loop the answers set the pace: whatever was answered is sent again, at once or after
-//! a pause. In an open loop the clock does, whatever the server makes of it: each message has a time
-//! at which it is due, and its latency counts from there. A server that stalls for a second then
-//! shows a second in as many messages as were due in it, where a closed loop would have waited with
-//! it and counted one.
+//! a pause. In an open loop the clock does, whatever the server makes of it: each message has a
+//! time at which it is due, and its latency counts from there. A server that stalls for a second
+//! then shows a second in as many messages as were due in it, where a closed loop would have waited
+//! with it and counted one.
 
 use std::time::Duration;
 

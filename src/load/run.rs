@@ -49,30 +49,24 @@ pub struct Job {
     pub settings: Vec<Setting>,
 }
 
-/// Who looks on hears of phases too.
-pub trait Audience: Watch {
-    /// A phase of a scenario, or a rate of a search, begins.
-    fn begins(&mut self, what: &str);
-}
-
 /// Runs a job.
 ///
 /// # Errors
 ///
 /// A poll that fails. What is wrong with the server is in the report.
-pub fn run<D: Dial>(job: &Job, net: D, audience: &mut dyn Audience) -> io::Result<Report> {
+pub fn run<D: Dial>(job: &Job, net: D, watch: &mut dyn Watch) -> io::Result<Report> {
     let mut engine = Engine::new(net, job.target.clone(), job.server_pid);
     let started = time_of_day(engine.utc());
     let mut sum = Sum::default();
     let mut limit = None;
     match &job.search {
-        Some(bound) => limit = Some(search(job, bound, &mut engine, &mut sum, audience)?),
+        Some(bound) => limit = Some(search(job, bound, &mut engine, &mut sum, watch)?),
         None => {
             for phase in &job.phases {
                 if !phase.name.is_empty() {
-                    audience.begins(&phase.name);
+                    watch.begins(&phase.name);
                 }
-                let outcome = engine.run(&phase.plan, audience)?;
+                let outcome = engine.run(&phase.plan, watch)?;
                 sum.add(phase, outcome);
                 if engine.was_interrupted() {
                     break;
@@ -90,16 +84,16 @@ fn search<D: Dial>(
     bound: &Threshold,
     engine: &mut Engine<D>,
     sum: &mut Sum,
-    audience: &mut dyn Audience,
+    watch: &mut dyn Watch,
 ) -> io::Result<Limit> {
     let phase = &job.phases[0];
     let start = phase.plan.rate.unwrap_or(SEARCH_START);
     let mut search = Search::new(bound.clone(), start, SEARCH_CEILING);
     loop {
         let rate = search.rate();
-        audience.begins(&format!("{rate:.0} messages a second"));
+        watch.begins(&format!("{rate:.0} messages a second"));
         let plan = Plan { rate: Some(rate), ..phase.plan.clone() };
-        let outcome = engine.run(&plan, audience)?;
+        let outcome = engine.run(&plan, watch)?;
         if engine.was_interrupted() {
             return Ok(search.limit());
         }

@@ -24,7 +24,7 @@ pub struct Unexpected<'a> {
 
 impl Unexpected<'_> {
     /// Tells what a message is: the error, if it is one by itself, and how many of the messages in
-    /// flight it settles. It has `length` bytes with this [`hash()`], of which the one at `wrong_at`
+    /// flight it settles. It has `length` bytes with this [`hash()`]; the one at `wrong_at`
     /// is the first that differs from the one expected.
     pub fn explain(
         self,

@@ -8,7 +8,6 @@ use crate::load::engine::Watch;
 use crate::load::errors::{Errors, Kind};
 use crate::load::report::Second;
 use crate::load::report::sparkline;
-use crate::load::run::Audience;
 
 /// Seconds that the sparkline shows.
 const SPARK_SECONDS: usize = 20;
@@ -79,6 +78,11 @@ impl<W: Write> Live<W> {
 }
 
 impl<W: Write> Watch for Live<W> {
+    fn begins(&mut self, what: &str) {
+        self.rates.clear();
+        self.lasting(&format!("-- {what}"));
+    }
+
     fn opening(&mut self, open: u64, of: usize) {
         self.passing(&format!("{open} of {of} connections open"));
     }
@@ -109,13 +113,6 @@ impl<W: Write> Watch for Live<W> {
             line += &format!("  {}", sparkline(&rates, SPARK_SECONDS));
         }
         self.passing(&line);
-    }
-}
-
-impl<W: Write> Audience for Live<W> {
-    fn begins(&mut self, what: &str) {
-        self.rates.clear();
-        self.lasting(&format!("-- {what}"));
     }
 }
 

@@ -118,6 +118,9 @@ impl Load {
 
     fn job(&self) -> Result<Job, String> {
         let url = Url::parse_with(&self.url, "/")?;
+        if let Some(pid) = self.whole.server_pid.filter(|pid| !runs(*pid)) {
+            return Err(format!("there is no process {pid}"));
+        }
         let addresses = url.addresses(RESOLVE_TIME).map_err(|error| error.to_string())?;
         let address = *addresses.first().ok_or("the host has no address")?;
         let target =
@@ -180,6 +183,11 @@ impl Load {
         write(&self.whole.csv, &|| report.csv())?;
         write(&self.whole.html, &|| report.html())
     }
+}
+
+/// Whether a process can be looked at.
+fn runs(pid: u32) -> bool {
+    fs::read(format!("/proc/{pid}/stat")).is_ok()
 }
 
 fn broken_line(phase: &str, verdict: &Verdict) -> String {

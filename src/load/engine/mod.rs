@@ -53,6 +53,9 @@ pub struct Target {
 
 /// Somebody who looks on.
 pub trait Watch {
+    /// A phase of a scenario, or a rate of a search, begins.
+    fn begins(&mut self, what: &str);
+
     /// Once a second while connections are opened: how many of how many are open.
     fn opening(&mut self, open: u64, of: usize);
 
