@@ -219,7 +219,8 @@ def renew(path, rows, loads, record, pictures):
     lines = [BEGIN, "", f"Record: `benches/record/{os.path.basename(record)}`. {caption(rows)}. {named}.", ""]
     for alt, name in pictures:
         lines += [f"![{alt}](figures/{name})", ""]
-    lines += missing(rows, loads) + table(rows, loads) + ["", END]
+    lines += missing(rows, loads)
+    lines += ["<details><summary>All figures</summary>", ""] + table(rows, loads) + ["", "</details>", "", END]
     with open(path, "w") as f:
         f.write(before + "\n".join(lines) + after)
 
