@@ -216,8 +216,8 @@ pub const PARAMETERS: [Parameter; 15] = [
                message",
         values: "",
         meaning: "the first message is the handshake as JSON; so is the one of `/info`. Of cookies \
-                  and credentials it shows the length, unless the server runs with `--mirror- \
-                  secrets`",
+                  and credentials it shows the length, unless the server runs with \
+                  `--mirror-secrets`",
         set: |b, value| put(&mut b.mirror, switch(value)?),
     },
 ];
