@@ -1,5 +1,4 @@
-//! The examples of behaviour in `docs/protocols.md`, on the whole server with a clock that is moved
-//! by hand.
+//! The examples of `docs/behaviours.md`, on the whole server with a clock that is moved by hand.
 
 #[path = "support/loopback.rs"]
 mod loopback;
@@ -11,7 +10,7 @@ use loopback::{Client, World, frame};
 use wsecho::behaviour::NAMES;
 use wsecho::limits::Config;
 
-const PAGE: &str = include_str!("../docs/protocols.md");
+const PAGE: &str = include_str!("../docs/behaviours.md");
 
 /// Each example: its target and the lines below.
 fn examples() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {

@@ -30,10 +30,6 @@ fn examples() -> Vec<Example> {
     while let Some((at, line)) = lines.next() {
         let Some(service) = line.strip_prefix("```") else { continue };
         let body = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```");
-        if service == "behaviour" {
-            body.for_each(drop);
-            continue;
-        }
         examples.push(Example { service, line: at + 2, lines: body.collect() });
     }
     examples

@@ -747,3 +747,26 @@ fn r01_histories_go_when_the_ledger_is_short() {
     assert!(text(&join(&mut world, "/draw/39")).contains("again"));
     world.server.check();
 }
+
+#[test]
+fn metrics_tell_what_rooms_keep() {
+    let mut world = World::new(Config::default());
+    let kept = |world: &mut World| {
+        let client = world.connect(0);
+        client.send(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n");
+        world.settle();
+        let page = text(&client);
+        let value = page.lines().find_map(|line| line.strip_prefix("wsecho_room_history_bytes "));
+        value.and_then(|value| value.parse::<usize>().ok()).expect("a number")
+    };
+    assert_eq!(kept(&mut world), 0);
+    let members = ["/chat/den", "/draw/den"].map(|path| join(&mut world, path));
+    chat(&mut world, &members[0], &"x".repeat(1000));
+    let one = kept(&mut world);
+    assert!((1000..1500).contains(&one), "{one}");
+    chat(&mut world, &members[1], &"x".repeat(1000));
+    assert!((one + 1000..one + 1500).contains(&kept(&mut world)));
+    members.iter().for_each(Client::reset);
+    world.settle();
+    assert_eq!(kept(&mut world), 0);
+}

@@ -190,7 +190,7 @@ export const chatScenarios = {
     await nick(bob, 'Bob');
     for (const words of ['one', 'two', 'three']) await chat(ada, words);
     await chat(bob, 'four');
-    await says(bob, '#log .chat', /four/);
+    for (const page of [ada, bob]) await says(page, '#log .chat', /four/);
     assert.equal(await ada.locator('#log .own').count(), 3);
     assert.equal(await bob.locator('#log .own').count(), 1);
     assert.equal(await bob.locator('#log .chat.more').count(), 2, 'the name is shown once');
@@ -244,6 +244,7 @@ export const chatScenarios = {
     await chat(bob, 'more news');
     await says(ada, '#newer', /^2 new messages$/);
     assert.equal(await ada.evaluate(() => document.getElementById('log-box').scrollTop), 0);
+    await logged(bob, 'chat', /more news/);
     assert.equal(await bob.locator('#log .own').count(), 3, 'though Bob is anonymous');
     assert.equal(await ada.locator('#log .own').count(), 0, 'and so is Ada');
     await ada.click('#newer');

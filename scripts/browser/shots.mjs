@@ -51,6 +51,51 @@ const work = page => page.evaluate(async () => {
   }
 });
 
+// Three in a room, one of whom has just come.
+async function gather(open, viewport, scheme) {
+  const say = async (page, text) => {
+    await send(page, text);
+    await logged(page, 'chat', new RegExp(text.slice(0, 9)));
+  };
+  const join = async (name, ...looks) => {
+    const page = await open('/chat/kitchen', ...looks);
+    await inState(page, 'OPEN');
+    await page.evaluate(nick => {
+      document.getElementById('nick').value = nick;
+      document.getElementById('nick-form').requestSubmit();
+    }, name);
+    await page.locator('#me', { hasText: name }).waitFor({ state: 'attached' });
+    return page;
+  };
+  const ada = await join('Ada', DESK, scheme), bob = await join('Bob', DESK, scheme);
+  await say(ada, 'Good morning! Has anybody tried the new build?');
+  await say(ada, 'It is at https://example.org/build/17, they say.');
+  await say(bob, 'Yes: reconnects at once, and the name is mine again.');
+  const zoe = await join('Zoë', viewport, scheme);
+  await say(zoe, 'I have just come, and see what you said.');
+  await say(bob, 'That is what the room is for.');
+  await logged(zoe, 'chat', /That is what/);
+  await zoe.bringToFront();
+}
+
+// Some waves, and a hole in one of them.
+async function sketch(open, viewport, scheme) {
+  const page = await open('/draw/kitchen', viewport, scheme);
+  await inState(page, 'OPEN');
+  const colours = ['Ink', 'Red', 'Amber', 'Green', 'Blue', 'Violet'];
+  const { width, height, x, y } = await page.locator('#frame').boundingBox();
+  for (const [row, colour] of colours.entries()) {
+    await page.check(`#colours [aria-label=${colour}]`);
+    await page.fill('#width', String(8 + 5 * row));
+    for (let i = 0; i <= 60; i++) {
+      const at = [0.2 + i / 100, 0.18 + row * 0.13 + 0.05 * Math.sin(i / 5 + row)];
+      await page.mouse.move(x + width * at[0], y + height * at[1]);
+      if (i === 0) await page.mouse.down();
+    }
+    await page.mouse.up();
+  }
+}
+
 const pictures = {
   async 'console-light'(open) { await talk(await open('/', DESK, 'light')); },
   async 'console-dark'(open) {
@@ -75,6 +120,11 @@ const pictures = {
     await work(page);
   },
   async 'console-phone'(open) { await talk(await open('/', PHONE, 'light')); },
+  'chat-light': open => gather(open, DESK, 'light'),
+  'chat-phone': open => gather(open, PHONE, 'dark'),
+  'draw-light': open => sketch(open, DESK, 'light'),
+  'draw-dark': open => sketch(open, DESK, 'dark'),
+  'draw-phone': open => sketch(open, PHONE, 'light'),
 };
 
 async function main([folder, ...names]) {

@@ -6,6 +6,7 @@
 //! ```text
 //! bytes --scan--> Head --routes--> Route::Upgrade (Mount, Opening)  --response--> 101
 //!          |                   |-> Route::Answer (page, health, ..) --response--> 200, 503
+//!          |                   |-> Route::Explain (query)           --response--> 4xx, 5xx
 //!          '-> HeadFault ------'-> Route::Refuse (Refusal)          --response--> 4xx, 5xx
 //! ```
 //!

@@ -12,9 +12,8 @@ use crate::limits::ROOM_BYTES_MAX;
 pub enum Route<'a> {
     /// Answer 101 and speak WebSocket.
     Upgrade(Mount<'a>, Opening<'a>),
-    /// A plain request for a path of the echo that wants an upgrade: refuse as a handshake with its
-    /// query would be refused, so that pages and people can ask why it was; and if it would not be,
-    /// with [`Refusal::UpgradeOnly`].
+    /// A plain request where only an echo is: refuse it as a handshake with this query would be
+    /// refused, so that pages and people can ask why it was, or with [`Refusal::UpgradeOnly`].
     Explain {
         /// The target's query, raw.
         query: &'a str,

@@ -149,6 +149,7 @@ impl<N: Net> Server<N> {
             true => Connection::new(id, peer, log),
             false => Connection::turned_away(id, peer, log, cx),
         });
+        cx.metrics.connections_open = self.registry.len() as u64;
         let Some(entry) = self.registry.get(id) else { return };
         if let Err(error) = self.net.register(&mut entry.stream, id.token()) {
             self.cx.metrics.accept_errors += 1;

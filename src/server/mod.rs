@@ -265,11 +265,11 @@ impl<N: Net> Server<N> {
             self.timeouts.remove(id.index());
             entry.connection.bury(ending, self.cx.now, &mut self.cx);
         }
+        self.cx.metrics.connections_open = self.registry.len() as u64;
     }
 
-    /// Brings the gauges up to date.
+    /// Brings the gauges that change within a turn up to date.
     fn gauge(&mut self) {
-        self.cx.metrics.connections_open = self.registry.len() as u64;
         self.cx.metrics.buffered_bytes = self.cx.budget.used() as u64;
         self.cx.metrics.inflaters_in_use = self.cx.inflaters.lent() as u64;
     }
