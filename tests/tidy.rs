@@ -384,10 +384,10 @@ fn every_metric_is_documented() {
     assert_eq!(fs::read_to_string(&path).unwrap_or_default(), page);
 }
 
-/// The table of behaviours in `docs/protocols.md` is that of the code.
+/// The table of behaviours in `docs/behaviours.md` is that of the code.
 #[test]
 fn every_parameter_of_behaviour_is_documented() {
-    let path = root().join("docs/protocols.md");
+    let path = root().join("docs/behaviours.md");
     let page = fs::read_to_string(&path).expect("readable");
     let head = "| parameter | value | what happens |\n|---|---|---|\n";
     let (before, rest) = page.split_once(head).expect("a table of parameters");

@@ -1,6 +1,6 @@
 //! The parameters of behaviour, in one table: a row is name, variable, value, help, meaning and
-//! effect. Flags, help, variables, the query of a URL and the table in `docs/protocols.md` are made
-//! from it.
+//! effect. Flags, help, variables, the query of a URL and the table in `docs/behaviours.md` are
+//! made from it.
 
 use std::time::Duration;
 
@@ -34,9 +34,9 @@ pub struct Parameter {
     pub value: Value,
     /// Its line in `--help`, broken by hand.
     pub help: &'static str,
-    /// Its value as `docs/protocols.md` describes it.
+    /// Its value as `docs/behaviours.md` describes it.
     pub values: &'static str,
-    /// What happens, as `docs/protocols.md` says it.
+    /// What happens, as `docs/behaviours.md` says it.
     pub meaning: &'static str,
     /// Reads the value; the error says what is wrong with it.
     pub set: fn(&mut Behaviour, &str) -> Result<(), String>,
@@ -216,8 +216,8 @@ pub const PARAMETERS: [Parameter; 15] = [
                message",
         values: "",
         meaning: "the first message is the handshake as JSON; so is the one of `/info`. Of cookies \
-                  and credentials it shows the length, unless the server runs with `--mirror- \
-                  secrets`",
+                  and credentials it shows the length, unless the server runs with \
+                  `--mirror-secrets`",
         set: |b, value| put(&mut b.mirror, switch(value)?),
     },
 ];
