@@ -84,7 +84,8 @@ fn every_shape_runs_against_the_server_without_an_error() {
         &[&url, "-c", "5", "--think", "10ms", "--no-verify"],
         &[&url, "-c", "5", "--churn", "2"],
         &[&url, "-c", "4", "--slow-readers", "1"],
-        &[&room, "-c", "6", "--broadcast", "others"],
+        // The rooms of this server have a limit for each member.
+        &[&room, "-c", "6", "--broadcast", "others", "--rate", "60", "--ramp", "50ms"],
     ];
     for shape in shapes {
         let report = report(shape);

@@ -190,7 +190,8 @@ impl<D: Dial> Engine<D> {
             }
         }
         self.stage = Stage::Opening;
-        if plan.ramp > Duration::ZERO || matches!(plan.shape, Shape::Churn(_)) {
+        let ramps = plan.ramp > Duration::ZERO && self.room.is_none();
+        if ramps || matches!(plan.shape, Shape::Churn(_)) {
             self.begin_traffic(now);
         }
         Ok(())

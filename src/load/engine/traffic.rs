@@ -118,7 +118,9 @@ impl<D: Dial> Engine<D> {
     /// From now on messages are sent.
     pub(super) fn begin_traffic(&mut self, now: Duration) {
         self.sending = true;
-        self.pace = self.plan.rate.map(|rate| Pace::new(rate, now, self.plan.ramp));
+        // In a room nothing is said before all have come.
+        let ramp = if self.room.is_some() { Duration::ZERO } else { self.plan.ramp };
+        self.pace = self.plan.rate.map(|rate| Pace::new(rate, now, ramp));
         for at in 0..self.clients.len() {
             if self.clients[at].as_ref().is_some_and(|client| client.state() == State::Open) {
                 self.start(at, now);
