@@ -17,8 +17,9 @@ pub struct Signals {
     pub unheard: Arc<AtomicBool>,
 }
 
-/// A signal wakes the loop through a pipe. One that finds the last one still unheard ends the process
-/// where it stands, with `status`: the loop is stuck, has not begun, or does not want to hear more.
+/// A signal wakes the loop through a pipe. One that finds the last one still unheard ends the
+/// process where it stands, with `status`: the loop is stuck, has not begun, or does not want to
+/// hear more.
 ///
 /// # Errors
 ///
