@@ -36,6 +36,9 @@ struct Ledger {
     /// The part of `used` that inflaters have.
     inflaters: Cell<usize>,
     reserve_used: Cell<usize>,
+    /// Something has to be given up: a word for each turn of the loop to look at, kept up to date
+    /// where charges change.
+    short: Cell<bool>,
 }
 
 impl Ledger {
@@ -55,6 +58,8 @@ impl Ledger {
         if matches!(account, Account::Kept | Account::Inflaters) {
             book(&self.used);
         }
+        let histories = self.used.get() > self.histories_limit;
+        self.short.set(histories || self.reserve_used.get() > RESERVE_BYTES);
     }
 
     /// The most that one may have of an account of which others have `others`: as much as it
@@ -84,7 +89,7 @@ pub struct Charge {
 impl Budget {
     /// A ledger for `limit` bytes, and the reserve beside it.
     pub fn new(limit: usize) -> Self {
-        let (used, kept, inflaters, reserve_used) = Default::default();
+        let (used, kept, inflaters, reserve_used, short) = Default::default();
         let soft_limit = limit.min(BUFFERED_BYTES_SOFT);
         let histories_limit = limit / 8 * 3;
         Self(Rc::new(Ledger {
@@ -95,6 +100,7 @@ impl Budget {
             kept,
             inflaters,
             reserve_used,
+            short,
         }))
     }
 
@@ -158,8 +164,13 @@ impl Budget {
         self.open(Account::Reserve, bytes)
     }
 
-    /// True when more of the reserve is used than there is.
+    /// True when [`Self::reserve_is_short`] or [`Self::is_short_for_histories`].
     #[inline]
+    pub fn is_short(&self) -> bool {
+        self.0.short.get()
+    }
+
+    /// True when more of the reserve is used than there is.
     pub fn reserve_is_short(&self) -> bool {
         self.reserve_used() > RESERVE_BYTES
     }
@@ -209,7 +220,6 @@ impl Budget {
 
     /// True when so much is used that nothing of that may be kept any longer. It stops short of
     /// half of the budget, so that nobody is refused anything for it.
-    #[inline]
     pub fn is_short_for_histories(&self) -> bool {
         self.used() > self.0.histories_limit
     }
@@ -315,6 +325,22 @@ mod tests {
         assert!(budget.reserve_is_short());
         drop((full, partial));
         assert_eq!((budget.used(), budget.reserve_used()), (0, 0));
+    }
+
+    /// One word says whether anything is.
+    #[test]
+    fn what_is_short_is_known_without_looking() {
+        let budget = Budget::new(8000);
+        let (mut open, mut partial) = (budget.charge(3000), budget.reserve(RESERVE_BYTES));
+        assert!(!budget.is_short());
+        open.set(3001);
+        assert!(budget.is_short() && budget.is_short_for_histories());
+        open.set(0);
+        assert!(!budget.is_short());
+        partial.set(RESERVE_BYTES + 1);
+        assert!(budget.is_short() && budget.reserve_is_short());
+        drop(partial);
+        assert!(!budget.is_short());
     }
 
     /// However many are greedy, there is something left for one more.

@@ -182,7 +182,7 @@ impl<S: Stream> Entry<S> {
                     self.readable = false;
                 }
                 cx.metrics.bytes_received += count as u64;
-                self.connection.note_received(buffer.part_of(READ_AT..READ_AT + count));
+                self.connection.note_received(count, buffer);
                 self.answer(READ_AT..READ_AT + count, buffer, cx);
                 count
             }
@@ -253,7 +253,7 @@ impl<S: Stream> Entry<S> {
             if blocked { Some(0) } else { write(&mut self.stream, bytes, &mut self.writable) };
         let Some(count) = count else { return self.connection.end(Cause::SocketFailed, cx) };
         cx.metrics.bytes_sent += count as u64;
-        self.connection.note_sent(&bytes[..count]);
+        self.connection.note_sent(bytes, count);
         if count < bytes.len() {
             self.connection.keep(&bytes[count..], cx);
         }

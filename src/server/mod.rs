@@ -103,10 +103,6 @@ impl<N: Net> Server<N> {
                 self.deliver();
             }
         }
-        // By now those who were told to leave last time have left.
-        if self.cx.budget.reserve_is_short() {
-            self.relieve_reserve();
-        }
         if sweep_is_due {
             self.cx.utc_offset = self.net.utc().saturating_sub(now);
             self.sweep();
@@ -118,8 +114,9 @@ impl<N: Net> Server<N> {
             self.cx.call_services();
             self.settle();
         }
-        if self.cx.budget.is_short_for_histories() {
-            self.cx.shed_histories();
+        // By now those who were told to leave last time have left.
+        if self.cx.budget.is_short() {
+            self.relieve();
         }
         // Last, because whoever has just ended has left something.
         if self.somebody_waits() {

@@ -1,4 +1,4 @@
-//! Who makes room in the reserve when it is short.
+//! What is given up when memory is short.
 
 use super::Server;
 use crate::limits::RESERVE_BYTES;
@@ -9,10 +9,21 @@ use crate::net::Net;
 const RESERVE_BYTES_LEFT: usize = RESERVE_BYTES / 4 * 3;
 
 impl<N: Net> Server<N> {
+    /// Something is short: whatever can be given up for it is.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn relieve(&mut self) {
+        if self.cx.budget.reserve_is_short() {
+            self.relieve_reserve();
+        }
+        if self.cx.budget.is_short_for_histories() {
+            self.cx.shed_histories();
+        }
+    }
+
     /// The reserve is short: those who have had a part of it for longest leave, so that whoever is
     /// new has a chance, however many half requests there are.
-    #[cold]
-    pub(super) fn relieve_reserve(&mut self) {
+    fn relieve_reserve(&mut self) {
         let mut oldest: Vec<_> = Vec::new();
         for id in self.registry.ids() {
             let Some(entry) = self.registry.get(id) else { continue };
