@@ -330,7 +330,9 @@ impl World {
                 || client.script.reads_last;
             let refused = talks && (profile.tight || client.was_refused() && self.is_small());
             let excused = link.spoiled || starving || refused || net.leapt > Duration::ZERO;
-            client.judge(excused, self.drained_early, shed);
+            // A member is no longer taken where all that may be kept for them is.
+            let full = client.script.kind == "hoarder" && (profile.tight || self.is_small());
+            client.judge(excused, self.drained_early, shed || full);
             let dropped = link.dropped.expect("the server has let go of everyone");
             let held = dropped.saturating_sub(client.spoke);
             // What it said last may have stood in line for room until then.
