@@ -131,6 +131,8 @@ impl World {
             if late.chance(500) {
                 let latecomers = rooms::draw_late(&mut members, &mut late);
                 arrivals.extend(latecomers);
+                // As above: others wait for them.
+                profile.spurious = profile.spurious.min(20);
             }
             arrivals.extend(members);
         }
@@ -322,16 +324,22 @@ impl World {
         let profile = &net.profile;
         let shed = profile.crowded || profile.out_of_descriptors > 0;
         let starving = profile.tight && self.has("glutton");
+        let hoarded = self.is_small() || self.has("hoarder");
         for client in &self.clients {
             let link = &net.links[client.link];
             // Too slow for its room, or no room to keep what it waits for.
             let talks = client.script.seat.is_some()
                 || client.script.kind.starts_with("scripted")
                 || client.script.reads_last;
-            let refused = talks && (profile.tight || client.was_refused() && self.is_small());
-            let excused = link.spoiled || starving || refused || net.leapt > Duration::ZERO;
-            // A member is no longer taken where all that may be kept for them is.
-            let full = client.script.kind == "hoarder" && (profile.tight || self.is_small());
+            let refused = talks && (profile.tight || client.was_refused() && hoarded);
+            // Its room is louder than its line is fast.
+            let deafened = client.script.seat.is_some_and(|seat| seat.late.is_some())
+                && self.has("loud member");
+            let excused =
+                link.spoiled || starving || refused || deafened || net.leapt > Duration::ZERO;
+            // Nobody is taken for whom something is kept, where all that may be kept is.
+            let is_kept_for = talks || client.script.looks || client.script.kind == "hoarder";
+            let full = is_kept_for && (profile.tight || hoarded);
             client.judge(excused, self.drained_early, shed || full);
             let dropped = link.dropped.expect("the server has let go of everyone");
             let held = dropped.saturating_sub(client.spoke);
