@@ -174,6 +174,30 @@ fn the_commands_of_the_documents_run() {
     }
 }
 
+/// Each link within the project leads somewhere, and the table of contents leads to each page.
+#[test]
+fn links_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = fs::read_dir(root.join("docs")).expect("readable");
+    let mut pages: Vec<_> = pages.map(|entry| entry.expect("readable").path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let contents = fs::read_to_string(root.join("docs/SUMMARY.md")).expect("readable");
+    for page in &pages {
+        let name = page.file_name().and_then(|name| name.to_str()).expect("a name");
+        let listed = contents.contains(&format!("({name})")) || name == "SUMMARY.md";
+        assert!(listed, "{name} is not in the table of contents");
+    }
+    let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root.join(name));
+    for page in pages.iter().chain(&others) {
+        let text = fs::read_to_string(page).expect("readable");
+        for link in text.split("](").skip(1) {
+            let link = link.split([')', '#']).next().unwrap_or_default();
+            let there = page.parent().expect("a folder").join(link).exists();
+            assert!(there || link.contains("://"), "{}: {link}", page.display());
+        }
+    }
+}
+
 /// What a page says should be watched is there to be watched.
 #[test]
 fn metrics_that_are_named_exist() {
