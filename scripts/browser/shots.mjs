@@ -83,7 +83,11 @@ async function sketch(open, viewport, scheme) {
   const page = await open('/draw/kitchen', viewport, scheme);
   await inState(page, 'OPEN');
   const colours = ['Ink', 'Red', 'Amber', 'Green', 'Blue', 'Violet'];
-  const { width, height, x, y } = await page.locator('#frame').boundingBox();
+  // The board may be smaller than its frame, or reach beyond it.
+  const frame = await page.locator('#frame').boundingBox(), board = await page.locator('#board').boundingBox();
+  const x = Math.max(frame.x, board.x), y = Math.max(frame.y, board.y);
+  const width = Math.min(frame.x + frame.width, board.x + board.width) - x;
+  const height = Math.min(frame.y + frame.height, board.y + board.height) - y;
   for (const [row, colour] of colours.entries()) {
     await page.check(`#colours [aria-label=${colour}]`);
     await page.fill('#width', String(8 + 5 * row));
