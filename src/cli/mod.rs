@@ -153,8 +153,11 @@ fn first_url(listen: &str) -> Result<String, String> {
     }
 }
 
+fn help() -> Arg {
+    Arg::new("help").short('h').long("help").action(ArgAction::Help)
+}
+
 fn command() -> Command {
-    let help = || Arg::new("help").short('h').long("help").action(ArgAction::Help);
     let version = Arg::new("version").short('V').long("version").action(ArgAction::Version);
     let healthcheck = Command::new("healthcheck")
         .about("Checks a server with one echoed message; exits 0 or 1")
@@ -185,7 +188,7 @@ fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .subcommand(healthcheck);
     #[cfg(feature = "load")]
-    let wsecho = wsecho.subcommand(load::command(help()));
+    let wsecho = wsecho.subcommand(load::command());
     wsecho
 }
 

@@ -55,9 +55,15 @@ pub struct Load {
 }
 
 /// The subcommand.
-pub(super) fn command(help: Arg) -> Command {
+pub(super) fn command() -> Command {
+    // Its many options are not made for a server that has no use for them.
     Command::new("load")
         .about("Loads a WebSocket server with many clients and measures it")
+        .defer(with_options)
+}
+
+fn with_options(command: Command) -> Command {
+    command
         .arg(Arg::new("url").value_name("URL").help(
             "ws://HOST[:PORT][/PATH] of an echo, or of a\n\
              room with --broadcast",
@@ -65,7 +71,7 @@ pub(super) fn command(help: Arg) -> Command {
         .args(spec::arguments(PLAN_OPTIONS, &Draft::default()))
         .args(spec::arguments(WHOLE_OPTIONS, &Whole::default()))
         .disable_help_flag(true)
-        .arg(help.help("Print this").help_heading("Output"))
+        .arg(super::help().help("Print this").help_heading("Output"))
         .after_help(NOTES)
 }
 
