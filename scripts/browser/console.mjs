@@ -409,7 +409,7 @@ export const consoleScenarios = {
     const page = await open('/');
     for (const [query, why] of [
       ['refuse=503', /refused the handshake with 503 Service Unavailable: 503, as asked/],
-      ['delay=x', /refused the handshake with 400 Bad Request: delay: "x" is not a number/],
+      ['delay=x', /refused the handshake with 400 Bad Request: delay: "x" is not a time/],
     ]) {
       await page.fill('#url', `${ws(base)}?${query}`);
       await page.press('#url', 'Enter');
