@@ -196,9 +196,10 @@ fn sockets_that_a_service_manager_passes_on() {
         ("fd:4", vec![&other_ready]),
     ] {
         let mut command = Command::new("bash");
-        // They are to stand at 3 and 4, whatever they are here.
+        // They are to stand at 3 and 4, whatever they are here, and be it the other way round.
         let script = format!(
-            "exec {a}<&{a} {b}<&{b} 3<&{a} 4<&{b}; exec '{program}' --listen {listen}",
+            "exec 200<&{a} 201<&{b} 3<&200 4<&201 200<&- 201<&-; \
+             exec '{program}' --listen {listen}",
             a = listener.as_raw_fd(),
             b = other.as_raw_fd(),
             program = env!("CARGO_BIN_EXE_wsecho"),
