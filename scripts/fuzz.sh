@@ -4,7 +4,8 @@
 # Runs each cargo-fuzz target of fuzz/ for SECONDS (default 60). New inputs go to
 # target/fuzz-corpus, a crash to fuzz/artifacts; a crash worth keeping becomes a test.
 # Needs cargo-fuzz and a compiler that takes unstable flags: nightly if installed, else the
-# stable one told to (RUSTC_BOOTSTRAP). In CI (CI=true) cargo-fuzz is installed from crates.io.
+# stable one told to (RUSTC_BOOTSTRAP). In CI (CI=true) cargo-fuzz is installed from crates.io and
+# the seed is fixed: what a change must pass is what the change before it passed.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -28,6 +29,9 @@ else
   export RUSTC_BOOTSTRAP=1
 fi
 
+seed=()
+[ "${CI:-}" != true ] || seed=(-seed=1)
+
 cd "$root"
 for target in $(cargo fuzz list); do
   echo "fuzz: $target, $seconds s"
@@ -35,6 +39,7 @@ for target in $(cargo fuzz list); do
   mkdir -p "target/fuzz-corpus/$target" "fuzz/corpus/$target"
   cargo fuzz run "$target" "target/fuzz-corpus/$target" "fuzz/corpus/$target" -- \
     -max_total_time="$seconds" -max_len=16384 -timeout=10 -print_final_stats=1 \
+    "${seed[@]}" \
     >"$tmp/$target.log" 2>&1 || { tail -n 60 "$tmp/$target.log"; die "$target failed"; }
   grep -E 'stat::number_of_executed_units|^#[0-9]+.*DONE' "$tmp/$target.log" || true
 done

@@ -4,13 +4,14 @@
 //! the turn, and `~250` lets milliseconds pass.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
 use wsecho::budget::Budget;
 use wsecho::id::ConnId;
 use wsecho::limits::RoomHistory;
-use wsecho::service::{Effect, Effects, Kind, MOUNTED, Now, Service};
+use wsecho::service::{Effect, Effects, Kind, MOUNTED, Now, Service, SharedFrame};
 use wsecho::text::is_invisible;
 
 /// What the others should know of somebody.
@@ -132,13 +133,13 @@ impl Model {
 
     /// Looks at what is told now, because of `by` and its words.
     fn judge(&mut self, by: ConnId, words: &[u8]) {
-        // One frame and all that it is for, in order.
-        let mut told: Vec<(Vec<u8>, Vec<ConnId>)> = Vec::new();
+        // One frame and all that it is for, in order. Two rooms may say the same, in two frames.
+        let mut told: Vec<(Rc<SharedFrame>, Vec<ConnId>)> = Vec::new();
         for effect in self.effects.take() {
             match effect {
                 Effect::Send(id, frame) => match told.last_mut() {
-                    Some((last, to)) if last[..] == frame[..] && !to.contains(&id) => to.push(id),
-                    _ => told.push((frame.to_vec(), vec![id])),
+                    Some((last, to)) if Rc::ptr_eq(last, &frame) => to.push(id),
+                    _ => told.push((frame, vec![id])),
                 },
                 Effect::Close(id, code, _) => match code.number() {
                     1000 => self.members.retain(|member| member.id != id),
@@ -149,7 +150,7 @@ impl Model {
         for (frame, to) in told {
             let text = payload(&frame);
             if let Some(expected) = self.replayed.pop_front() {
-                assert!(frame == expected && to == [by], "replayed as it was said: {text}");
+                assert!(frame[..] == expected && to == [by], "replayed as it was said: {text}");
             } else if let Some(echo) = text.strip_prefix("Echo: ") {
                 assert!(echo.as_bytes() == words && to == [by]);
                 assert!(!matches!(serde_json::from_str(echo), Ok(Value::Object(_))));
