@@ -254,19 +254,27 @@ impl Charge {
     /// As [`Self::set`]; false, and nothing changes, if that is more than before and more than that
     /// leaves free.
     pub fn try_set(&mut self, bytes: usize) -> bool {
-        let limit = self.ledger.limit;
-        let others = |account| self.ledger.cell(account).get() - self.bytes;
-        let most = match self.account {
-            Account::Open => Ledger::most(limit, others(Account::Open)),
-            Account::Kept => Ledger::most(limit, others(Account::Open))
-                .min(Ledger::most(limit / 4, others(Account::Kept))),
-            Account::Inflaters | Account::Reserve => bytes,
-        };
-        let fits = bytes <= self.bytes.max(most);
+        let fits = bytes <= self.bytes.max(self.most());
         if fits {
             self.set(bytes);
         }
         fits
+    }
+
+    /// How many bytes may be added by [`Self::try_set`].
+    pub fn left(&self) -> usize {
+        self.most().saturating_sub(self.bytes)
+    }
+
+    fn most(&self) -> usize {
+        let limit = self.ledger.limit;
+        let others = |account| self.ledger.cell(account).get() - self.bytes;
+        match self.account {
+            Account::Open => Ledger::most(limit, others(Account::Open)),
+            Account::Kept => Ledger::most(limit, others(Account::Open))
+                .min(Ledger::most(limit / 4, others(Account::Kept))),
+            Account::Inflaters | Account::Reserve => usize::MAX,
+        }
     }
 }
 

@@ -150,6 +150,12 @@ impl ScriptedEcho {
         self.has_heard
     }
 
+    /// How many bytes may be read, so that their replies can be kept until they are said: with what
+    /// goes with it, a reply takes more than its message.
+    pub fn read_limit(&self) -> usize {
+        self.charge.left() / 2
+    }
+
     /// Bytes that the script keeps.
     pub fn charged(&self) -> usize {
         self.charge.bytes()
