@@ -228,6 +228,19 @@ export const chatScenarios = {
     const shown = await page.locator('#log .chat .what').allTextContents();
     assert.deepEqual(shown, words, 'the words are what was written');
     await harmless(page);
+    // However many full stops there are, each is looked at once.
+    await page.waitForFunction(() => linksIn(`http://example.org/${'.'.repeat(1e6)}a`).length === 1);
+  },
+
+  // What is remembered for a replay is no more than a room may keep, however long the page is open.
+  async 'chat-memory'({ open }) {
+    const page = await open(`/chat${roomName()}`);
+    await inState(page, 'OPEN');
+    const remembered = await page.evaluate(() => {
+      for (let i = 0; i < 1200; i++) received(JSON.stringify({ type: 'chat', username: 'Ada', message: `no. ${i}` }));
+      return [shown.size, shown.has(JSON.stringify(['Ada', 'no. 1199', undefined]))];
+    });
+    assert.deepEqual(remembered, [1000, true]);
   },
 
   // A reader is not pulled away from older words, and is told of the new ones.

@@ -358,4 +358,24 @@ export const drawScenarios = {
       await harmless(window);
     }
   },
+
+  // What a room is sent without end costs a page no more than it costs to look at it once.
+  async 'draw-flood'({ open }) {
+    const page = await board(open, roomName());
+    const found = await page.evaluate(() => {
+      const stroke = { id: 'a', colour: '#000000', width: 1 };
+      for (let i = 0; i < 50; i++) goOn({ ...stroke, points: Array(256).fill([i, i]) });
+      const { points } = inProgress.get('a');
+      const last = points.at(-1)[0];
+      for (let i = 0; i < 500; i++) goOn({ ...stroke, id: `b${i}`, points: [[i, i]] });
+      // How often the points of strokes are written out, of those with one id that differ.
+      const write = Array.prototype.toString;
+      let written = 0;
+      Array.prototype.toString = function () { written += this.length === 3 && Array.isArray(this[0]); return write.call(this); };
+      for (let i = 0; i < 100; i++) addStroke({ ...stroke, points: [[i, i], [i, 0], [0, i]] });
+      Array.prototype.toString = write;
+      return { points: points.length, last, ids: inProgress.size, newest: inProgress.has('b499'), written, strokes: strokesDrawn().length };
+    });
+    assert.deepEqual(found, { points: 4000, last: 49, ids: 100, newest: true, written: 100, strokes: 100 });
+  },
 };

@@ -14,6 +14,7 @@ const KEY = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toS
 const TAKEN_OVER = 'your name was taken over with its key';
 const NOT_HERE = 'nobody here has that name';
 const USERS_MAX = 200;
+const REPLAYED_MAX = 1000;  // no server keeps more of a room
 
 let socket = null, whoTimer = 0;
 let me = NOBODY;            // what the server last called us
@@ -172,6 +173,7 @@ function hearChat(username, message, time) {
   if (!replayed || !shown.has(key)) {
     if (replayed && news++ === 0) divide('Earlier');
     shown.add(key);
+    if (shown.size > REPLAYED_MAX) shown.delete(shown.values().next().value);
     const name = showName(username), own = sent || !replayed && username === me && me !== NOBODY;
     say('chat', showMessage(message), { who: name, name, time, own, replayed });
   }

@@ -25,12 +25,17 @@ export function hueOf(name) {
   return (hash >>> 0) % 15 * 24;
 }
 
+const BEHIND_ADDRESS = `.,;:!?'’”`;
+
 // Where a message has links, as [from, to, address]. What stands behind an address in a sentence is
 // not part of it, and one with a user name shows another host than it leads to.
 export function linksIn(text) {
   const links = [];
   for (const found of text.matchAll(/\bhttps?:\/\/[^\s<>"]+/gi)) {
-    let shown = found[0].replace(/[.,;:!?'’”]+$/, '');
+    // From its end, for an expression would begin at each of many full stops anew.
+    let end = found[0].length;
+    while (BEHIND_ADDRESS.includes(found[0][end - 1])) end -= 1;
+    let shown = found[0].slice(0, end);
     if (shown.endsWith(')') && !shown.includes('(')) shown = shown.slice(0, -1);
     let url;
     try { url = new URL(shown); } catch { continue; }

@@ -5,6 +5,8 @@ import { BOARD_HEIGHT, BOARD_WIDTH, paint } from './strokes.js';
 const STROKES_MAX = 3000, STROKES_BAKED = 500;
 // A stroke of somebody else that has not gone on for so long will not.
 const IN_PROGRESS_MS = 10_000;
+// Nor is it painted for ever: so many are, with their last points, whatever a room is sent.
+const IN_PROGRESS_MAX = 100, IN_PROGRESS_POINTS = 4000;
 const PAPER = '#fdfcf8';
 
 const board = $('board'), ink = board.getContext('2d'), live = $('live').getContext('2d');
@@ -12,6 +14,7 @@ const base = document.createElement('canvas');
 [base.width, base.height] = [BOARD_WIDTH, BOARD_HEIGHT];
 
 let strokes = [];             // in the order of drawing
+const pointsOf = new WeakMap(); // the points of a stroke as text: many may have the same id
 const inProgress = new Map(); // what is being drawn now, by everybody: id -> stroke
 let painting = 0, repainting = 0;
 
@@ -20,8 +23,10 @@ const wipe = context => context.clearRect(0, 0, BOARD_WIDTH, BOARD_HEIGHT);
 // A stroke is done. It may come again, by a replay: it is drawn once.
 export function addStroke(stroke) {
   if (stroke.id !== undefined && inProgress.delete(stroke.id)) paintLive();
-  const same = other => other.id === stroke.id && String(other.points) === String(stroke.points);
+  const points = String(stroke.points);
+  const same = other => other.id === stroke.id && pointsOf.get(other) === points;
   if (stroke.id !== undefined && strokes.some(same)) return;
+  pointsOf.set(stroke, points);
   strokes.push(stroke);
   paint(ink, stroke);
   if (strokes.length > STROKES_MAX) {
@@ -58,8 +63,12 @@ export const strokesDrawn = () => strokes;
 export function goOn({ points, ...stroke }) {
   const known = inProgress.get(stroke.id) ?? { ...stroke, points: [] };
   known.points.push(...points);
+  known.points.splice(0, known.points.length - IN_PROGRESS_POINTS);
   known.at = performance.now();
+  // The one that went on last stands last; a window that nobody sees paints none of them.
+  inProgress.delete(stroke.id);
   inProgress.set(stroke.id, known);
+  if (inProgress.size > IN_PROGRESS_MAX) inProgress.delete(inProgress.keys().next().value);
   paintLive();
 }
 
