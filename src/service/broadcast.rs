@@ -101,9 +101,9 @@ impl Service for Broadcast {
         for room in self.presence.take() {
             let told = self.rooms.own_mut(&room).map(|told| told.take(now.monotonic));
             match told {
-                Some(Ok(())) => self.tell(&room, now, effects),
+                Some(Ok(true)) => self.tell(&room, now, effects),
                 Some(Err(later)) => self.presence.put_off(room, later, effects),
-                None => {}
+                Some(Ok(false)) | None => {}
             }
         }
     }
@@ -276,6 +276,22 @@ mod tests {
         service.close(a, now, &mut effects);
         end_turn(&mut service, now, &mut effects);
         assert!(effects.is_empty() && effects.due().is_none(), "nobody is left to be told");
+    }
+
+    #[test]
+    fn a_room_that_comes_and_goes_in_a_turn_stands_in_line_once() {
+        let [a, b] = [0, 1].map(|at| ConnId::new(at, 0));
+        let mut service = Broadcast::default();
+        let mut effects = Effects::default();
+        let now = Now::default();
+        for _ in 0..1000 {
+            service.open(a, "den", "presence", now, &mut effects);
+            service.close(a, now, &mut effects);
+        }
+        service.open(b, "den", "presence", now, &mut effects);
+        end_turn(&mut service, now, &mut effects);
+        assert_eq!(effects.due(), None, "it has been told");
+        assert!(service.presence.take().is_empty(), "nothing is left of those before");
     }
 
     #[test]

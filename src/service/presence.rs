@@ -47,14 +47,19 @@ impl Presence {
 }
 
 impl Told {
-    /// Takes the right to be told now. The error is when there will be one.
-    pub(super) fn take(&mut self, now: Duration) -> Result<(), Duration> {
+    /// Takes the right to be told now; false if there is nothing to tell. The error is when there
+    /// will be a right.
+    pub(super) fn take(&mut self, now: Duration) -> Result<bool, Duration> {
+        // A room that was empty in between stands in line twice.
+        if !self.waits {
+            return Ok(false);
+        }
         let ready_at = self.bucket.ready_at(RATE, now);
         if ready_at > now {
             return Err(ready_at);
         }
         self.bucket.take(RATE, 1, now);
         self.waits = false;
-        Ok(())
+        Ok(true)
     }
 }
