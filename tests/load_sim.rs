@@ -40,6 +40,12 @@ enum Fault {
     Stall(Duration, Duration),
     /// Each message goes to all connections.
     Room,
+    /// The answer to a Close comes behind a lot of what nobody has asked for.
+    LastWords,
+    /// So many pings come with the first message, and nothing more is read.
+    Pings(usize),
+    /// A message comes that has no end.
+    Endless,
 }
 
 /// One connection, seen from the server.
@@ -55,6 +61,8 @@ struct Wire {
     unread: usize,
     /// What the client can read.
     down: VecDeque<u8>,
+    /// Nothing more is taken from the client.
+    full: bool,
     /// The client has sent its Close.
     closed: bool,
     finished: bool,
@@ -158,6 +166,10 @@ impl World {
         match first {
             0x88 => {
                 wire.closed = true;
+                if self.fault == Fault::LastWords {
+                    let words = long_frame(LAST_WORDS_BYTES as u64, LAST_WORDS_BYTES);
+                    self.schedule(at, id, Action::Bytes(words));
+                }
                 self.schedule(at, id, Action::Bytes(frame(0x88, &payload)));
                 self.schedule(at, id, Action::Finish);
             }
@@ -191,6 +203,14 @@ impl World {
             }
             Fault::Finish(n) if n == nth => return self.schedule(at, id, Action::Finish),
             Fault::Reset(n) if n == nth => return self.schedule(at, id, Action::Fail),
+            Fault::Pings(count) => {
+                let pings = frame(0x89, &[b'?'; 125]).repeat(count);
+                self.wires.get_mut(&id).expect("connected").full = true;
+                return self.answer(id, pings);
+            }
+            Fault::Endless => {
+                return self.answer(id, long_frame(1 << 40, LAST_WORDS_BYTES));
+            }
             Fault::Room => {
                 for other in self.wires.keys().copied().collect::<Vec<_>>() {
                     self.answer(other, frame(first, &payload));
@@ -203,6 +223,11 @@ impl World {
         out.extend(self.wires.get_mut(&id).expect("connected").held.take().unwrap_or_default());
         self.answer(id, out);
     }
+}
+
+/// The start of a binary frame whose head says `length`.
+fn long_frame(length: u64, bytes: usize) -> Vec<u8> {
+    [&[0x82, 127][..], &length.to_be_bytes(), &vec![0; bytes]].concat()
 }
 
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -308,7 +333,7 @@ impl Stream for FakeStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut world = self.world.borrow_mut();
         let wire = world.wires.get_mut(&self.id).expect("connected");
-        if wire.unread > UNREAD_MAX {
+        if wire.unread > UNREAD_MAX || wire.full {
             return Err(ErrorKind::WouldBlock.into());
         }
         wire.unread += bytes.len();
@@ -347,6 +372,9 @@ impl Watch for Rows {
 
 /// A server that is full of what its client has not read reads no more from it.
 const UNREAD_MAX: usize = 64 * 1024;
+
+/// More than a connection's share of a turn.
+const LAST_WORDS_BYTES: usize = 5 << 20;
 
 const MILLI: Duration = Duration::from_millis(1);
 
@@ -597,4 +625,44 @@ fn the_next_phase_takes_over_the_connections() {
         (figures.connections.opened, figures.connections.open_max)
     });
     assert_eq!(opened, [(10, 10), (0, 10), (5, 15), (0, 3)]);
+}
+
+#[test]
+fn what_a_phase_leaves_unread_is_not_read_by_the_next() {
+    let world = world(Fault::LastWords, MILLI * 10);
+    let mut engine = engine(&world);
+    let mut phase = |connections| {
+        let plan = Plan { duration: MILLI * 100, ..plan(connections) };
+        engine.run(&plan, &mut Rows::default()).expect("no failure").figures
+    };
+    phase(4);
+    assert!(phase(2).errors.is_empty());
+    drop(engine);
+    let world = world.borrow();
+    let closed = world.wires.values().filter(|wire| wire.closed && wire.down.is_empty());
+    assert_eq!(closed.count(), 2, "all that came was read, to the end of the stream");
+}
+
+#[test]
+fn a_server_that_takes_no_pongs_is_given_up() {
+    for shape in [Shape::Echo, Shape::Broadcast(Audience::All)] {
+        let world = world(Fault::Pings(10_000), MILLI * 10);
+        let outcome = run(&world, &Plan { shape, ..plan(2) });
+        let figures = outcome.figures;
+        assert_eq!(figures.connections.lost, 2);
+        assert!(figures.pings < 1000, "{} pongs wait to be sent", figures.pings);
+        assert!(figures.error_examples["timeout"].contains("pongs"), "{figures:?}");
+    }
+}
+
+#[test]
+fn a_message_to_a_room_that_has_no_end_is_given_up() {
+    let world = world(Fault::Endless, MILLI * 10);
+    let outcome = run(&world, &Plan { shape: Shape::Broadcast(Audience::All), ..plan(2) });
+    let figures = outcome.figures;
+    assert_eq!(figures.connections.lost, 2);
+    let words = &figures.error_examples["boundary"];
+    assert!(words.contains("longer than"), "{words}");
+    let unread: Vec<usize> = world.borrow().wires.values().map(|wire| wire.down.len()).collect();
+    assert!(unread.iter().all(|left| *left > 0), "most of it was not even read: {unread:?}");
 }

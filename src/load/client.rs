@@ -25,6 +25,9 @@ use crate::ws::head::{First, Opcode};
 /// A batch ends with the message that makes it this long, so that pongs are not kept waiting.
 const BATCH_BYTES_MAX: usize = 256 * 1024;
 
+/// So many bytes of pongs wait when their server reads nothing: then nobody answers it for ever.
+const PONGS_BYTES_MAX: usize = 64 * 1024;
+
 /// All that a connection at rest costs, beside the tables of the system: 50 000 of them are to fit
 /// into 32 MiB, with buffers and histograms.
 const _: () = assert!(size_of::<Option<Client<i32>>>() <= 300 - 2 * size_of::<usize>());
@@ -40,6 +43,10 @@ pub struct Client<S> {
     pub receiver: Receiver,
     /// The answer to the request so far; once it is open, frames that go out before messages.
     out: Vec<u8>,
+    /// Bytes at the front of `out` that have gone.
+    out_gone: usize,
+    /// Bytes of pongs in `out`, at the least.
+    pongs: usize,
     /// The part of the script's frames that is being written.
     from: usize,
     until: usize,
@@ -65,6 +72,8 @@ impl<S: Stream> Client<S> {
             since: now,
             receiver: Receiver::new(position, false),
             out: Vec::new(),
+            out_gone: 0,
+            pongs: 0,
             from: 0,
             until: 0,
             position,
@@ -157,7 +166,9 @@ impl<S: Stream> Client<S> {
     /// What has come on an open connection.
     pub fn feed(&mut self, bytes: &[u8], desk: &mut Desk, now: Duration) -> Heard {
         self.since = now;
+        let before = self.out.len();
         let heard = self.receiver.feed(bytes, self.in_flight, desk, &mut self.out);
+        self.pongs += self.out.len() - before;
         self.in_flight -= heard.messages;
         heard
     }
@@ -196,9 +207,23 @@ impl<S: Stream> Client<S> {
         self.times.push_back((due, 1));
     }
 
-    /// Puts a frame before the messages that are still to be sent.
-    pub fn queue(&mut self, frame: &[u8]) {
+    /// Puts a message to a room before those that are still to be sent.
+    pub fn queue(&mut self, frame: &[u8], now: Duration) {
+        if self.out.is_empty() {
+            self.since = now;
+        }
         self.out.extend_from_slice(frame);
+    }
+
+    /// As [`Self::queue`], for the answer to a ping.
+    pub fn queue_pong(&mut self, frame: &[u8], now: Duration) {
+        self.queue(frame, now);
+        self.pongs += frame.len();
+    }
+
+    /// Frames before the messages wait for room in the socket.
+    pub fn is_stuffed(&self) -> bool {
+        !self.out.is_empty()
     }
 
     /// Begins the closing handshake. What was pending is not sent any more.
@@ -220,14 +245,8 @@ impl<S: Stream> Client<S> {
     ) -> Result<(), End> {
         loop {
             if self.from == self.until {
-                if !self.out.is_empty() {
-                    let count = write(&mut self.stream, &self.out)?;
-                    self.out.drain(..count);
-                    if !self.out.is_empty() {
-                        return Ok(());
-                    }
-                    // A buffer that nothing is in is given back.
-                    self.out = Vec::new();
+                if !self.out.is_empty() && !self.flush_out(now)? {
+                    return Ok(());
                 }
                 if self.pending == 0 {
                     return Ok(());
@@ -241,6 +260,32 @@ impl<S: Stream> Client<S> {
                 return Ok(());
             }
         }
+    }
+
+    /// Writes what goes out before messages; false if some of it has to wait.
+    fn flush_out(&mut self, now: Duration) -> Result<bool, End> {
+        let count = write(&mut self.stream, &self.out[self.out_gone..])?;
+        self.out_gone += count;
+        self.pongs = self.pongs.saturating_sub(count);
+        if self.out_gone == self.out.len() {
+            // A buffer that nothing is in is given back.
+            self.out = Vec::new();
+            (self.out_gone, self.pongs) = (0, 0);
+            return Ok(true);
+        }
+        if self.pongs > PONGS_BYTES_MAX {
+            let words = format!("{} bytes of pongs are not taken", self.pongs);
+            return Err(End::Wrong(Kind::Timeout, words));
+        }
+        if count > 0 && self.in_flight == 0 {
+            self.since = now;
+        }
+        // So that each byte is moved once at most.
+        if self.out_gone >= self.out.len() / 2 {
+            self.out.drain(..self.out_gone);
+            self.out_gone = 0;
+        }
+        Ok(false)
     }
 
     /// Takes as many of the pending messages as lie together.

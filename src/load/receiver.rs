@@ -29,6 +29,9 @@ pub struct Heard {
     pub close: Option<String>,
 }
 
+/// Overtaken messages that are still looked for: what comes behind so many others has been lost.
+const OVERTAKEN_MAX: usize = 4096;
+
 /// A message under way that is not what was expected.
 struct Difference {
     /// Of all its bytes so far.
@@ -42,6 +45,8 @@ struct Difference {
 struct Rare {
     /// Messages that later ones overtook.
     overtaken: Vec<usize>,
+    /// How many of those are not looked for any more.
+    lost: u64,
     /// The payload of a control frame that has not come whole.
     control: Vec<u8>,
     difference: Option<Difference>,
@@ -112,7 +117,7 @@ impl Receiver {
 
     /// Messages that were overtaken and never came.
     pub fn lost(&self) -> u64 {
-        self.rare.as_ref().map_or(0, |rare| rare.overtaken.len() as u64)
+        self.rare.as_ref().map_or(0, |rare| rare.lost + rare.overtaken.len() as u64)
     }
 
     /// The same, and forgets them.
@@ -120,6 +125,7 @@ impl Receiver {
         let lost = self.lost();
         if let Some(rare) = &mut self.rare {
             rare.overtaken.clear();
+            rare.lost = 0;
         }
         lost
     }
@@ -263,7 +269,10 @@ impl Receiver {
             self.answered(1, &desk.script);
             return 1;
         }
-        let overtaken = &mut self.rare.get_or_insert_default().overtaken;
+        let Rare { overtaken, lost, .. } = &mut **self.rare.get_or_insert_default();
+        if overtaken.len() > OVERTAKEN_MAX {
+            *lost += overtaken.drain(..OVERTAKEN_MAX / 2).len() as u64;
+        }
         let (position, past, script) = (self.position, self.past as usize, &desk.script);
         let unexpected = Unexpected { script, position, past, in_flight, overtaken };
         let (hash, wrong_at) = match difference {

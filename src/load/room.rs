@@ -121,12 +121,16 @@ impl Room {
         payload.len()
     }
 
+    /// Length of a message.
+    fn length(&self, number: u32) -> usize {
+        self.sizes[number as usize % self.sizes.len()].max(STAMP_BYTES)
+    }
+
     fn payload(&self, sender: usize, number: u32) -> Vec<u8> {
-        let size = self.sizes[number as usize % self.sizes.len()];
         let mut payload = format!("wsecho:{sender:08x}:{number:08x}:").into_bytes();
         let from = (sender * 131 + number as usize * 17) % PATTERN_BYTES;
         let body = self.pattern.iter().cycle().skip(from);
-        payload.extend(body.take(size.saturating_sub(STAMP_BYTES)));
+        payload.extend(body.take(self.length(number) - STAMP_BYTES));
         payload
     }
 
@@ -175,11 +179,10 @@ impl Room {
         binary: bool,
         errors: &mut Errors,
     ) {
-        let expected = self.payload(sender, number);
-        if payload.len() != expected.len() {
-            let (came, sent) = (payload.len(), expected.len());
+        let (came, sent) = (payload.len(), self.length(number));
+        if came != sent {
             errors.add(Kind::Boundary, || format!("{came} bytes instead of {sent}"));
-        } else if payload != expected {
+        } else if payload != self.payload(sender, number) {
             errors.add(Kind::Payload, || format!("{} is damaged", quoted(payload)));
         } else if binary != self.binary {
             let came = if binary { "binary for text" } else { "text for binary" };

@@ -74,8 +74,10 @@ pub fn run<D: Dial>(job: &Job, net: D, watch: &mut dyn Watch) -> io::Result<Repo
             }
         }
     }
+    // Who does not wait for the connections to be closed has seen all of the load.
+    let interrupted = engine.was_interrupted();
     engine.finish()?;
-    Ok(sum.report(job, started, engine.was_interrupted(), limit))
+    Ok(sum.report(job, started, interrupted, limit))
 }
 
 /// Tries rates until the search is over.

@@ -4,11 +4,14 @@
 //! them with one write and no copy. Beside it stand the frames that a plain echo of the cycle
 //! consists of, so that whole messages are verified with one comparison for all of them.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::dice::Dice;
 use super::payload::Content;
 use super::sizes::Sizes;
+use super::unexpected::hash;
 use crate::limits::FRAME_HEAD_BYTES_MAX;
 use crate::ws::deflater::Deflater;
 use crate::ws::head::{First, Opcode, write_client_head, write_server_head};
@@ -53,6 +56,18 @@ pub struct Script {
     text: bool,
     /// A message may refer to those before it, so every connection starts with the first one.
     in_order: bool,
+    /// What messages are told apart by, once there is one that was not expected.
+    marks: OnceCell<Marks>,
+}
+
+/// What a message is known by: its length, and the hash of its payload.
+pub type Mark = (usize, u64);
+
+/// The marks of a cycle. A server that sends nothing but what is wrong must not have every message
+/// of it hashed each time.
+struct Marks {
+    of: Vec<Mark>,
+    known: HashSet<Mark>,
 }
 
 impl Script {
@@ -69,6 +84,7 @@ impl Script {
             payload_at: vec![0],
             text,
             in_order: agreed.is_some_and(|agreed| agreed.client_takeover),
+            marks: OnceCell::new(),
         };
         let mut deflater = agreed.map(|agreed| Deflater::new(agreed.client_window));
         let mut from = 0;
@@ -163,6 +179,25 @@ impl Script {
             _ => 2,
         };
         &frame[head..]
+    }
+
+    /// What the message at `position` is known by.
+    pub fn mark(&self, position: usize) -> Mark {
+        self.marks().of[position]
+    }
+
+    /// Whether there is a message that is known by `mark`.
+    pub fn has(&self, mark: Mark) -> bool {
+        self.marks().known.contains(&mark)
+    }
+
+    fn marks(&self) -> &Marks {
+        self.marks.get_or_init(|| {
+            let mark = |at| (self.payload(at).len(), hash(0, self.payload(at)));
+            let of: Vec<Mark> = (0..self.count()).map(mark).collect();
+            let known = of.iter().copied().collect();
+            Marks { of, known }
+        })
     }
 
     /// How many of the next `messages` from `position` on stand at the start of `bytes` as a plain

@@ -33,33 +33,34 @@ impl Unexpected<'_> {
         wrong_at: usize,
     ) -> (Option<(Kind, String)>, usize) {
         let Self { script, position, past, in_flight, overtaken } = self;
-        let is = |at: usize| {
-            let payload = script.payload(at);
-            payload.len() == length && super::unexpected::hash(0, payload) == hash
-        };
         let error = |kind, words| Some((kind, words));
-        let sent_later = in_flight.min(script.count());
-        if let Some(ahead) = (1..sent_later).find(|ahead| is(script.after(position, *ahead))) {
-            // Those that it overtook are counted when they come, or when they never did.
-            overtaken.extend((0..ahead).map(|behind| script.after(position, behind)));
-            return (None, ahead + 1);
-        }
-        if let Some(at) = overtaken.iter().position(|at| is(*at)) {
-            overtaken.swap_remove(at);
-            let words = "a message came after one that was sent later".to_owned();
-            return (error(Kind::Order, words), 0);
-        }
-        let back = past.min(PAST_MAX).min(script.count() - usize::from(in_flight > 0));
-        let before = |back: usize| script.after(position, script.count() - back);
-        if let Some(back) = (1..=back).find(|back| is(before(*back))) {
-            let words = format!("the message {back} before came again");
-            return (error(Kind::Duplicate, words), 0);
+        let mark = (length, hash);
+        let known = script.has(mark);
+        if known {
+            let is = |at: usize| script.mark(at) == mark;
+            let sent_later = in_flight.min(script.count());
+            if let Some(ahead) = (1..sent_later).find(|ahead| is(script.after(position, *ahead))) {
+                // Those that it overtook are counted when they come, or when they never did.
+                overtaken.extend((0..ahead).map(|behind| script.after(position, behind)));
+                return (None, ahead + 1);
+            }
+            if let Some(at) = overtaken.iter().position(|at| is(*at)) {
+                overtaken.swap_remove(at);
+                let words = "a message came after one that was sent later".to_owned();
+                return (error(Kind::Order, words), 0);
+            }
+            let back = past.min(PAST_MAX).min(script.count() - usize::from(in_flight > 0));
+            let before = |back: usize| script.after(position, script.count() - back);
+            if let Some(back) = (1..=back).find(|back| is(before(*back))) {
+                let words = format!("the message {back} before came again");
+                return (error(Kind::Duplicate, words), 0);
+            }
         }
         if in_flight == 0 {
             let words = format!("{length} bytes that answer nothing");
             return (error(Kind::Unsolicited, words), 0);
         }
-        if (0..script.count()).any(is) {
+        if known {
             let words = format!("{length} bytes that were sent elsewhere");
             return (error(Kind::Foreign, words), 1);
         }

@@ -238,16 +238,25 @@ impl<D: Dial> Engine<D> {
         let until = now + CLOSE_TIME;
         let mut events = Vec::new();
         while self.clients.iter().skip(first).any(Option::is_some) && self.net.now() < until {
-            self.net.wait(Some(until), &mut events)?;
+            let patience = if self.again.is_empty() { until } else { now };
+            self.net.wait(Some(patience), &mut events)?;
             for event in &events {
                 match event.source {
                     Source::Connection(at) => self.event(at, *event),
-                    Source::Signal => self.clients.truncate(first),
+                    Source::Signal => {
+                        self.interrupted = true;
+                        self.clients.truncate(first);
+                    }
                     Source::Listener(_) => {}
                 }
             }
+            for (at, hangup) in std::mem::take(&mut self.again) {
+                self.read_on(at, hangup);
+            }
         }
         self.clients.truncate(first);
+        // What is left to be read of those who have gone is nobody's, whoever has their number next.
+        self.again.retain(|(at, _)| *at < first);
         Ok(())
     }
 }

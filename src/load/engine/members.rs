@@ -18,6 +18,11 @@ use crate::ws::incoming::{Incoming, Piece};
 /// Sizes of messages that are drawn ahead.
 const SIZES: usize = 1024;
 
+/// A server may wrap messages into something of its own: what comes may be so many times as long as
+/// what was sent, and a little more.
+const WRAPPED: usize = 8;
+const WRAPPING_BYTES: usize = 64 * 1024;
+
 /// The receiving side of a member.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -56,13 +61,10 @@ impl<D: Dial> Engine<D> {
             let Some(piece) = piece else { break };
             from = piece.payload.end;
             if piece.first.opcode.is_control() {
-                self.control(at, &piece)?;
-            } else if let Some(sender) = self.piece(at, &piece, now) {
+                self.control(at, &piece, now)?;
+            } else if let Some(sender) = self.piece(at, &piece, now)? {
                 complete.push(sender);
             }
-        }
-        if let Some(client) = &mut self.clients[at] {
-            client.since = now;
         }
         for sender in complete {
             if self.sending && self.plan.rate.is_none() {
@@ -73,8 +75,8 @@ impl<D: Dial> Engine<D> {
     }
 
     /// A piece of a message; its sender, if all have got it now.
-    fn piece(&mut self, at: usize, piece: &Piece, now: Duration) -> Option<usize> {
-        let (room, members) = self.room.as_mut()?;
+    fn piece(&mut self, at: usize, piece: &Piece, now: Duration) -> Result<Option<usize>, End> {
+        let Some((room, members)) = &mut self.room else { return Ok(None) };
         let payload = &self.buffer[piece.payload.clone()];
         self.tally.received(payload.len() as u64, now);
         let partial = &mut members[at].partial;
@@ -82,17 +84,22 @@ impl<D: Dial> Engine<D> {
         if !whole {
             partial.extend_from_slice(payload);
         }
+        if partial.len() > self.plan.sizes().most() * WRAPPED + WRAPPING_BYTES {
+            let words = format!("a message is longer than {} bytes", partial.len());
+            return Err(End::Wrong(Kind::Boundary, words));
+        }
         if !piece.ends_message() {
-            return None;
+            return Ok(None);
         }
         let collected = std::mem::take(partial);
         let message = if whole { payload } else { &collected };
-        let delivery = room.deliver(at, message, !piece.text, &mut self.desk.errors)?;
+        let delivery = room.deliver(at, message, !piece.text, &mut self.desk.errors);
+        let Some(delivery) = delivery else { return Ok(None) };
         self.tally.answered(delivery.due, 1, now);
-        delivery.complete.then_some(delivery.sender)
+        Ok(delivery.complete.then_some(delivery.sender))
     }
 
-    fn control(&mut self, at: usize, piece: &Piece) -> Result<(), End> {
+    fn control(&mut self, at: usize, piece: &Piece, now: Duration) -> Result<(), End> {
         let Some((_, members)) = &mut self.room else { return Ok(()) };
         let control = &mut members[at].control;
         control.extend_from_slice(&self.buffer[piece.payload.clone()]);
@@ -106,7 +113,7 @@ impl<D: Dial> Engine<D> {
                 let mut pong = Vec::new();
                 let first = First { fin: true, compressed: false, opcode: Opcode::Pong };
                 add_frame(&mut pong, first, &body, [7; 4]);
-                client.queue(&pong);
+                client.queue_pong(&pong, now);
                 Ok(())
             }
             (Opcode::Close, Some(client)) => client.goes_on(false, Some(close_in_words(&body))),
@@ -121,7 +128,7 @@ impl<D: Dial> Engine<D> {
         let Some(client) = &mut self.clients[at] else { return };
         let mut frame = Vec::new();
         let size = room.send(at, due, &mut frame);
-        client.queue(&frame);
+        client.queue(&frame, now);
         if self.plan.rate.is_some() {
             self.tally.left(due, size as u64, now);
         } else {

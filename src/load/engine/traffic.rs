@@ -13,6 +13,9 @@ use crate::net::dial::Dial;
 /// What one connection may read before others have their turn.
 const QUANTUM_BYTES: usize = 4 * 1024 * 1024;
 
+/// How long that may take: few bytes can inflate to many, or be a great many messages.
+const QUANTUM_TIME: Duration = Duration::from_millis(5);
+
 /// How often connections are looked at that have had no answer, at least.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -47,8 +50,8 @@ impl<D: Dial> Engine<D> {
 
     /// Reads what there is. A short read has drained the socket, unless the peer has finished.
     fn read(&mut self, at: usize, hangup: bool) -> Result<(), End> {
-        let mut left = QUANTUM_BYTES;
-        while let Some(client) = &mut self.clients[at] {
+        let (mut left, mut until) = (QUANTUM_BYTES, None);
+        while let Some(client) = self.clients.get_mut(at).and_then(Option::as_mut) {
             if client.slow && client.state() == State::Open {
                 return if hangup { Err(client.finished()) } else { Ok(()) };
             }
@@ -61,7 +64,8 @@ impl<D: Dial> Engine<D> {
                 return Ok(());
             }
             left = left.saturating_sub(count);
-            if left == 0 {
+            let now = self.net.now();
+            if left == 0 || now >= *until.get_or_insert(now + QUANTUM_TIME) {
                 self.again.push((at, hangup));
                 return Ok(());
             }
@@ -246,11 +250,14 @@ impl<D: Dial> Engine<D> {
         self.sweep_at = now + SWEEP_INTERVAL.min(self.plan.timeout / 4);
         for at in 0..self.clients.len() {
             let Some(client) = &self.clients[at] else { continue };
-            let awaits = client.in_flight > 0 || client.state() != State::Open;
+            // Of a member nothing is in flight, but what it says has to be taken.
+            let stuffed = self.room.is_some() && client.is_stuffed();
+            let awaits = client.in_flight > 0 || stuffed || client.state() != State::Open;
             if awaits && !client.slow && now >= client.since + self.plan.timeout {
                 let (kind, what) = match client.state() {
                     State::Connecting => (Kind::Connect, "no connection".to_owned()),
                     State::Opening => (Kind::Handshake, "no answer to the request".to_owned()),
+                    State::Open if stuffed => (Kind::Timeout, "nothing was taken".to_owned()),
                     State::Open => {
                         (Kind::Timeout, format!("no answer to {} messages", client.in_flight))
                     }
