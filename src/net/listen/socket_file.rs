@@ -2,11 +2,14 @@
 
 use std::fs::{self, Permissions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
+};
 
 use super::BACKLOG;
 
@@ -23,9 +26,7 @@ impl SocketFile {
     /// server behind it, or another kind of file, is not.
     pub(super) fn open(path: &Path, mode: Option<u32>) -> io::Result<(UnixListener, Self)> {
         remove_stale(path)?;
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket =
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let socket = socket()?;
         bind(&socket, &SocketAddrUnix::new(path)?)?;
         // Nobody can connect before it listens, whatever the umask has left open.
         let file = Self { path: path.to_owned(), device_and_inode: identity(path)? };
@@ -46,6 +47,12 @@ impl Drop for SocketFile {
     }
 }
 
+/// One that does not block.
+fn socket() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
+}
+
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let metadata = fs::symlink_metadata(path)?;
     Ok((metadata.dev(), metadata.ino()))
@@ -60,10 +67,11 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         let what = "there is a file that is no socket";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
     }
-    match UnixStream::connect(path) {
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "a server listens there already")),
+    match connect(socket()?, &SocketAddrUnix::new(path)?).map_err(io::Error::from) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) => Err(error),
+        // A server that accepts nobody any more has no room for another client, but it is one.
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "a server listens there already")),
     }
 }
 
@@ -93,6 +101,23 @@ mod tests {
         drop(file);
         assert!(!path.exists(), "removed");
         fs::remove_dir_all(folder).expect("empty");
+    }
+
+    #[test]
+    fn a_server_that_accepts_nobody_is_not_waited_for() {
+        let folder = folder("full");
+        let path = folder.join("a.sock");
+        let address = SocketAddrUnix::new(&path).expect("short");
+        let deaf = socket().expect("a socket");
+        bind(&deaf, &address).expect("free");
+        listen(&deaf, 0).expect("listens");
+        let clients = std::iter::repeat_with(|| socket().expect("a socket"));
+        let waiting: Vec<_> =
+            clients.take_while(|client| connect(client, &address).is_ok()).collect();
+        assert!(!waiting.is_empty());
+        let refused = SocketFile::open(&path, None).expect_err("somebody listens");
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        fs::remove_dir_all(folder).expect("there");
     }
 
     #[test]
