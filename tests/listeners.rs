@@ -7,7 +7,7 @@ mod process;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -132,6 +132,22 @@ fn a_socket_in_the_file_system_beside_a_port() {
     speak_at(&path);
     assert_eq!(server.stop(), Some(0));
     assert!(!path.exists(), "removed at the end");
+}
+
+/// Beyond that their tokens would be those of signals and of connections.
+#[test]
+fn as_many_listeners_as_can_be_told_apart() {
+    let arguments = |count: usize| ["--listen", "ws://127.0.0.1:0"].repeat(count);
+    let server = Started::listening(&arguments(254));
+    let last = server.lines.last().expect("254 lines");
+    let address = last.trim_end_matches('/').rsplit('/').next().expect("an address");
+    speak(TcpStream::connect(address).expect("somebody listens"));
+    assert_eq!(server.stop(), Some(0));
+    let output = wsecho().args(arguments(255)).output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "nothing is announced");
+    let line = String::from_utf8(output.stderr).expect("text");
+    assert!(line.contains("255 listeners are too many"), "{line}");
 }
 
 #[test]

@@ -22,8 +22,11 @@ use crate::limits::TURN_EVENTS_MAX;
 use crate::peer::Peer;
 
 /// Tokens from here on are not connections; [`crate::id::ConnId::COUNT_MAX`] stays clear of them.
-const LISTENER_TOKENS: usize = usize::MAX - 254;
+const LISTENER_TOKENS: usize = SIGNAL_TOKEN - LISTENERS_MAX;
 pub(super) const SIGNAL_TOKEN: usize = usize::MAX;
+
+/// Most listeners of a loop.
+pub const LISTENERS_MAX: usize = 254;
 
 /// Poll, listeners and signals of one loop.
 #[derive(Debug)]
@@ -80,6 +83,7 @@ impl MioNet {
         unheard: Arc<AtomicBool>,
         manager: ServiceManager,
     ) -> io::Result<Self> {
+        assert!(listeners.len() <= LISTENERS_MAX, "each listener has a token");
         let poll = Poll::new()?;
         let mut known = Vec::new();
         for (at, listener) in listeners.into_iter().enumerate() {

@@ -10,7 +10,7 @@ use super::Server;
 use super::accept::shed_connections_max;
 use crate::limits::{Config, RESERVED_DESCRIPTORS};
 use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Passed, Place};
-use crate::net::mio_net::MioNet;
+use crate::net::mio_net::{LISTENERS_MAX, MioNet};
 use crate::net::service_manager::ServiceManager;
 use crate::net::signals::{self, Signals};
 
@@ -25,6 +25,8 @@ const IMPATIENT_STATUS: i32 = 1;
 pub enum Failure {
     /// An address cannot be listened on.
     Listen(ListenAddress, io::Error),
+    /// So many listeners are more than can be told apart.
+    Listeners(usize),
     /// The poll, or something else that the loop cannot live without.
     System(&'static str, io::Error),
 }
@@ -33,6 +35,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Listeners(count) => {
+                write!(f, "{count} listeners are too many: {LISTENERS_MAX} are the most")
+            }
             Self::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -101,6 +106,9 @@ impl Process {
         for address in addresses {
             let opened = address.open(&mut passed);
             listeners.extend(opened.map_err(|error| Failure::Listen(address.clone(), error))?);
+        }
+        if listeners.len() > LISTENERS_MAX {
+            return Err(Failure::Listeners(listeners.len()));
         }
         let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
         Ok(Self { descriptors, listeners, signals })
