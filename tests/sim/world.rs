@@ -7,7 +7,8 @@ use std::time::Duration;
 use allocation_counter::measure;
 use wsecho::ending::Ending;
 use wsecho::limits::{
-    INFLATE_MESSAGE_EFFORT, READ_BYTES_MAX, TURN_EFFECT_BYTES_MAX, TURN_INFLATE_EFFORT,
+    INFLATE_MESSAGE_EFFORT, READ_BYTES_MAX, READ_BYTES_MIN, TURN_EFFECT_BYTES_MAX,
+    TURN_INFLATE_EFFORT,
 };
 use wsecho::server::Server;
 
@@ -39,6 +40,8 @@ const BESIDE_LEDGER_EACH: usize = 1024;
 /// By what the ledger may be overdrawn: a read is answered, and a turn's messages are handed out,
 /// before the next one is put off.
 const OVERDRAFT: usize = READ_BYTES_MAX + TURN_EFFECT_BYTES_MAX;
+/// With so little left, two pieces of a message that are read at the least cannot be kept.
+const NEARLY: usize = 4 * READ_BYTES_MIN;
 /// Bytes that may be inflated in one turn for each client that compresses: four times the share.
 const INFLATED_MAX: u64 = 512 * 1024;
 /// Compressed messages that may end in one turn for each of them: as many as the share has effort
@@ -73,6 +76,8 @@ pub struct World {
 struct Memory {
     level: i64,
     budget: usize,
+    /// The budget has been used up, or nearly.
+    used_up: bool,
 }
 
 impl Memory {
@@ -200,7 +205,7 @@ impl World {
         let last = Duration::from_millis(1000 + seed % 3000);
         let drain_at = profile.drain.then_some(last);
         let config = profile.config();
-        let memory = Memory { level: 0, budget: config.buffer_budget };
+        let memory = Memory { level: 0, budget: config.buffer_budget, used_up: false };
         let net = Network::new(profile, seed);
         let weather = Rc::clone(&net);
         let wires = MemoryNet::with_weather(weather);
@@ -252,6 +257,7 @@ impl World {
         self.memory.check(self.server.charged(), self.clients.len());
         let used = self.server.metrics().buffered_bytes as usize;
         assert!(used <= self.memory.budget + OVERDRAFT, "the ledger is overdrawn: {used}");
+        self.memory.used_up |= used + NEARLY > self.memory.budget;
         // It looks at all pairs of connections.
         if self.clients.len() < 40 || self.server.metrics().turns % 8 == 0 {
             self.server.check();
@@ -324,7 +330,7 @@ impl World {
         let profile = &net.profile;
         let shed = profile.crowded || profile.out_of_descriptors > 0;
         let starving = profile.tight && self.has("glutton");
-        let hoarded = self.is_small() || self.has("hoarder");
+        let hoarded = self.is_small() || self.has("hoarder") || self.memory.used_up;
         for client in &self.clients {
             let link = &net.links[client.link];
             // Too slow for its room, or no room to keep what it waits for.
