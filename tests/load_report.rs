@@ -409,6 +409,24 @@ fn a_difference_beyond_noise_has_a_word() {
     assert!(row(&text, "messages/s").ends_with("slower"), "{text}");
 }
 
+/// A report may come from anywhere.
+#[test]
+fn what_a_file_says_stays_in_its_line_and_costs_what_it_is_long() {
+    let (mut one, mut other) = (plain(), plain());
+    one.url = "ws://a/\u{1b}]0;x\u{7}\nB  forged".to_owned();
+    one.settings.clear();
+    other.settings.clear();
+    for nth in 0..30_000 {
+        let name = format!("option {nth}\r");
+        one.settings.push(Setting { name: name.clone(), value: "1".to_owned() });
+        other.settings.push(Setting { name, value: "2\u{202e}".to_owned() });
+    }
+    let text = compare(&saved("a.json", &one), &saved("b.json", &other));
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("B  ")).count(), 1);
+    assert_eq!(text.matches("warning: option ").count(), 30_000);
+}
+
 /// Three seconds of 90, 100 and 110: the mean is 100, its standard error 5.77, Student's factor
 /// 4.30, so that each run is known to 24.8 %, and the ratio of two to 35 %.
 #[test]

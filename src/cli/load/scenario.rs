@@ -20,6 +20,7 @@ use toml::de::{DeTable, DeValue};
 use super::super::spec::{Spec, Takes};
 use super::draft::Draft;
 use super::options::PLAN_OPTIONS;
+use crate::text::is_invisible;
 
 /// Most characters to change for a key to count as misspelt.
 const DISTANCE_MAX: usize = 3;
@@ -95,6 +96,10 @@ impl Scenario {
         };
         let name = table.iter().find(|(key, _)| key.get_ref() == "name");
         let name = match name.map(|(_, value)| value.get_ref()) {
+            // It is shown on terminals, whoever has written the file.
+            Some(DeValue::String(name)) if name.chars().any(is_invisible) => {
+                return Err(format!("{unnamed}: nobody can read the name {name:?}"));
+            }
             Some(DeValue::String(name)) if !name.is_empty() => name.to_string(),
             _ => return Err(format!("{unnamed} has no name")),
         };
@@ -233,6 +238,7 @@ mod tests {
             ("[[phase]]\nname = \"a\"\nrate = [1, 2]", "phase \"a\": rate: it takes one value"),
             ("[[phase]]\nname = \"a\"\nidle = true\nchurn = 3", "phase \"a\": churn: it does not"),
             ("[[phase]]\nname = \"a\"\nthreshold = \"p98\"", "phase \"a\": threshold: "),
+            ("[[phase]]\nname = \"\\u001b[2J\"", "nobody can read the name \"\\u{1b}[2J\""),
             ("[[phase]]\nname = \"a\"\n[[phase]]\nname = \"a\"", "two phases are named \"a\""),
         ];
         for (text, words) in cases {

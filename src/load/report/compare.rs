@@ -8,6 +8,7 @@
 //! So the noise is that inside of each run. What differs from run to run (another placement in
 //! memory, a warmer machine) shows only in repeated runs.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -158,15 +159,19 @@ fn student(freedom: usize) -> f64 {
 /// What makes the two hard to compare.
 fn doubts(a: &Saved, b: &Saved) -> Vec<String> {
     let mut doubts = Vec::new();
-    let mut names: Vec<&str> = Vec::new();
-    for setting in a.rows("settings").iter().chain(b.rows("settings")) {
-        let name = setting.get("name").and_then(Value::as_str).unwrap_or_default();
-        if !names.contains(&name) {
-            names.push(name);
+    let unset = || "unset".to_owned();
+    let mut settings: Vec<(String, [String; 2])> = Vec::new();
+    let mut places = HashMap::new();
+    for (side, saved) in [a, b].into_iter().enumerate() {
+        for (name, value) in saved.settings() {
+            let place = *places.entry(name.clone()).or_insert(settings.len());
+            if place == settings.len() {
+                settings.push((name, [unset(), unset()]));
+            }
+            settings[place].1[side] = value;
         }
     }
-    for name in names {
-        let (first, second) = (a.setting(name), b.setting(name));
+    for (name, [first, second]) in settings {
         if first != second {
             doubts.push(format!("{name} is {first} in A and {second} in B"));
         }

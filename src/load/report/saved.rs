@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::SCHEMA;
+use crate::text::is_invisible;
 
 /// Seconds shorter than this are the rest of a run, and left out.
 const WHOLE_S: f64 = 0.9;
@@ -74,8 +75,8 @@ impl Saved {
         self.field(path)?.as_f64()
     }
 
-    pub(super) fn word(&self, path: &str) -> &str {
-        self.field(path).and_then(Value::as_str).unwrap_or_default()
+    pub(super) fn word(&self, path: &str) -> String {
+        harmless(self.field(path).and_then(Value::as_str).unwrap_or_default())
     }
 
     pub(super) fn rows(&self, path: &str) -> &[Value] {
@@ -97,12 +98,21 @@ impl Saved {
         kinds.map_or(0, |kinds| kinds.values().filter_map(Value::as_u64).sum())
     }
 
-    /// An option of the run.
-    pub(super) fn setting(&self, name: &str) -> &str {
-        let named = |setting: &&Value| setting.get("name").and_then(Value::as_str) == Some(name);
-        let found = self.rows("settings").iter().find(named);
-        found.and_then(|setting| setting.get("value")?.as_str()).unwrap_or("unset")
+    /// The options of the run, by name and value.
+    pub(super) fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        let word = |setting: &Value, name| Some(harmless(setting.get(name)?.as_str()?));
+        let named = move |setting| Some((word(setting, "name")?, word(setting, "value")?));
+        self.rows("settings").iter().filter_map(named)
     }
+}
+
+/// Words of a file as they can neither forge a line nor steer a terminal.
+fn harmless(words: &str) -> String {
+    let mut text = String::with_capacity(words.len());
+    for c in words.chars() {
+        if is_invisible(c) { text.extend(c.escape_default()) } else { text.push(c) }
+    }
+    text
 }
 
 /// A figure of one second.
