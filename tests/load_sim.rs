@@ -46,6 +46,10 @@ enum Fault {
     Pings(usize),
     /// A message comes that has no end.
     Endless,
+    /// As a room, but of one connection nothing is read.
+    DeafTo(usize),
+    /// A lot comes that nobody has asked for, with a message of this number.
+    Loud(usize),
 }
 
 /// One connection, seen from the server.
@@ -84,6 +88,10 @@ struct World {
     next: u64,
     sources: Vec<Option<IpAddr>>,
     signal_at: Option<Duration>,
+    /// What it takes to look at the clock.
+    tick: Duration,
+    /// Who has read in which order; `None` for each wait.
+    trail: Vec<Option<usize>>,
 }
 
 enum Action {
@@ -155,6 +163,8 @@ impl World {
             ),
         };
         self.answer(id, answer.into_bytes());
+        let is_deaf = self.fault == Fault::DeafTo(id);
+        self.wires.get_mut(&id).expect("connected").full = is_deaf;
         if self.fault == Fault::Welcome {
             self.answer(id, frame(0x81, b"welcome"));
         }
@@ -211,7 +221,8 @@ impl World {
             Fault::Endless => {
                 return self.answer(id, long_frame(1 << 40, LAST_WORDS_BYTES));
             }
-            Fault::Room => {
+            Fault::Loud(at) if at == nth => out.extend(long_frame(LOUD_BYTES as u64, LOUD_BYTES)),
+            Fault::Room | Fault::DeafTo(_) => {
                 for other in self.wires.keys().copied().collect::<Vec<_>>() {
                     self.answer(other, frame(first, &payload));
                 }
@@ -264,6 +275,7 @@ impl Dial for FakeNet {
     fn wait(&mut self, until: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         events.clear();
         let mut world = self.0.borrow_mut();
+        world.trail.push(None);
         let until = until.expect("the loop always knows when to look again");
         if !world.wires.values().any(|wire| wire.readable || wire.writable) {
             let next = world.later.keys().next().map_or(until, |(at, _)| (*at).min(until));
@@ -290,7 +302,10 @@ impl Dial for FakeNet {
     }
 
     fn now(&self) -> Duration {
-        self.0.borrow().now
+        let mut world = self.0.borrow_mut();
+        let tick = world.tick;
+        world.now += tick;
+        world.now
     }
 
     fn connect(
@@ -315,6 +330,7 @@ fn event(source: Source, readable: bool, writable: bool, failed: bool) -> Event 
 impl Stream for FakeStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
         let mut world = self.world.borrow_mut();
+        world.trail.push(Some(self.id));
         let wire = world.wires.get_mut(&self.id).expect("connected");
         let count = wire.down.len().min(into.len());
         if count == 0 && wire.failed {
@@ -376,6 +392,9 @@ const UNREAD_MAX: usize = 64 * 1024;
 /// More than a connection's share of a turn.
 const LAST_WORDS_BYTES: usize = 5 << 20;
 
+/// Less than that in bytes.
+const LOUD_BYTES: usize = 3 << 20;
+
 const MILLI: Duration = Duration::from_millis(1);
 
 fn world(fault: Fault, delay: Duration) -> Rc<RefCell<World>> {
@@ -388,6 +407,8 @@ fn world(fault: Fault, delay: Duration) -> Rc<RefCell<World>> {
         next: 0,
         sources: Vec::new(),
         signal_at: None,
+        tick: Duration::ZERO,
+        trail: Vec::new(),
     }))
 }
 
@@ -665,4 +686,28 @@ fn a_message_to_a_room_that_has_no_end_is_given_up() {
     assert!(words.contains("longer than"), "{words}");
     let unread: Vec<usize> = world.borrow().wires.values().map(|wire| wire.down.len()).collect();
     assert!(unread.iter().all(|left| *left > 0), "most of it was not even read: {unread:?}");
+}
+
+#[test]
+fn a_member_of_whom_nothing_is_read_is_given_up() {
+    let world = world(Fault::DeafTo(0), MILLI * 10);
+    let shape = Shape::Broadcast(Audience::All);
+    let outcome = run(&world, &Plan { shape, rate: Some(30.0), ..plan(3) });
+    let figures = outcome.figures;
+    assert_eq!(figures.connections.lost, 1, "the others go on");
+    assert_eq!(figures.error_examples["timeout"], "nothing was taken in 2s");
+    assert!(figures.messages > 300, "{} deliveries", figures.messages);
+}
+
+#[test]
+fn who_takes_long_to_be_read_lets_others_have_their_turn() {
+    let world = world(Fault::Loud(5), MILLI * 10);
+    world.borrow_mut().tick = MILLI;
+    run(&world, &Plan { duration: MILLI * 1000, verify: false, ..plan(2) });
+    let trail = &world.borrow().trail;
+    let by_one = trail.chunk_by(|one, next| one.is_some() && one == next);
+    let longest = by_one.map(<[_]>::len).max();
+    let longest = longest.expect("there were reads");
+    // All that is loud is twelve reads.
+    assert!(longest <= 8, "{longest} reads in a row");
 }

@@ -33,7 +33,7 @@ pub enum Kind {
     Closed,
     /// The connection was reset, or failed otherwise.
     Reset,
-    /// Nothing came in time.
+    /// Nothing came, or was taken, in time.
     Timeout,
 }
 

@@ -201,6 +201,7 @@ impl<D: Dial> Engine<D> {
     fn turn(&mut self) -> io::Result<()> {
         let now = self.net.now();
         let until = if self.again.is_empty() { self.deadline(now) } else { now };
+        let again = std::mem::take(&mut self.again);
         let mut events = std::mem::take(&mut self.events);
         self.net.wait(Some(until), &mut events)?;
         for event in &events {
@@ -211,7 +212,7 @@ impl<D: Dial> Engine<D> {
             }
         }
         self.events = events;
-        for (at, hangup) in std::mem::take(&mut self.again) {
+        for (at, hangup) in again {
             self.read_on(at, hangup);
         }
         let now = self.net.now();
