@@ -711,3 +711,18 @@ fn who_takes_long_to_be_read_lets_others_have_their_turn() {
     // All that is loud is twelve reads.
     assert!(longest <= 8, "{longest} reads in a row");
 }
+
+#[test]
+fn the_next_phase_opens_what_the_last_has_lost() {
+    let world = world(Fault::Finish(5), MILLI * 10);
+    let mut engine = engine(&world);
+    let mut phase = |fault, duration| {
+        world.borrow_mut().fault = fault;
+        let plan = Plan { duration: MILLI * duration, ..plan(10) };
+        engine.run(&plan, &mut Rows::default()).expect("no failure").figures
+    };
+    assert_eq!(phase(Fault::Finish(5), 100).connections.lost, 10);
+    let figures = phase(Fault::None, 1000);
+    assert_eq!((figures.connections.opened, figures.connections.open_max), (10, 10));
+    assert!(figures.messages > 900 && figures.errors.is_empty(), "{figures:?}");
+}

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::desk::Desk;
 use super::errors::Kind;
+use super::outgoing::{Outgoing, write};
 use super::receiver::{Heard, Receiver};
 use super::script::add_frame;
 use super::state::{End, State};
@@ -24,9 +25,6 @@ use crate::ws::head::{First, Opcode};
 
 /// A batch ends with the message that makes it this long, so that pongs are not kept waiting.
 const BATCH_BYTES_MAX: usize = 256 * 1024;
-
-/// So many bytes of pongs wait when their server reads nothing: then nobody answers it for ever.
-const PONGS_BYTES_MAX: usize = 64 * 1024;
 
 /// All that a connection at rest costs, beside the tables of the system: 50 000 of them are to fit
 /// into 32 MiB, with buffers and histograms.
@@ -42,11 +40,7 @@ pub struct Client<S> {
     pub since: Duration,
     pub receiver: Receiver,
     /// The answer to the request so far; once it is open, frames that go out before messages.
-    out: Vec<u8>,
-    /// Bytes at the front of `out` that have gone.
-    out_gone: usize,
-    /// Bytes of pongs in `out`, at the least.
-    pongs: usize,
+    out: Outgoing,
     /// The part of the script's frames that is being written.
     from: usize,
     until: usize,
@@ -71,9 +65,7 @@ impl<S: Stream> Client<S> {
             slow: false,
             since: now,
             receiver: Receiver::new(position, false),
-            out: Vec::new(),
-            out_gone: 0,
-            pongs: 0,
+            out: Outgoing::default(),
             from: 0,
             until: 0,
             position,
@@ -142,15 +134,16 @@ impl<S: Stream> Client<S> {
     /// took.
     pub fn answer(&mut self, bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, End> {
         debug_assert_eq!(self.state, State::Opening);
-        let before = self.out.len();
-        self.out.extend_from_slice(bytes);
-        let Some(end) = self.out.windows(4).position(|window| window == b"\r\n\r\n") else {
-            if self.out.len() > HEAD_BYTES_MAX {
+        let out = &mut self.out.bytes;
+        let before = out.len();
+        out.extend_from_slice(bytes);
+        let Some(end) = out.windows(4).position(|window| window == b"\r\n\r\n") else {
+            if out.len() > HEAD_BYTES_MAX {
                 return Err(End::Wrong(Kind::Handshake, "the answer is too long".to_owned()));
             }
             return Ok(None);
         };
-        let mut head = std::mem::take(&mut self.out);
+        let mut head = std::mem::take(out);
         head.truncate(end);
         Ok(Some((head, end + 4 - before)))
     }
@@ -166,9 +159,8 @@ impl<S: Stream> Client<S> {
     /// What has come on an open connection.
     pub fn feed(&mut self, bytes: &[u8], desk: &mut Desk, now: Duration) -> Heard {
         self.since = now;
-        let before = self.out.len();
-        let heard = self.receiver.feed(bytes, self.in_flight, desk, &mut self.out);
-        self.pongs += self.out.len() - before;
+        let (receiver, in_flight) = (&mut self.receiver, self.in_flight);
+        let heard = self.out.answer_pings(|pongs| receiver.feed(bytes, in_flight, desk, pongs));
         self.in_flight -= heard.messages;
         heard
     }
@@ -212,13 +204,15 @@ impl<S: Stream> Client<S> {
         if self.out.is_empty() {
             self.since = now;
         }
-        self.out.extend_from_slice(frame);
+        self.out.bytes.extend_from_slice(frame);
     }
 
     /// As [`Self::queue`], for the answer to a ping.
     pub fn queue_pong(&mut self, frame: &[u8], now: Duration) {
-        self.queue(frame, now);
-        self.pongs += frame.len();
+        if self.out.is_empty() {
+            self.since = now;
+        }
+        self.out.answer_pings(|pongs| pongs.extend_from_slice(frame));
     }
 
     /// Frames before the messages wait for room in the socket.
@@ -229,7 +223,7 @@ impl<S: Stream> Client<S> {
     /// Begins the closing handshake. What was pending is not sent any more.
     pub fn close(&mut self, now: Duration) {
         let first = First { fin: true, compressed: false, opcode: Opcode::Close };
-        add_frame(&mut self.out, first, &CloseCode::NORMAL.number().to_be_bytes(), [7; 4]);
+        add_frame(&mut self.out.bytes, first, &CloseCode::NORMAL.number().to_be_bytes(), [7; 4]);
         self.state = State::Closing;
         self.since = now;
         self.pending = 0;
@@ -245,8 +239,14 @@ impl<S: Stream> Client<S> {
     ) -> Result<(), End> {
         loop {
             if self.from == self.until {
-                if !self.out.is_empty() && !self.flush_out(now)? {
-                    return Ok(());
+                if !self.out.is_empty() {
+                    let count = self.out.write(&mut self.stream)?;
+                    if !self.out.is_empty() {
+                        if count > 0 && self.in_flight == 0 {
+                            self.since = now;
+                        }
+                        return Ok(());
+                    }
                 }
                 if self.pending == 0 {
                     return Ok(());
@@ -260,32 +260,6 @@ impl<S: Stream> Client<S> {
                 return Ok(());
             }
         }
-    }
-
-    /// Writes what goes out before messages; false if some of it has to wait.
-    fn flush_out(&mut self, now: Duration) -> Result<bool, End> {
-        let count = write(&mut self.stream, &self.out[self.out_gone..])?;
-        self.out_gone += count;
-        self.pongs = self.pongs.saturating_sub(count);
-        if self.out_gone == self.out.len() {
-            // A buffer that nothing is in is given back.
-            self.out = Vec::new();
-            (self.out_gone, self.pongs) = (0, 0);
-            return Ok(true);
-        }
-        if self.pongs > PONGS_BYTES_MAX {
-            let words = format!("{} bytes of pongs are not taken", self.pongs);
-            return Err(End::Wrong(Kind::Timeout, words));
-        }
-        if count > 0 && self.in_flight == 0 {
-            self.since = now;
-        }
-        // So that each byte is moved once at most.
-        if self.out_gone >= self.out.len() / 2 {
-            self.out.drain(..self.out_gone);
-            self.out_gone = 0;
-        }
-        Ok(false)
     }
 
     /// Takes as many of the pending messages as lie together.
@@ -311,17 +285,5 @@ impl<S: Stream> Client<S> {
         self.pending -= messages;
         (self.from, self.until) = (frames.start, frames.end);
         self.position = script.after(self.position, messages);
-    }
-}
-
-/// Writes a part of `bytes`; 0 if that has to wait.
-fn write(stream: &mut impl Stream, bytes: &[u8]) -> Result<usize, End> {
-    loop {
-        match stream.write(bytes) {
-            Ok(count) => return Ok(count),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(End::Wrong(Kind::Reset, error.to_string())),
-        }
     }
 }

@@ -21,6 +21,7 @@ mod desk;
 mod dice;
 pub mod engine;
 pub mod errors;
+mod outgoing;
 pub mod pace;
 pub mod payload;
 pub mod plan;

@@ -9,8 +9,7 @@
 use super::desk::Desk;
 use super::errors::Kind;
 use super::script::{Script, add_frame};
-use super::unexpected::{Unexpected, hash, quoted};
-use crate::ws::close;
+use super::unexpected::{Unexpected, close_in_words, hash};
 use crate::ws::deflate::WindowBits;
 use crate::ws::head::{First, Opcode};
 use crate::ws::incoming::{Incoming, Piece};
@@ -291,17 +290,6 @@ impl Receiver {
     fn answered(&mut self, messages: usize, script: &Script) {
         self.position = script.after(self.position, messages);
         self.past = self.past.saturating_add(u32::try_from(messages).unwrap_or(u32::MAX));
-    }
-}
-
-/// A Close of the server.
-pub fn close_in_words(body: &[u8]) -> String {
-    match close::parse(body) {
-        Ok(None) => "Close without a code".to_owned(),
-        Ok(Some((code, reason))) => {
-            format!("Close {} {}", code.number(), quoted(reason.as_bytes()))
-        }
-        Err(fault) => format!("a bad Close: {}", fault.reason()),
     }
 }
 

@@ -4,6 +4,7 @@
 use super::errors::Kind;
 use super::script::Script;
 use crate::limits::LOGGED_BYTES_MAX;
+use crate::ws::close;
 
 /// How far back a message is looked for that comes again.
 const PAST_MAX: usize = 256;
@@ -82,4 +83,15 @@ pub fn hash(hash: u64, bytes: &[u8]) -> u64 {
 /// A peer's words, escaped and cut, so that they stay part of one line.
 pub fn quoted(words: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(&words[..words.len().min(LOGGED_BYTES_MAX)]))
+}
+
+/// A Close of the server.
+pub fn close_in_words(body: &[u8]) -> String {
+    match close::parse(body) {
+        Ok(None) => "Close without a code".to_owned(),
+        Ok(Some((code, reason))) => {
+            format!("Close {} {}", code.number(), quoted(reason.as_bytes()))
+        }
+        Err(fault) => format!("a bad Close: {}", fault.reason()),
+    }
 }

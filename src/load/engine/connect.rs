@@ -62,7 +62,9 @@ impl Default for Opening {
 }
 
 impl Opening {
-    pub(super) fn new(plan: &Plan, kept: usize, now: Duration) -> Self {
+    /// Where a phase has lost one of its `clients`, the next opens another.
+    pub(super) fn new<S>(plan: &Plan, clients: &[Option<Client<S>>], now: Duration) -> Self {
+        let kept = clients.iter().position(Option::is_none).unwrap_or(clients.len());
         Self {
             allowance: plan.connecting(),
             start: now,
@@ -87,8 +89,9 @@ impl<D: Dial> Engine<D> {
         while self.opening.next().is_some_and(|next| next <= now) && !self.interrupted {
             let at = self.opening.begun;
             self.opening.begun += 1;
-            if self.clients[at].is_none() {
-                self.connect(at, now);
+            match self.clients[at] {
+                None => self.connect(at, now),
+                Some(_) => self.opening.kept += 1,
             }
             let failed = self.tally.connections.failed;
             if self.tally.connections.opened == 0 && failed >= HOPELESS_FAILURES {

@@ -176,12 +176,11 @@ impl<D: Dial> Engine<D> {
         self.tally.open = open;
         self.tally.connections.open_max = open;
         self.room = members::room(plan);
-        self.pace = None;
-        self.thinking.clear();
+        (self.pace, self.thinking) = (None, VecDeque::new());
         let now = self.net.now();
         self.gauges.begin();
         (self.sweep_at, self.told_at) = (now, now);
-        self.opening = connect::Opening::new(plan, self.clients.len(), now);
+        self.opening = connect::Opening::new(plan, &self.clients, now);
         self.clients.resize_with(plan.connections, || None);
         for at in 0..plan.connections {
             let position = self.desk.script.start(at);
