@@ -189,8 +189,8 @@ fn read_limit_of(handler: &Handler, limit: Option<usize>, cx: &Context) -> Resul
         Handler::Member(_) if cx.effects.turn_is_used_up() => Err(Need::Room),
         // What it has others sent has to be kept as well.
         Handler::Member(_) => limit.map(|limit| limit.min(MEMBER_READ_BYTES)).ok_or(Need::Room),
-        // What it keeps has a limit of its own, beyond which it ends: a message that can be answered
-        // piece by piece must not come to that because it was read at once.
+        // What it keeps has a limit of its own, beyond which it ends: a message that can be
+        // answered piece by piece must not come to that because it was read at once.
         Handler::Script(script) => {
             let limit = limit.unwrap_or(READ_BYTES_MIN);
             Ok(limit.min(script.read_limit().max(READ_BYTES_MIN)))
