@@ -258,7 +258,7 @@ impl<D: Dial> Engine<D> {
             }
         }
         self.clients.truncate(first);
-        // What is left to be read of those who have gone is nobody's, whoever has their number next.
+        // What those who have gone left unread is nobody's, whoever has their number next.
         self.again.retain(|(at, _)| *at < first);
         Ok(())
     }
