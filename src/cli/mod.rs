@@ -9,6 +9,8 @@ pub mod healthcheck;
 #[cfg(feature = "load")]
 pub mod load;
 pub mod log;
+#[cfg(all(test, feature = "load"))]
+mod manual;
 mod options;
 mod rooms;
 mod spec;
