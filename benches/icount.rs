@@ -1,5 +1,5 @@
 //! One scenario, so many steps of it, for an instruction counter to look at from outside:
-//! `scripts/icount.sh` runs this under valgrind and holds the counts to `budget.txt`.
+//! `scripts/icount.sh` runs this under valgrind and holds the counts to a budget.
 //!
 //! `icount` alone lists the scenarios: steps, units of a step, name.
 
