@@ -54,7 +54,7 @@ try_nginx() {
   start_wsecho --listen "unix:$tmp/echo.sock" --ping-interval 1s
   sed -e "s#listen 80;#listen 127.0.0.1:$plain;#; s#listen 443 ssl;#listen 127.0.0.1:$secure ssl;#" \
     -e "s#/etc/ssl/certs/wsecho.pem#$tmp/cert.pem#; s#/etc/ssl/private/wsecho.key#$tmp/key.pem#" \
-    -e "s#/run/wsecho/echo.sock#$tmp/echo.sock#; s#proxy_read_timeout 60s#proxy_read_timeout 2s#" \
+    -e "s#/run/wsecho/echo.sock#$tmp/echo.sock#; s#proxy_read_timeout 60s#proxy_read_timeout 4s#" \
     "$root/examples/nginx/wsecho.conf" >"$tmp/wsecho.conf"
   cat >"$tmp/nginx.conf" <<EOF
 daemon off;
@@ -92,7 +92,7 @@ try_haproxy() {
   start_wsecho --ping-interval 1s --drain-delay 3s
   sed -e "s#bind :80\$#bind 127.0.0.1:$plain#; s#bind :443 ssl crt .*#bind 127.0.0.1:$secure ssl crt $tmp/both.pem#" \
     -e "s#127.0.0.1:8081#127.0.0.1:$server_port#; s#127.0.0.1:8082#127.0.0.1:$two_port#" \
-    -e 's#timeout tunnel 1h#timeout tunnel 2s#' -e 's#server two .*#& backup#' \
+    -e 's#timeout tunnel 1h#timeout tunnel 4s#' -e 's#server two .*#& backup#' \
     "$root/examples/haproxy/haproxy.cfg" >"$tmp/haproxy.cfg"
   start_proxy haproxy -db -f "$tmp/haproxy.cfg"
   everything
@@ -115,7 +115,7 @@ try_stunnel() {
     echo 'foreground = yes'
     echo 'pid ='
     sed -e "s#accept = 443#accept = 127.0.0.1:$secure#; s#127.0.0.1:8080#127.0.0.1:$server_port#" \
-      -e "s#/etc/stunnel/wsecho.pem#$tmp/both.pem#; s#TIMEOUTidle = 43200#TIMEOUTidle = 2#" \
+      -e "s#/etc/stunnel/wsecho.pem#$tmp/both.pem#; s#TIMEOUTidle = 43200#TIMEOUTidle = 4#" \
       "$root/examples/stunnel/wsecho.conf"
   } >"$tmp/stunnel.conf"
   start_proxy stunnel "$tmp/stunnel.conf"
@@ -133,8 +133,8 @@ everything() {
   [ -z "$plain" ] || urls+=("ws://127.0.0.1:$plain/")
   for url in "${urls[@]}"; do
     client echo "$url"
-    client idle "$url" 5
   done
+  client idle "${urls[-1]}" 9
   client drain "${urls[0]}" "$server_pid"
 }
 
