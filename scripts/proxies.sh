@@ -11,7 +11,7 @@ source "$(dirname "$0")/lib.sh"
 [ "${1:-}" != --help ] || { usage; exit; }
 [ $# -gt 0 ] || set -- nginx haproxy stunnel
 need_server
-command -v openssl >/dev/null || skip "needs openssl"
+have openssl openssl || skip "needs openssl"
 
 missing() { echo "SKIPPED proxies.sh: no $1" >&2; }
 
