@@ -8,11 +8,13 @@
 //! What waits for something else than the peer's reading is *kept*: replies for later, members of
 //! rooms. Nobody is slow with it, so it has no more than a quarter of the budget, and inflaters
 //! have another; in the half that is left, whoever makes others wait can be told by its pace, and
-//! ended.
+//! ended. Where TLS is spoken a quarter is set aside for its sessions before that.
 //!
 //! A part beside the budget is *reserved* for peers that have no open connection: partial request
 //! heads, and answers that a socket would not take. Connections that are open cannot use it, so
 //! handshakes, `/healthz` and `/metrics` are answered however full the budget is.
+
+mod sessions;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -25,7 +27,9 @@ pub struct Budget(Rc<Ledger>);
 
 #[derive(Debug)]
 struct Ledger {
-    limit: usize,
+    limit: Cell<usize>,
+    /// What is set aside of the budget, and no part of the limit any more.
+    aside: Cell<usize>,
     /// From here on reads shrink.
     soft_limit: usize,
     /// From here on no histories are kept.
@@ -35,6 +39,8 @@ struct Ledger {
     kept: Cell<usize>,
     /// The part of `used` that inflaters have.
     inflaters: Cell<usize>,
+    /// What TLS sessions have, beside `used`.
+    sessions: Cell<usize>,
     reserve_used: Cell<usize>,
     /// Something has to be given up: a word for each turn of the loop to look at, kept up to date
     /// where charges change.
@@ -47,6 +53,7 @@ impl Ledger {
             Account::Open => &self.used,
             Account::Kept => &self.kept,
             Account::Inflaters => &self.inflaters,
+            Account::Sessions => &self.sessions,
             Account::Reserve => &self.reserve_used,
         }
     }
@@ -75,6 +82,7 @@ enum Account {
     Open,
     Kept,
     Inflaters,
+    Sessions,
     Reserve,
 }
 
@@ -89,16 +97,18 @@ pub struct Charge {
 impl Budget {
     /// A ledger for `limit` bytes, and the reserve beside it.
     pub fn new(limit: usize) -> Self {
-        let (used, kept, inflaters, reserve_used, short) = Default::default();
+        let (used, kept, inflaters, sessions, reserve_used, short) = Default::default();
         let soft_limit = limit.min(BUFFERED_BYTES_SOFT);
         let histories_limit = limit / 8 * 3;
         Self(Rc::new(Ledger {
-            limit,
+            limit: Cell::new(limit),
+            aside: Cell::new(0),
             soft_limit,
             histories_limit,
             used,
             kept,
             inflaters,
+            sessions,
             reserve_used,
             short,
         }))
@@ -112,7 +122,7 @@ impl Budget {
 
     /// The budget itself.
     pub fn limit(&self) -> usize {
-        self.0.limit
+        self.0.limit.get() + self.0.aside.get()
     }
 
     /// Bytes of [`Self::used`] that are kept.
@@ -133,7 +143,7 @@ impl Budget {
     /// Bytes that open connections may still be charged.
     #[inline]
     pub fn free(&self) -> usize {
-        self.0.limit.saturating_sub(self.used())
+        self.0.limit.get().saturating_sub(self.used())
     }
 
     /// A charge that cannot be refused: for bytes that are here already, whose room was made sure
@@ -210,12 +220,12 @@ impl Budget {
     }
 
     fn left(&self, account: Account) -> usize {
-        (self.0.limit / 4).saturating_sub(self.0.cell(account).get()).min(self.free())
+        (self.0.limit.get() / 4).saturating_sub(self.0.cell(account).get()).min(self.free())
     }
 
     /// The most that one service may keep of what was said in its rooms: a sixteenth of the budget.
     pub fn history_limit(&self) -> usize {
-        self.0.limit / 16
+        self.0.limit.get() / 16
     }
 
     /// True when so much is used that nothing of that may be kept any longer. It stops short of
@@ -227,7 +237,7 @@ impl Budget {
     /// How many bytes may be added until half of the budget is used: for what waits on its own
     /// peer, and would otherwise make everybody else wait for it too.
     pub fn half_left(&self) -> usize {
-        (self.0.limit / 2).saturating_sub(self.used())
+        (self.0.limit.get() / 2).saturating_sub(self.used())
     }
 }
 
@@ -267,13 +277,13 @@ impl Charge {
     }
 
     fn most(&self) -> usize {
-        let limit = self.ledger.limit;
+        let limit = self.ledger.limit.get();
         let others = |account| self.ledger.cell(account).get() - self.bytes;
         match self.account {
             Account::Open => Ledger::most(limit, others(Account::Open)),
             Account::Kept => Ledger::most(limit, others(Account::Open))
                 .min(Ledger::most(limit / 4, others(Account::Kept))),
-            Account::Inflaters | Account::Reserve => usize::MAX,
+            Account::Inflaters | Account::Sessions | Account::Reserve => usize::MAX,
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Ending {
     Refused,
     /// The request head did not arrive in time.
     Handshake,
+    /// No TLS session came about, or what arrived in it could not be opened.
+    Tls,
     /// The peer did not answer a ping in time.
     Idle,
     /// A frame stopped in its middle.
@@ -39,7 +41,7 @@ pub enum Ending {
 
 impl Ending {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Closed,
         Self::Gone,
         Self::Fault,
@@ -47,6 +49,7 @@ impl Ending {
         Self::Answered,
         Self::Refused,
         Self::Handshake,
+        Self::Tls,
         Self::Idle,
         Self::Stalled,
         Self::Slow,
@@ -67,6 +70,7 @@ impl Ending {
             Self::Answered => "answered",
             Self::Refused => "refused",
             Self::Handshake => "handshake",
+            Self::Tls => "tls",
             Self::Idle => "idle",
             Self::Stalled => "stalled",
             Self::Slow => "slow",

@@ -4,10 +4,12 @@
 //! choose; its defaults are here too, so that `--help` and the code cannot disagree.
 
 mod history;
+mod tls;
 
 use std::time::Duration;
 
 pub use history::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
+pub use tls::*;
 
 /// Longest request head, in bytes. Browsers with full cookie jars stay below 8 KiB, and nginx,
 /// Apache and Node draw the line at 8 or 16 KiB.
@@ -262,6 +264,8 @@ pub struct Config {
     pub exact: bool,
     /// A request that is shown is shown with its cookies and credentials.
     pub mirror_secrets: bool,
+    /// Who the server is for clients of `wss://`.
+    pub tls: TlsFiles,
 }
 
 impl Default for Config {
@@ -289,6 +293,7 @@ impl Default for Config {
             listeners: Vec::new(),
             exact: false,
             mirror_secrets: false,
+            tls: TlsFiles::default(),
         }
     }
 }

@@ -96,6 +96,12 @@ pub struct Metrics {
     pub accept_errors: u64,
     /// Connections shed for want of a descriptor or above the limit.
     pub shed: u64,
+    /// TLS handshakes completed, with keys agreed on anew.
+    pub tls_full_handshakes: u64,
+    /// TLS handshakes that resumed an earlier session.
+    pub tls_resumed_handshakes: u64,
+    /// TLS sessions that failed: no handshake came of them, or something could not be opened.
+    pub tls_failures: u64,
     /// Turns of the loop.
     pub turns: u64,
     /// Connections put to the end of the queue because their share of a turn was used up.
@@ -138,6 +144,11 @@ const TABLE: &[Row] = &[
     ("inflater_waits_total", "counter", "Reads put off for an inflater.", |m| m.inflater_waits),
     ("accept_errors_total", "counter", "Failures of accept.", |m| m.accept_errors),
     ("shed_total", "counter", "Connections turned away, too many open.", |m| m.shed),
+    ("tls_full_handshakes_total", "counter", "TLS handshakes in full.", |m| m.tls_full_handshakes),
+    ("tls_resumed_handshakes_total", "counter", "TLS handshakes that resumed a session.", |m| {
+        m.tls_resumed_handshakes
+    }),
+    ("tls_failures_total", "counter", "TLS sessions that failed.", |m| m.tls_failures),
     ("loop_turns_total", "counter", "Turns of the loop.", |m| m.turns),
     ("yields_total", "counter", "Turns that used up their share.", |m| m.yields),
     ("reloads_total", "counter", "Files loaded anew.", |m| m.reloads),
@@ -223,10 +234,13 @@ mod tests {
             inflater_waits: 18,
             accept_errors: 19,
             shed: 20,
-            turns: 21,
-            yields: 22,
-            reloads: 23,
-            reload_errors: 24,
+            tls_full_handshakes: 21,
+            tls_resumed_handshakes: 22,
+            tls_failures: 23,
+            turns: 24,
+            yields: 25,
+            reloads: 26,
+            reload_errors: 27,
             ..Metrics::default()
         };
         for (at, (name, _, _, field)) in TABLE.iter().enumerate() {

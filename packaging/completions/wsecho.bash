@@ -41,7 +41,7 @@ _wsecho() {
 
     case "${cmd}" in
         wsecho)
-            opts="-v -h -V --listen --subprotocol --origin --deflate --mirror-secrets --max-connections --inflaters --max-message-size --max-fragments --buffer-budget --handshake-timeout --ping-interval --ping-timeout --stall-timeout --close-timeout --drain-delay --drain-timeout --room-history --no-status --verbose --log-format --welcome --reply --delay --jitter --rate --fragment --ping --no-pong --close --reason --drop --after --at --refuse --mirror --allow-behaviour --exact --help --version healthcheck load help"
+            opts="-v -h -V --listen --subprotocol --origin --deflate --max-connections --inflaters --max-message-size --max-fragments --buffer-budget --handshake-timeout --ping-interval --ping-timeout --stall-timeout --close-timeout --drain-delay --drain-timeout --tls-cert --tls-key --tls-self-signed --tls-client-ca --room-history --mirror-secrets --no-status --verbose --log-format --welcome --reply --delay --jitter --rate --fragment --ping --no-pong --close --reason --drop --after --at --refuse --mirror --allow-behaviour --exact --help --version healthcheck load help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -108,6 +108,22 @@ _wsecho() {
                     return 0
                     ;;
                 --drain-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-self-signed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-client-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -183,13 +199,17 @@ _wsecho() {
             return 0
             ;;
         wsecho__subcmd__healthcheck)
-            opts="-q -h --timeout --quiet --help"
+            opts="-q -h --timeout --quiet --insecure --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wsecho_global_optspecs
-    string join \n listen= subprotocol= origin= deflate= mirror-secrets max-connections= inflaters= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= room-history= no-status v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
+    string join \n listen= subprotocol= origin= deflate= max-connections= inflaters= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= tls-cert= tls-key= tls-self-signed= tls-client-ca= room-history= mirror-secrets no-status v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
 end
 
 function __fish_wsecho_needs_command
@@ -40,6 +40,10 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l stall-timeout -d 'Maximum
 complete -c wsecho -n "__fish_wsecho_needs_command" -l close-timeout -d 'Maximum time for the client to close after the server\'s Close frame or HTTP response [default: 5s]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l drain-delay -d 'Time from SIGTERM or SIGINT to the drain; open connections go on, /healthz and handshakes get 503 [default: 0ms]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l drain-timeout -d 'Maximum time for connections to close once the drain has begun; then the process ends [default: 5s]' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-cert -d 'Certificate for wss://, PEM, followed by those between it and the root' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-key -d 'Private key of the certificate, PEM' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-self-signed -d 'Make a certificate for NAME, by default localhost, at each start, for trying wss:// out; its fingerprint is logged' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-client-ca -d 'Let in only clients of wss:// with a certificate that one of these has signed, PEM' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l room-history -d 'What a room keeps for those who join later: the last N messages of a chat, 0 to 1000, and of a chat or drawing board at most BYTES of memory, up to 128KiB. 0 keeps nothing [default: 50,64KiB]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l log-format -d 'Format of the log on stderr: text, or json for one object a line [default: text]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l welcome -d 'First message to each client' -r
@@ -68,7 +72,9 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -f -a "healthcheck" -d 'Chec
 complete -c wsecho -n "__fish_wsecho_needs_command" -f -a "load" -d 'Loads a WebSocket server with many clients and measures it'
 complete -c wsecho -n "__fish_wsecho_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -l timeout -d 'Time for the whole check [default: 2s]' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -l ca -d 'Believe a wss:// server whose certificate one of these has signed, PEM; of a server that signs its own, that certificate' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -s q -l quiet -d 'Print nothing, unless the check fails'
+complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -l insecure -d 'Believe every certificate of a wss:// server'
 complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -s h -l help -d 'Print this'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -s c -l connections -d 'Number of connections [default: 64]' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -s d -l duration -d 'Time that is measured [default: 10s]' -r

@@ -1,4 +1,5 @@
-//! The options for what the server tells of itself: at `/status`, and in the log.
+//! The options for what the server tells of itself and of others: in mirrors, at `/status`, and in
+//! the log.
 
 use super::log::Format;
 use super::options::Options;
@@ -6,14 +7,28 @@ use super::spec::{Spec, Takes};
 use super::value;
 
 const HEADING: &str = "General";
+const PROTOCOL: &str = "Protocol";
 
 /// What is said beside serving.
 pub(super) const GENERAL: &[Spec<Options>] = &[
     Spec {
+        name: "mirror-secrets",
+        variable: "WSECHO_MIRROR_SECRETS",
+        takes: Takes::Switch,
+        heading: PROTOCOL,
+        help: "Show the values of Cookie, Authorization,\n\
+               Proxy-Authorization and X-Api-Key at /info\n\
+               and in mirrors, instead of their lengths",
+        default: |_| String::new(),
+        apply: |options, text| {
+            value::switch(text).map(|shown| options.config.mirror_secrets = shown)
+        },
+    },
+    Spec {
         name: "no-status",
         variable: "WSECHO_NO_STATUS",
         takes: Takes::Switch,
-        heading: "Protocol",
+        heading: PROTOCOL,
         help: "Do not tell at /status what the server does",
         default: |_| String::new(),
         apply: |options, text| value::switch(text).map(|off| options.config.status = !off),

@@ -4,6 +4,7 @@
 //! byte now and then keep the check, and the orchestrator that waits for it, for ever.
 
 mod answer;
+mod stream;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -14,7 +15,10 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+#[cfg(feature = "tls")]
+use crate::net::tls::client::Trust;
 use answer::{described, head};
+use stream::Stream;
 
 use super::Check;
 use super::url::Url;
@@ -35,10 +39,17 @@ pub fn run(check: &Check, out: &mut dyn Write) -> Result<(), String> {
     let mut report = Report { out, quiet: check.quiet, since: start };
     let mut healthy = || {
         let url = Url::parse(&check.url)?;
+        #[cfg(feature = "tls")]
+        let trust = url.secure.then(|| stream::trust(check)).transpose()?;
         let staged = |step: &'static str| move |wrong| format!("{step}: {wrong}");
         let addresses = addresses(&url, deadline, &mut report).map_err(staged("connecting"))?;
         let mut peer = Peer::connect(&addresses, deadline).map_err(staged("connecting"))?;
         report.step(&format!("connected to {}", peer.address));
+        #[cfg(feature = "tls")]
+        if let Some(trust) = trust {
+            let version = peer.secure(&url, &trust).map_err(staged("TLS handshake"))?;
+            report.step(&format!("TLS handshake, {version}"));
+        }
         peer.open(&url).map_err(staged("opening handshake"))?;
         report.step("opening handshake");
         let length = peer.echo().map_err(staged("echo"))?;
@@ -92,7 +103,7 @@ fn counted(count: usize, one: &str) -> String {
 
 /// A server under check.
 struct Peer {
-    stream: TcpStream,
+    stream: Stream,
     address: SocketAddr,
     deadline: Instant,
     /// Received and not yet looked at.
@@ -106,12 +117,30 @@ impl Peer {
         for address in addresses.iter().copied() {
             match TcpStream::connect_timeout(&address, remaining(deadline)?) {
                 Ok(stream) => {
+                    let stream = Stream::plain(stream);
                     return Ok(Self { stream, address, deadline, unread: Vec::new() });
                 }
                 Err(error) => wrong = said(&error),
             }
         }
         Err(wrong)
+    }
+
+    /// Has TLS spoken from here on; which version of it.
+    #[cfg(feature = "tls")]
+    fn secure(&mut self, url: &Url<'_>, trust: &Trust) -> Result<String, String> {
+        self.stream.secure(url.host, trust)?;
+        loop {
+            let timeout = Some(remaining(self.deadline)?);
+            let socket = self.stream.socket();
+            let ready = socket.set_read_timeout(timeout).and(socket.set_write_timeout(timeout));
+            match ready.and_then(|()| self.stream.shake_hands()) {
+                Ok(Some(version)) => return Ok(version),
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(said(&error)),
+            }
+        }
     }
 
     fn open(&mut self, url: &Url<'_>) -> Result<(), String> {
@@ -214,8 +243,9 @@ impl Peer {
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         let timeout = Some(remaining(self.deadline)?);
-        let sent = self.stream.set_write_timeout(timeout).and(self.stream.write_all(bytes));
-        sent.map_err(|error| said(&error))
+        let ready = self.stream.socket().set_write_timeout(timeout);
+        let sent = ready.and_then(|()| self.stream.write_all(bytes));
+        sent.and_then(|()| self.stream.flush()).map_err(|error| said(&error))
     }
 
     fn receive(&mut self) -> Result<(), String> {
@@ -229,7 +259,7 @@ impl Peer {
     fn receive_some(&mut self) -> Result<usize, String> {
         let mut chunk = [0; 1024];
         let timeout = Some(remaining(self.deadline)?);
-        self.stream.set_read_timeout(timeout).map_err(|error| said(&error))?;
+        self.stream.socket().set_read_timeout(timeout).map_err(|error| said(&error))?;
         let len = match self.stream.read(&mut chunk) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return self.receive_some(),
             result => result.map_err(|error| said(&error))?,
@@ -281,7 +311,7 @@ mod tests {
         let server: JoinHandle<()> =
             thread::spawn(move || serve(listener.accept().expect("a client").0));
         let started = Instant::now();
-        let check = Check { url: format!("ws://{address}/"), timeout, quiet: false };
+        let check = Check { url: format!("ws://{address}/"), timeout, ..Check::default() };
         let verdict = run(&check, &mut io::sink());
         let took = started.elapsed();
         server.join().expect("the server is content");
@@ -449,8 +479,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("ws://{}/", listener.local_addr().expect("bound"));
         drop(listener);
-        let wrong = run(&Check { url: url.clone(), timeout: AMPLE, quiet: false }, &mut io::sink())
-            .expect_err("nobody");
+        let wrong =
+            run(&Check { url: url.clone(), timeout: AMPLE, ..Check::default() }, &mut io::sink())
+                .expect_err("nobody");
         assert!(wrong.starts_with(&format!("healthcheck of \"{url}\": connecting: ")), "{wrong}");
     }
 }

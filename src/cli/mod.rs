@@ -14,11 +14,13 @@ mod manual;
 mod options;
 mod rooms;
 mod spec;
+mod tls;
 mod url;
 mod value;
 mod variables;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -33,7 +35,8 @@ use spec::{Environment, Spec, Takes};
 
 /// Closing words of `wsecho --help`.
 const NOTES: &str = "\
-ADDR is IP:PORT or [IPV6]:PORT; PORT or :PORT for all addresses; unix:/path or
+ADDR is IP:PORT or [IPV6]:PORT; PORT or :PORT for all addresses; with wss:// in
+front of it TLS is spoken there, see --tls-cert; unix:/path or
 unix:/path,mode=0660; fd:N for a socket the process was started with; systemd or
 systemd:NAME for those that systemd passes on.
 BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
@@ -63,12 +66,16 @@ pub enum Invocation {
 /// One health check, as asked for.
 #[derive(Debug)]
 pub struct Check {
-    /// The server's `ws://` URL.
+    /// The server's URL.
     pub url: String,
     /// From the start of the process to its verdict.
     pub timeout: Duration,
     /// Nothing is said of what goes well.
     pub quiet: bool,
+    /// Of `wss://` URLs: every certificate is believed.
+    pub insecure: bool,
+    /// Of `wss://` URLs: certificates that these have signed are believed.
+    pub ca: Option<PathBuf>,
 }
 
 /// Reads the command line (without the program's name) and the environment.
@@ -117,6 +124,28 @@ const CHECK_OPTIONS: &[Spec<Check>] = &[
         default: |_| String::new(),
         apply: |check, text| value::switch(text).map(|quiet| check.quiet = quiet),
     },
+    #[cfg(feature = "tls")]
+    Spec {
+        name: "insecure",
+        variable: "WSECHO_HEALTHCHECK_INSECURE",
+        takes: Takes::Switch,
+        heading: "Options",
+        help: "Believe every certificate of a wss:// server",
+        default: |_| String::new(),
+        apply: |check, text| value::switch(text).map(|insecure| check.insecure = insecure),
+    },
+    #[cfg(feature = "tls")]
+    Spec {
+        name: "ca",
+        variable: "WSECHO_HEALTHCHECK_CA",
+        takes: Takes::One("FILE"),
+        heading: "Options",
+        help: "Believe a wss:// server whose certificate one\n\
+               of these has signed, PEM; of a server that\n\
+               signs its own, that certificate",
+        default: |_| String::new(),
+        apply: |check, text| value::path(text).map(|path| check.ca = Some(path)),
+    },
 ];
 
 impl Default for Check {
@@ -125,6 +154,8 @@ impl Default for Check {
             url: "ws://127.0.0.1:8080/healthz".to_owned(),
             timeout: Duration::from_secs(2),
             quiet: false,
+            insecure: false,
+            ca: None,
         }
     }
 }
@@ -150,7 +181,8 @@ fn first_url(listen: &str) -> Result<String, String> {
         Some(address) if address.port() == 0 => {
             Err("port 0 does not say where to check".to_owned())
         }
-        Some(address) => Ok(format!("ws://{address}/healthz")),
+        Some(at) if address.is_secure() => Ok(format!("wss://{at}/healthz")),
+        Some(at) => Ok(format!("ws://{at}/healthz")),
         None => Err(format!("{address} does not say where to check; name a URL")),
     }
 }
@@ -164,7 +196,7 @@ fn command() -> Command {
     let healthcheck = Command::new("healthcheck")
         .about("Checks a server with one echoed message; exits 0 or 1")
         .arg(Arg::new("url").value_name("URL").help(
-            "ws://HOST[:PORT][/PATH]; without a path\n\
+            "ws://HOST[:PORT][/PATH] or wss://; without a path\n\
              /healthz, which no behaviour touches. By\n\
              default the first WSECHO_LISTEN, else\n\
              ws://127.0.0.1:8080/healthz",
@@ -173,8 +205,9 @@ fn command() -> Command {
         .disable_help_flag(true)
         .arg(help().help("Print this").help_heading("Options"))
         .after_help(
-            "TIME is a number with its unit: ms, s, m or h. The variables are\n\
-             WSECHO_HEALTHCHECK_TIMEOUT and WSECHO_HEALTHCHECK_QUIET.",
+            "TIME is a number with its unit: ms, s, m or h. Each option has a variable,\n\
+             such as WSECHO_HEALTHCHECK_TIMEOUT. Nobody is believed by default: wss://\n\
+             needs --ca or --insecure.",
         );
     let wsecho = Command::new("wsecho")
         .bin_name("wsecho")

@@ -7,6 +7,7 @@ use super::general::GENERAL;
 use super::log::Format;
 use super::rooms::ROOMS;
 use super::spec::{self, Environment, Spec, Takes};
+use super::tls::{self, TLS};
 use super::value;
 use crate::limits::Config;
 use crate::net::listen::ListenAddress;
@@ -29,7 +30,7 @@ pub struct Options {
 }
 
 /// The tables of options, in the order of the help.
-pub(super) const TABLES: [&[Spec<Options>]; 4] = [OPTIONS, ROOMS, GENERAL, BEHAVIOURS];
+pub(super) const TABLES: [&[Spec<Options>]; 5] = [OPTIONS, TLS, ROOMS, GENERAL, BEHAVIOURS];
 
 /// Every option of the server.
 pub(super) fn all() -> impl Iterator<Item = &'static Spec<Options>> {
@@ -68,6 +69,7 @@ impl Options {
         if options.listen.is_empty() {
             options.listen = defaults.listen;
         }
+        tls::check(&options)?;
         Ok(options)
     }
 }
@@ -123,19 +125,6 @@ const OPTIONS: &[Spec<Options>] = &[
                otherwise it keeps nothing",
         default: |options| value::deflate_name(options.config.deflate).to_owned(),
         apply: |options, text| value::deflate(text).map(|value| options.config.deflate = value),
-    },
-    Spec {
-        name: "mirror-secrets",
-        variable: "WSECHO_MIRROR_SECRETS",
-        takes: Takes::Switch,
-        heading: PROTOCOL,
-        help: "Show the values of Cookie, Authorization,\n\
-               Proxy-Authorization and X-Api-Key at /info\n\
-               and in mirrors, instead of their lengths",
-        default: |_| String::new(),
-        apply: |options, text| {
-            value::switch(text).map(|shown| options.config.mirror_secrets = shown)
-        },
     },
     Spec {
         name: "max-connections",
@@ -338,7 +327,10 @@ mod tests {
             Takes::Many("ADDR") => "127.0.0.1:7",
             Takes::Many("NAME") => "chat",
             Takes::Many("ORIGIN") => "https://example.org",
-            Takes::One(other) | Takes::Short(_, other) | Takes::Many(other) => {
+            Takes::One(other)
+            | Takes::Short(_, other)
+            | Takes::Many(other)
+            | Takes::Maybe(other, _) => {
                 panic!("no sample for {other}")
             }
         }
@@ -355,7 +347,8 @@ mod tests {
 
     #[test]
     fn every_option_has_a_variable_that_does_the_same() {
-        for spec in all() {
+        // Those of TLS do not stand alone; `tls.rs` looks at them.
+        for spec in all().filter(|spec| spec.heading != "TLS") {
             let twin = format!("WSECHO_{}", spec.name.to_uppercase().replace('-', "_"));
             // What says when, or why, goes with what.
             let goes_with = match spec.name {
@@ -460,7 +453,9 @@ mod tests {
 
     #[test]
     fn o04_errors_name_the_flag_or_the_variable() {
-        let free = |spec: &&Spec<Options>| spec.takes != Takes::One("TEXT");
+        // Any text will do, and any name of a file that may be there later.
+        let free =
+            |spec: &&Spec<Options>| spec.takes != Takes::One("TEXT") && spec.heading != "TLS";
         for spec in all().filter(free) {
             let flag = format!("--{}", spec.name);
             if !matches!(spec.takes, Takes::Count(_) | Takes::Switch) {

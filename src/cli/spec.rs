@@ -41,6 +41,9 @@ pub enum Takes {
     Short(char, &'static str),
     /// One value of this name, and the flag may be repeated; the variable has commas.
     Many(&'static str),
+    /// One value of this name, or this one if there is none.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS has such an option"))]
+    Maybe(&'static str, &'static str),
     /// Nothing: the flag, also in this short form, is counted; the variable is a number.
     Count(char),
     /// Nothing: the flag says yes, the variable 1 or 0.
@@ -64,6 +67,11 @@ pub fn arguments<T>(specs: &[Spec<T>], defaults: &T) -> Vec<Arg> {
                 .value_name(value)
                 .value_parser(ValueParser::os_string())
                 .action(ArgAction::Append),
+            Takes::Maybe(value, default) => arg
+                .value_name(value)
+                .value_parser(ValueParser::os_string())
+                .num_args(0..=1)
+                .default_missing_value(default),
             Takes::Count(short) => arg.short(short).action(ArgAction::Count),
             Takes::Switch => arg.action(ArgAction::SetTrue),
             Takes::ShortSwitch(short) => arg.short(short).action(ArgAction::SetTrue),
@@ -136,7 +144,7 @@ fn flag_values<T>(spec: &Spec<T>, matches: &ArgMatches) -> Result<Vec<String>, S
     match spec.takes {
         Takes::Count(_) => return Ok(vec![matches.get_count(spec.name).to_string()]),
         Takes::Switch | Takes::ShortSwitch(_) => return Ok(vec!["1".to_owned()]),
-        Takes::One(_) | Takes::Short(..) | Takes::Many(_) => {}
+        Takes::One(_) | Takes::Short(..) | Takes::Many(_) | Takes::Maybe(..) => {}
     }
     let values = matches.get_many::<OsString>(spec.name).unwrap_or_default();
     values.map(|value| utf8(value, &format!("--{}", spec.name))).collect()

@@ -1,4 +1,4 @@
-//! `ws://` URLs, as strict as they have to be to become a request.
+//! `ws://` and `wss://` URLs, as strict as they have to be to become a request.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -12,14 +12,16 @@ use crate::net::listen::reachable;
 /// Where a URL without a path is checked: an echo that no behaviour touches.
 const HEALTH_PATH: &str = "/healthz";
 
-/// The parts of a `ws://` URL (RFC 6455 §3).
+/// The parts of a `ws://` or `wss://` URL (RFC 6455 §3).
 #[derive(Debug, PartialEq)]
 pub struct Url<'a> {
+    /// It is a `wss://` URL.
+    pub secure: bool,
     /// Host and port as they were written, for the Host field.
     pub authority: &'a str,
     /// Name or address, an IPv6 address without its brackets.
     pub host: &'a str,
-    /// 80 unless said.
+    /// Unless said 80, or 443 with TLS.
     pub port: u16,
     /// Path and query.
     pub target: String,
@@ -28,20 +30,21 @@ pub struct Url<'a> {
 impl<'a> Url<'a> {
     /// Takes a URL apart, whose path is that of health checks unless it has one.
     pub fn parse(url: &'a str) -> Result<Self, String> {
-        Self::parse_with(url, HEALTH_PATH)
+        Self::parse_with(url, HEALTH_PATH, cfg!(feature = "tls"))
     }
 
-    /// Takes a URL apart, whose path is `usual_path` unless it has one. The error does not repeat
-    /// it.
-    pub fn parse_with(url: &'a str, usual_path: &str) -> Result<Self, String> {
+    /// Takes a URL apart, whose path is `usual_path` unless it has one. With `tls` it may be one of
+    /// `wss://`. The error does not repeat it.
+    pub fn parse_with(url: &'a str, usual_path: &str, tls: bool) -> Result<Self, String> {
         if url.starts_with("unix:") {
-            return Err("\"unix\" is not supported, only \"ws\" is".to_owned());
+            return Err(unsupported("unix", tls));
         }
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err("not a URL of the form ws://HOST[:PORT][/PATH]".to_owned());
         };
-        if !scheme.eq_ignore_ascii_case("ws") {
-            return Err(format!("{scheme:?} is not supported, only \"ws\" is"));
+        let secure = tls && scheme.eq_ignore_ascii_case("wss");
+        if !secure && !scheme.eq_ignore_ascii_case("ws") {
+            return Err(unsupported(scheme, tls));
         }
         if !rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
             return Err("only printable ASCII without blanks and # can be asked for".to_owned());
@@ -54,13 +57,19 @@ impl<'a> Url<'a> {
         };
         let port = match port.strip_prefix(':') {
             Some(port) => value::digits(port).ok_or_else(|| format!("{port:?} is not a port"))?,
-            None if port.is_empty() => 80,
+            None if port.is_empty() => {
+                if secure {
+                    443
+                } else {
+                    80
+                }
+            }
             None => return Err(format!("{port:?} is not :PORT")),
         };
         if host.is_empty() || host.contains('@') {
             return Err("no plain host in it".to_owned());
         }
-        Ok(Self { authority, host, port, target: format!("{path}{target}") })
+        Ok(Self { secure, authority, host, port, target: format!("{path}{target}") })
     }
 
     /// True if the host is an address, and there is nobody to ask for one.
@@ -91,6 +100,11 @@ impl<'a> Url<'a> {
     }
 }
 
+fn unsupported(scheme: &str, tls: bool) -> String {
+    let known = if tls { "\"ws\" and \"wss\" are" } else { "\"ws\" is" };
+    format!("{scheme:?} is not supported, only {known}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +119,11 @@ mod tests {
             ("ws://a/?b=c", Some(("a", "a", 80, "/?b=c"))),
             ("ws://[::1]:90/x/y?z", Some(("[::1]:90", "::1", 90, "/x/y?z"))),
             ("ws://[::1]", Some(("[::1]", "::1", 80, "/healthz"))),
+            #[cfg(feature = "tls")]
+            ("wss://a/", Some(("a", "a", 443, "/"))),
+            #[cfg(feature = "tls")]
+            ("WSS://a:80", Some(("a:80", "a", 80, "/healthz"))),
+            #[cfg(not(feature = "tls"))]
             ("wss://a/", None),
             ("http://a/", None),
             ("a:80", None),
@@ -129,10 +148,13 @@ mod tests {
                 parsed.as_ref().map(|url| (url.authority, url.host, url.port, &*url.target));
             assert_eq!(parts, expected, "{url:?}");
         }
-        for (url, scheme) in [("wss://a/", "wss"), ("unix:/run/ws", "unix")] {
-            let error = Url::parse(url).expect_err("not yet");
-            assert_eq!(error, format!("{scheme:?} is not supported, only \"ws\" is"));
+        for (url, scheme) in [("https://a/", "https"), ("unix:/run/ws", "unix")] {
+            let error = Url::parse(url).expect_err("not such a URL");
+            assert!(
+                error.starts_with(&format!("{scheme:?} is not supported, only \"ws\"")),
+                "{error}"
+            );
         }
-        assert_eq!(Url::parse_with("ws://a", "/").expect("a URL").target, "/");
+        assert_eq!(Url::parse_with("ws://a", "/", false).expect("a URL").target, "/");
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Errors quote the value (escaped, so that they stay one line) and say what is wrong with it.
 
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ use crate::units;
 pub use crate::units::{bytes, show_bytes, show_duration};
 
 /// Takes over one place to listen at: `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`, with or without
-/// `ws://`; `unix:/path`, `unix:/path,mode=0660`; `fd:N`; `systemd`, `systemd:NAME`.
+/// `ws://`, or with `wss://`; `unix:/path`, `unix:/path,mode=0660`; `fd:N`; `systemd`,
+/// `systemd:NAME`.
 ///
 /// In a list with commas `mode=` stands by itself, behind the path that it belongs to.
 pub fn listen(text: &str, listen: &mut Vec<ListenAddress>) -> Result<(), String> {
@@ -54,7 +57,24 @@ pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
         Some(name) => return Ok(ListenAddress::Passed(Some(name.to_owned()))),
         None => {}
     }
-    let address = text.strip_prefix("ws://").unwrap_or(text);
+    if let Some(address) = text.strip_prefix("wss://") {
+        return secure_address(text, address);
+    }
+    address(text, text.strip_prefix("ws://").unwrap_or(text))
+}
+
+#[cfg(feature = "tls")]
+fn secure_address(text: &str, rest: &str) -> Result<ListenAddress, String> {
+    address(text, rest).map(|address| ListenAddress::Secure(Box::new(address)))
+}
+
+#[cfg(not(feature = "tls"))]
+fn secure_address(text: &str, _: &str) -> Result<ListenAddress, String> {
+    Err(format!("{text:?} needs TLS, which this program was built without"))
+}
+
+/// A port, with or without an address in front of it. An error names all of `text`.
+fn address(text: &str, address: &str) -> Result<ListenAddress, String> {
     let address = address.strip_suffix('/').unwrap_or(address);
     let port = address.strip_prefix(':').unwrap_or(address);
     if let Some(port) = digits::<u16>(port) {
@@ -62,7 +82,7 @@ pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
     }
     let exact = address.parse().map(ListenAddress::Exactly);
     exact.map_err(|_| {
-        format!("{text:?} is not IP:PORT, [IPV6]:PORT, PORT, unix:/path, fd:N or systemd")
+        format!("{text:?} is not IP:PORT, [IPV6]:PORT, PORT, wss://…, unix:/path, fd:N or systemd")
     })
 }
 
@@ -163,6 +183,12 @@ pub fn origin(text: &str) -> Result<String, String> {
     normalize_origin(text).ok_or_else(wrong)
 }
 
+/// A file, which must have a name.
+#[cfg(feature = "tls")]
+pub fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("it names no file".to_owned()) } else { Ok(text.into()) }
+}
+
 /// What the variable of a flag without a value holds: `1` or `0`.
 pub fn switch(text: &str) -> Result<bool, String> {
     match text {
@@ -202,6 +228,14 @@ mod tests {
             ("ws://127.0.0.1:80", Some(exactly("127.0.0.1:80"))),
             ("ws://:80/", Some(ListenAddress::Everywhere(80))),
             ("http://127.0.0.1:80", None),
+            #[cfg(feature = "tls")]
+            ("wss://[::1]:80/", Some(ListenAddress::Secure(Box::new(exactly("[::1]:80"))))),
+            #[cfg(feature = "tls")]
+            ("wss://443", Some(ListenAddress::Secure(Box::new(ListenAddress::Everywhere(443))))),
+            #[cfg(not(feature = "tls"))]
+            ("wss://443", None),
+            ("wss://", None),
+            ("wss://unix:/a", None),
             ("unix:/a/b", Some(ListenAddress::Unix("/a/b".into(), None))),
             ("unix:a,b,mode=0660", Some(ListenAddress::Unix("a,b".into(), Some(0o660)))),
             ("unix:", None),

@@ -202,12 +202,16 @@ impl ConnectionLog {
             return "cut off, the server ends".to_owned();
         };
         let words = match cause {
-            Cause::PeerClosed(_) | Cause::PeerFinished if *closing => {
+            Cause::PeerClosed(_) | Cause::PeerFinished | Cause::PeerTruncated if *closing => {
                 "closed by server, going away"
             }
             Cause::PeerClosed(_) => "closed by peer",
             Cause::PeerFinished if !self.opened => "left by peer before a request was complete",
             Cause::PeerFinished => "ended by peer without a Close",
+            Cause::PeerTruncated => "cut off on the way, or by peer without the end of TLS",
+            Cause::TlsFailed(why) => {
+                return format!("closed by server, TLS: {}", escape(why.as_bytes()));
+            }
             Cause::Fault(fault) => return format!("closed by server, {}", fault.reason()),
             Cause::Dropped(fault) => {
                 return format!("dropped by server, {} within a reply", fault.reason());

@@ -16,6 +16,10 @@ pub enum Cause {
     PeerClosed(Option<CloseCode>),
     /// The peer finished its side of the stream.
     PeerFinished,
+    /// The stream was cut off, without the end that TLS has for it.
+    PeerTruncated,
+    /// TLS failed, for this reason.
+    TlsFailed(String),
     /// The peer broke a rule, and our Close is among the replies.
     Fault(Fault),
     /// The peer broke a rule where no Close can be sent.
@@ -86,7 +90,10 @@ impl Connection {
     pub fn end(&mut self, cause: Cause, cx: &mut Context) {
         match (&mut self.phase, &cause) {
             (Phase::Ended(_), _) => return,
-            (Phase::Closing { ending, shut: true, .. }, Cause::PeerFinished)
+            (
+                Phase::Closing { ending, shut: true, .. },
+                Cause::PeerFinished | Cause::PeerTruncated,
+            )
             | (
                 Phase::Closing { ending, .. },
                 Cause::SocketFailed | Cause::TimeIsUp | Cause::Slow,
@@ -94,7 +101,7 @@ impl Connection {
                 let ending = *ending;
                 return self.turn_into(Phase::Ended(ending), cx);
             }
-            (Phase::Closing { peer_finished, .. }, Cause::PeerFinished) => {
+            (Phase::Closing { peer_finished, .. }, Cause::PeerFinished | Cause::PeerTruncated) => {
                 *peer_finished = true;
                 return;
             }
@@ -127,8 +134,11 @@ impl Connection {
         match cause {
             Cause::PeerClosed(_) if closing => (Ending::Shutdown, Manner::Orderly),
             Cause::PeerClosed(_) => (Ending::Closed, Manner::Orderly),
-            Cause::PeerFinished if closing => (Ending::Shutdown, Manner::Finished),
-            Cause::PeerFinished => (Ending::Gone, Manner::Finished),
+            Cause::PeerFinished | Cause::PeerTruncated if closing => {
+                (Ending::Shutdown, Manner::Finished)
+            }
+            Cause::PeerFinished | Cause::PeerTruncated => (Ending::Gone, Manner::Finished),
+            Cause::TlsFailed(_) => (Ending::Tls, Manner::Orderly),
             Cause::Fault(_) | Cause::Dismissed(..) => (Ending::Fault, Manner::Orderly),
             Cause::Dropped(_) => (Ending::Dropped, Manner::Orderly),
             Cause::SocketFailed => (Ending::Io, Manner::AtOnce),

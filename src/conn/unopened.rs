@@ -8,11 +8,11 @@ use crate::peer::Peer;
 impl Connection {
     /// True before the handshake, and after a plain answer.
     pub fn is_unopened(&self) -> bool {
-        use Ending::{Answered, Handshake, Refused, Shed};
+        use Ending::{Answered, Handshake, Refused, Shed, Tls};
         match &self.phase {
             Phase::Head(_) => true,
             Phase::Closing { ending, .. } => {
-                matches!(ending, Answered | Refused | Handshake | Shed)
+                matches!(ending, Answered | Refused | Handshake | Shed | Tls)
             }
             _ => false,
         }

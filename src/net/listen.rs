@@ -33,6 +33,8 @@ pub enum ListenAddress {
     Descriptor(u32),
     /// Those that a service manager passes on (`LISTEN_FDS`): all, or those of this name.
     Passed(Option<String>),
+    /// Such an address, where TLS is spoken.
+    Secure(Box<Self>),
 }
 
 impl ListenAddress {
@@ -52,6 +54,7 @@ impl ListenAddress {
             }
             Self::Descriptor(number) => Ok(vec![adopt(inherited::descriptor(*number)?)?]),
             Self::Passed(name) => passed.take(name.as_deref())?.into_iter().map(adopt).collect(),
+            Self::Secure(address) => address.open(passed),
         }
     }
 
@@ -63,7 +66,13 @@ impl ListenAddress {
             Self::Everywhere(port) => Some((Ipv4Addr::LOCALHOST, *port).into()),
             Self::Exactly(address) => Some(reachable(*address)),
             Self::Unix(..) | Self::Descriptor(_) | Self::Passed(_) => None,
+            Self::Secure(address) => address.loopback(),
         }
+    }
+
+    /// True where TLS is spoken.
+    pub fn is_secure(&self) -> bool {
+        matches!(self, Self::Secure(_))
     }
 }
 
@@ -76,6 +85,7 @@ impl fmt::Display for ListenAddress {
             Self::Descriptor(number) => write!(f, "fd:{number}"),
             Self::Passed(None) => f.write_str("systemd"),
             Self::Passed(Some(name)) => write!(f, "systemd:{name}"),
+            Self::Secure(address) => write!(f, "wss://{address}"),
         }
     }
 }
@@ -94,6 +104,8 @@ pub enum Listener {
 pub enum Place {
     /// At an address.
     Tcp(SocketAddr),
+    /// At an address, with TLS.
+    Secure(SocketAddr),
     /// At a path, shown as it may stand in a line.
     Unix(String),
 }
@@ -112,10 +124,21 @@ impl Listener {
     }
 }
 
+impl Place {
+    /// The same place, if TLS is spoken there.
+    pub fn secured(self) -> Self {
+        match self {
+            Self::Tcp(address) => Self::Secure(address),
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "ws://{address}/"),
+            Self::Secure(address) => write!(f, "wss://{address}/"),
             Self::Unix(path) => write!(f, "unix:{}", path.escape_debug()),
         }
     }

@@ -11,10 +11,14 @@ pub mod mio_dial;
 pub mod mio_net;
 pub mod service_manager;
 pub mod signals;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use std::io;
 use std::time::Duration;
 
+use crate::budget::Budget;
+use crate::metrics::Metrics;
 use crate::peer::Peer;
 
 /// What an event speaks of.
@@ -81,6 +85,12 @@ pub trait Net {
 
     /// They have been.
     fn end_reload(&mut self) {}
+
+    /// Where memory that streams keep for their peers is charged.
+    fn keep_accounts(&mut self, _budget: &Budget) {}
+
+    /// Adds what streams have counted.
+    fn count(&mut self, _metrics: &mut Metrics) {}
 }
 
 /// What a read brought.
@@ -101,9 +111,13 @@ impl Incoming {
     }
 }
 
-/// One connection's socket; dropping it closes it.
+/// One connection's socket; dropping it closes it. What only some streams have to do is nothing by
+/// default, and costs the others nothing.
 pub trait Stream {
-    /// Reads.
+    /// Reads. `Interrupted`: something was done, and another read may bring more. From a secured
+    /// stream also `UnexpectedEof`, if it was cut off without the end that TLS wants, and
+    /// `InvalidData`, with why nothing more can be understood; what is read from then on says
+    /// nothing.
     fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming>;
 
     /// Writes a part of `bytes`, usually all.
@@ -115,4 +129,34 @@ pub trait Stream {
     /// Dropping the stream will reset it instead of finishing it. A fake may not tell the two
     /// apart.
     fn reset(&mut self) {}
+
+    /// Writes what the stream has to say by itself. `WouldBlock` if some of it has to wait until it
+    /// can be written to.
+    #[inline]
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// True if something has arrived with the last read although it was interrupted: a part of a
+    /// record.
+    #[inline]
+    fn has_moved(&mut self) -> bool {
+        false
+    }
+
+    /// True if a read now would take more work than is left in this turn.
+    #[inline]
+    fn is_costly(&self) -> bool {
+        false
+    }
+
+    /// What the stream keeps is for a peer without an open connection.
+    #[inline]
+    fn keep_in_reserve(&mut self) {}
+
+    /// Bytes of the reserve that the stream has for a peer it knows nothing of yet.
+    #[inline]
+    fn reserved(&self) -> usize {
+        0
+    }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::Server;
 use super::registry::Entry;
+use super::socket::write;
 use crate::conn::read_buffer::{READ_AT, ReadBuffer};
 use crate::conn::{Cause, Context, Need, Next, Reply};
 use crate::id::ConnId;
@@ -59,6 +60,9 @@ impl<N: Net> Server<N> {
                     break;
                 }
             }
+        }
+        if entry.flush_stream(cx) {
+            schedule.wake(id, &mut entry.standing);
         }
         let waits = entry.standing.waits_for().is_some();
         let timeout = entry.connection.timeout();
@@ -120,6 +124,7 @@ impl<S: Stream> Entry<S> {
             Next::Read | Next::Resume if left == 0 => Step::Wait,
             // It keeps its place in line, even if there is something again by now.
             Next::Read | Next::Resume if self.waits() => self.wait_unread(None, cx),
+            Next::Read if self.readable && self.stream.is_costly() => Step::Yield,
             Next::Read if self.readable => match self.connection.read_limit(others_wait, cx) {
                 Ok(limit) => Step::Moved(self.read(limit.min(left), buffer, cx)),
                 Err(need) => self.refused(need, cx),
@@ -189,7 +194,14 @@ impl<S: Stream> Entry<S> {
             Err(error) => {
                 match error.kind() {
                     io::ErrorKind::WouldBlock => self.readable = false,
-                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::Interrupted => return usize::from(self.stream.has_moved()),
+                    io::ErrorKind::UnexpectedEof => {
+                        self.readable = false;
+                        self.connection.end(Cause::PeerTruncated, cx);
+                    }
+                    io::ErrorKind::InvalidData => {
+                        self.connection.end(Cause::TlsFailed(error.to_string()), cx);
+                    }
                     _ => self.connection.end(Cause::SocketFailed, cx),
                 }
                 0
@@ -255,6 +267,9 @@ impl<S: Stream> Entry<S> {
         cx.metrics.bytes_sent += count as u64;
         self.connection.note_sent(bytes, count);
         if count < bytes.len() {
+            if self.connection.is_unopened() {
+                self.stream.keep_in_reserve();
+            }
             self.connection.keep(&bytes[count..], cx);
         }
     }
@@ -269,27 +284,5 @@ impl<S: Stream> Entry<S> {
         cx.metrics.bytes_sent += count as u64;
         self.connection.sent(count, cx);
         count
-    }
-
-    fn shut(&mut self) {
-        match self.stream.shut() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
-            // A socket that cannot be shut has failed already; reading from it will say so.
-            _ => self.connection.has_shut(),
-        }
-    }
-}
-
-/// Writes once. `None` if the socket failed; clears `writable` if it is full.
-fn write(stream: &mut impl Stream, bytes: &[u8], writable: &mut bool) -> Option<usize> {
-    match stream.write(bytes) {
-        Ok(count) => Some(count),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Some(0),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            *writable = false;
-            Some(0)
-        }
-        Err(_) => None,
     }
 }

@@ -7,6 +7,8 @@
 //! id, and the reaper runs last, so that no event of the same turn meets a new tenant of its slot.
 
 mod accept;
+#[cfg(feature = "tls")]
+mod certificates;
 mod check;
 mod deliver;
 mod drain;
@@ -16,6 +18,7 @@ mod reload;
 mod reserve;
 mod run;
 mod schedule;
+mod socket;
 mod timeouts;
 
 use std::io;
@@ -59,9 +62,10 @@ pub struct Server<N: Net> {
 
 impl<N: Net> Server<N> {
     /// A server with `listeners` listening sockets, which must be in `net`.
-    pub fn new(net: N, listeners: usize, mut config: Config) -> Self {
+    pub fn new(mut net: N, listeners: usize, mut config: Config) -> Self {
         config.max_connections = config.max_connections.min(ConnId::COUNT_MAX / 2);
         let mut cx = Context::new(config);
+        net.keep_accounts(&cx.budget);
         cx.utc_offset = net.utc().saturating_sub(net.now());
         Self {
             registry: Registry::new(),
@@ -279,5 +283,6 @@ impl<N: Net> Server<N> {
     fn gauge(&mut self) {
         self.cx.metrics.buffered_bytes = self.cx.budget.used() as u64;
         self.cx.metrics.inflaters_in_use = self.cx.inflaters.lent() as u64;
+        self.net.count(&mut self.cx.metrics);
     }
 }

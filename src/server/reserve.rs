@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::limits::RESERVE_BYTES;
-use crate::net::Net;
+use crate::net::{Net, Stream};
 
 /// What is left in the reserve when it has been short: more than just enough, because everybody is
 /// looked at for it.
@@ -28,6 +28,7 @@ impl<N: Net> Server<N> {
         for id in self.registry.ids() {
             let Some(entry) = self.registry.get(id) else { continue };
             let part = entry.connection.part_of_reserve(!entry.writable);
+            let part = part + entry.stream.reserved();
             if part > 0 {
                 oldest.push((self.timeouts.age(id.index()), part, id));
             }

@@ -6,13 +6,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use log::{debug, error, info, warn};
 
-use super::Server;
 use super::accept::shed_connections_max;
+#[cfg(feature = "tls")]
+use super::certificates::Certificates;
+use super::{Reload, Server};
 use crate::limits::{Config, RESERVED_DESCRIPTORS};
+use crate::net::Net;
 use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Passed, Place};
 use crate::net::mio_net::{LISTENERS_MAX, MioNet};
 use crate::net::service_manager::ServiceManager;
 use crate::net::signals::{self, Signals};
+#[cfg(feature = "tls")]
+use crate::net::tls::{TlsNet, identity::Identity};
 
 /// Fewer connections than this are worth a warning.
 const CONNECTIONS_USUAL: usize = 1000;
@@ -27,6 +32,9 @@ pub enum Failure {
     Listen(ListenAddress, io::Error),
     /// So many listeners are more than can be told apart.
     Listeners(usize),
+    /// What TLS needs is not there, or is of no use.
+    #[cfg(feature = "tls")]
+    Tls(String),
     /// The poll, or something else that the loop cannot live without.
     System(&'static str, io::Error),
 }
@@ -38,6 +46,8 @@ impl fmt::Display for Failure {
             Self::Listeners(count) => {
                 write!(f, "{count} listeners are too many: {LISTENERS_MAX} are the most")
             }
+            #[cfg(feature = "tls")]
+            Self::Tls(wrong) => write!(f, "TLS: {wrong}"),
             Self::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -65,6 +75,8 @@ pub fn run(
     max_connections: Option<usize>,
     mut config: Config,
 ) -> Result<Stopped, Failure> {
+    #[cfg(feature = "tls")]
+    let identity = identity(addresses, &config)?;
     let process = Process::set_up(addresses)?;
     let room = process.connections_that_fit();
     config.max_connections = max_connections.unwrap_or(room);
@@ -76,13 +88,41 @@ pub fn run(
             "the limit on open files leaves room for {room} connections only: raise it (ulimit -n)"
         );
     }
-    let count = process.listeners.len();
     let Process { listeners, signals, .. } = process;
     let manager = ServiceManager::from_environment();
     let net = MioNet::new(listeners, signals, manager).map_err(system("poll"))?;
-    let mut server = Server::new(net, count, config);
-    announce(&places);
-    server.net().service_manager().ready();
+    #[cfg(feature = "tls")]
+    if let Some(identity) = identity {
+        if let Some(fingerprint) = &identity.fingerprint {
+            info!("the certificate is made for this run, SHA-256 {fingerprint}");
+        }
+        let net = TlsNet::new(net, process.secure, identity.config);
+        let reloads = Certificates::of(net.renewal(config.tls.clone()));
+        return serve(net, TlsNet::below, &places, config, reloads);
+    }
+    serve(net, |net| net, &places, config, None)
+}
+
+/// Who the server is for clients of `wss://`, if it listens for such.
+#[cfg(feature = "tls")]
+fn identity(addresses: &[ListenAddress], config: &Config) -> Result<Option<Identity>, Failure> {
+    let secure = addresses.iter().any(ListenAddress::is_secure);
+    let identity = secure.then(|| Identity::load(&config.tls));
+    identity.transpose().map_err(Failure::Tls)
+}
+
+/// Runs the loop to its end, upon `net`, which has the system `below` it.
+fn serve<N: Net>(
+    net: N,
+    below: impl Fn(&mut N) -> &mut MioNet,
+    places: &[Place],
+    config: Config,
+    reloads: Option<Box<dyn Reload>>,
+) -> Result<Stopped, Failure> {
+    let mut server = Server::new(net, places.len(), config);
+    reloads.into_iter().for_each(|what| server.reloads(what));
+    announce(places);
+    below(server.net()).service_manager().ready();
     while server.turn().map_err(system("poll"))? {}
     if server.was_cut_short() {
         return Ok(Stopped::CutShort);
@@ -95,6 +135,8 @@ pub fn run(
 struct Process {
     descriptors: DescriptorLimit,
     listeners: Vec<Listener>,
+    /// Of each listener: it speaks TLS.
+    secure: Vec<bool>,
     signals: Signals,
 }
 
@@ -102,16 +144,17 @@ impl Process {
     fn set_up(addresses: &[ListenAddress]) -> Result<Self, Failure> {
         let descriptors = DescriptorLimit::raise();
         let mut passed = Passed::from_environment();
-        let mut listeners = Vec::new();
+        let (mut listeners, mut secure) = (Vec::new(), Vec::new());
         for address in addresses {
             let opened = address.open(&mut passed);
             listeners.extend(opened.map_err(|error| Failure::Listen(address.clone(), error))?);
+            secure.resize(listeners.len(), address.is_secure());
         }
         if listeners.len() > LISTENERS_MAX {
             return Err(Failure::Listeners(listeners.len()));
         }
         let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
-        Ok(Self { descriptors, listeners, signals })
+        Ok(Self { descriptors, listeners, secure, signals })
     }
 
     fn connections_that_fit(&self) -> usize {
@@ -121,7 +164,11 @@ impl Process {
 
     /// Where the listeners are.
     fn places(&self) -> io::Result<Vec<Place>> {
-        self.listeners.iter().map(Listener::place).collect()
+        let places = self.listeners.iter().zip(&self.secure).map(|(listener, secure)| {
+            let place = listener.place()?;
+            Ok(if *secure { place.secured() } else { place })
+        });
+        places.collect()
     }
 }
 
@@ -147,7 +194,8 @@ fn announce(places: &[Place]) {
     }
     let stderr = io::stderr();
     let port = places.iter().find_map(|place| match place {
-        Place::Tcp(address) => Some(*address),
+        Place::Tcp(address) => Some(("http", *address)),
+        Place::Secure(address) => Some(("https", *address)),
         Place::Unix(_) => None,
     });
     if let (Some(first), true) = (port, stderr.is_terminal()) {
@@ -157,12 +205,12 @@ fn announce(places: &[Place]) {
 }
 
 /// The URL of the page for a browser on this machine.
-fn page(address: SocketAddr) -> String {
+fn page((scheme, address): (&str, SocketAddr)) -> String {
     match address.ip() {
         ip if ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST => {
-            format!("http://localhost:{}/", address.port())
+            format!("{scheme}://localhost:{}/", address.port())
         }
-        _ => format!("http://{address}/"),
+        _ => format!("{scheme}://{address}/"),
     }
 }
 
@@ -180,7 +228,8 @@ mod tests {
             ("192.0.2.1:9", "http://192.0.2.1:9/"),
         ];
         for (address, url) in cases {
-            assert_eq!(page(address.parse().expect("an address")), url);
+            assert_eq!(page(("http", address.parse().expect("an address"))), url);
         }
+        assert_eq!(page(("https", SocketAddr::from(([127, 0, 0, 1], 9)))), "https://localhost:9/");
     }
 }

@@ -6,6 +6,9 @@ mod client;
 #[path = "../support/compress.rs"]
 mod compress;
 mod dice;
+#[cfg(feature = "tls")]
+#[path = "../support/frames.rs"]
+mod frames;
 mod gatherings;
 mod hostile;
 mod link;
@@ -19,6 +22,8 @@ mod profile;
 mod rooms;
 mod script;
 mod scripted;
+#[cfg(feature = "tls")]
+mod secure;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -29,6 +34,8 @@ use world::World;
 
 const SEEDS: u64 = 500;
 const HOSTILE_SEEDS: u64 = 40;
+#[cfg(feature = "tls")]
+const SECURED_SEEDS: u64 = 100;
 const GATHERINGS: u64 = 5 * gatherings::KINDS;
 const SPLITS: u64 = 6;
 
@@ -77,6 +84,25 @@ fn hostile_populations() {
 #[test]
 fn gatherings() {
     play_all(GATHERINGS, World::gathering);
+}
+
+/// Clients of `wss://` in any weather.
+#[cfg(feature = "tls")]
+#[test]
+fn secured_swarm() {
+    let play = |seed: u64| {
+        let outcome = catch_unwind(|| {
+            assert!(secure::run(seed) == secure::run(seed), "a seed has two outcomes");
+        });
+        if let Err(panic) = outcome {
+            eprintln!("SIM_SEED={seed} cargo test --test sim secured");
+            resume_unwind(panic);
+        }
+    };
+    match number("SIM_SEED") {
+        Some(seed) => play(seed),
+        None => (0..number("SIM_SEEDS").unwrap_or(SECURED_SEEDS)).for_each(play),
+    }
 }
 
 /// Seeds that have found something once.

@@ -123,7 +123,7 @@ impl Load {
     }
 
     fn job(&self) -> Result<Job, String> {
-        let url = Url::parse_with(&self.url, "/")?;
+        let url = Url::parse_with(&self.url, "/", false)?;
         if let Some(pid) = self.whole.server_pid.filter(|pid| !runs(*pid)) {
             return Err(format!("there is no process {pid}"));
         }

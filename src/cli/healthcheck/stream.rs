@@ -1,0 +1,89 @@
+//! What the check speaks over: a socket, or TLS upon one.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+
+#[cfg(feature = "tls")]
+use super::super::Check;
+#[cfg(feature = "tls")]
+use crate::net::tls::client::{Secured, Trust};
+
+/// A stream to the server.
+pub(super) enum Stream {
+    /// In the clear.
+    Plain(TcpStream),
+    /// With TLS.
+    #[cfg(feature = "tls")]
+    Secured(Secured),
+}
+
+impl Stream {
+    /// In the clear.
+    pub fn plain(socket: TcpStream) -> Self {
+        Self::Plain(socket)
+    }
+
+    /// The socket itself.
+    pub fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => secured.socket(),
+        }
+    }
+
+    /// From here on TLS is spoken, with a server that must be `host`.
+    #[cfg(feature = "tls")]
+    pub fn secure(&mut self, host: &str, trust: &Trust) -> Result<(), String> {
+        let socket = self.socket().try_clone().map_err(|error| error.to_string())?;
+        *self = Self::Secured(Secured::new(socket, host, trust)?);
+        Ok(())
+    }
+
+    /// Goes on with the handshake of TLS. Which version was agreed on, when that is done.
+    #[cfg(feature = "tls")]
+    pub fn shake_hands(&mut self) -> io::Result<Option<String>> {
+        match self {
+            Self::Plain(_) => Ok(Some(String::new())),
+            Self::Secured(secured) => secured.shake_hands(),
+        }
+    }
+}
+
+/// Whom the check believes.
+#[cfg(feature = "tls")]
+pub(super) fn trust(check: &Check) -> Result<Trust, String> {
+    match (&check.ca, check.insecure) {
+        (_, true) => Ok(Trust::Anybody),
+        (Some(path), false) => Ok(Trust::Signed(path.clone())),
+        (None, false) => Err("whom to believe? Name --ca, or --insecure for anybody".to_owned()),
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(into),
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => secured.read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => secured.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => secured.flush(),
+        }
+    }
+}

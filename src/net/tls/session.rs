@@ -1,0 +1,293 @@
+//! One TLS session upon a socket: what the loop reads of it and writes to it.
+//!
+//! ```text
+//! state      event                                     next state
+//! New        a first record is whole                   Shaking, or Deaf (no room, plain HTTP)
+//! Shaking    the handshake is done                     Open
+//! Shaking    something is said without a session       Deaf (an alert says as much)
+//! any        what arrives makes no sense               Failing (an alert says so)
+//! Failing    what came before has been read            Deaf
+//! any        our side is finished                      Deaf
+//! ```
+
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+
+use rustls::server::UnbufferedServerConnection;
+
+use super::desk::{Desk, REST_BYTES_MAX, Shared};
+use super::exchange::{self, Opened};
+use super::outgoing::Outgoing;
+use super::records::{self, NO_ROOM};
+use super::wrong::Wrong;
+use crate::budget::Charge;
+use crate::limits::{TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX, TLS_SESSION_BYTES};
+use crate::net::{Incoming, Stream};
+
+/// What a client that speaks plain HTTP is told.
+const IN_THE_CLEAR: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
+    Content-Length: 26\r\nConnection: close\r\n\r\nThis port speaks TLS only\n";
+
+/// A session. What it keeps between two calls is charged, and mostly nothing.
+pub struct Session<S> {
+    pub(super) socket: S,
+    pub(super) desk: Shared,
+    pub(super) state: State,
+    /// What arrived and is not done with: the start of a record, and in front of it, `opened` bytes
+    /// long, that of a message whose records have been opened.
+    pub(super) rest: Vec<u8>,
+    opened: usize,
+    /// Plaintext that its reader has had no room for.
+    spill: Vec<u8>,
+    pub(super) outgoing: Outgoing,
+    /// The peer has said that nothing follows.
+    heard_end: bool,
+    /// The last read brought something, but nothing to hand out.
+    moved: bool,
+    /// For the session itself, and for what it keeps.
+    charges: (Option<Charge>, Option<Charge>),
+    /// What it keeps stands in the reserve.
+    in_reserve: bool,
+}
+
+pub(super) enum State {
+    /// Nothing has been made of what has arrived.
+    New,
+    /// The handshake is in progress.
+    Shaking(Box<UnbufferedServerConnection>),
+    /// Bytes flow.
+    Open(Box<UnbufferedServerConnection>),
+    /// What was opened before is still to be read; then this has to be said.
+    Failing(String),
+    /// What arrives is thrown away.
+    Deaf,
+}
+
+impl<S: Stream> Session<S> {
+    pub(super) fn new(socket: S, desk: Shared) -> Self {
+        Self {
+            socket,
+            desk,
+            state: State::New,
+            rest: Vec::new(),
+            opened: 0,
+            spill: Vec::new(),
+            outgoing: Outgoing::default(),
+            heard_end: false,
+            moved: false,
+            charges: (None, None),
+            in_reserve: true,
+        }
+    }
+
+    pub(super) fn socket(&mut self) -> &mut S {
+        &mut self.socket
+    }
+
+    /// See [`Stream::is_costly`].
+    pub(super) fn is_costly(&self) -> bool {
+        matches!(self.state, State::New | State::Shaking(_)) && self.desk.borrow().flights_left == 0
+    }
+
+    /// See [`Stream::has_moved`].
+    pub(super) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// See [`Stream::reserved`].
+    pub(super) fn reserved(&self) -> usize {
+        let (own, kept) = &self.charges;
+        let own = own.as_ref().filter(|_| matches!(self.state, State::Shaking(_)));
+        let kept = kept.as_ref().filter(|_| self.in_reserve);
+        own.into_iter().chain(kept).map(Charge::bytes).sum()
+    }
+
+    /// See [`Stream::keep_in_reserve`].
+    pub(super) fn keep_in_reserve(&mut self) {
+        self.in_reserve = true;
+        self.charges.1 = None;
+        let desk = Rc::clone(&self.desk);
+        self.recharge(&desk.borrow());
+    }
+
+    /// Reads plaintext; see [`Stream::read`].
+    pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
+        let desk = Rc::clone(&self.desk);
+        let desk = &mut *desk.borrow_mut();
+        let incoming = match &mut self.state {
+            // The socket may have more, which nobody has looked at.
+            _ if !self.spill.is_empty() => Incoming { count: self.pour(into), drained: false },
+            State::Failing(why) => {
+                let why = std::mem::take(why);
+                self.become_deaf();
+                self.recharge(desk);
+                return Err(io::Error::new(ErrorKind::InvalidData, why));
+            }
+            State::Deaf => return self.throw_away(into),
+            _ if self.heard_end => return Ok(Incoming { count: 0, drained: false }),
+            State::New | State::Shaking(_) | State::Open(_) => self.read_records(into, desk)?,
+        };
+        self.recharge(desk);
+        match incoming.count {
+            0 => {
+                self.moved = true;
+                Err(ErrorKind::Interrupted.into())
+            }
+            _ => Ok(incoming),
+        }
+    }
+
+    /// Reads once, and opens what is whole then. No plaintext is not the end of it.
+    fn read_records(&mut self, into: &mut [u8], desk: &mut Desk) -> io::Result<Incoming> {
+        let start = self.rest.len();
+        let most = into.len().min(TLS_READ_BYTES_MAX);
+        let window = &mut desk.incoming[start..start + most];
+        let Incoming { count, drained } = self.socket.read(window)?;
+        if count == 0 {
+            return match (&self.state, start) {
+                (State::New, 0) => {
+                    self.heard_end = true;
+                    Ok(Incoming { count, drained })
+                }
+                _ => Err(ErrorKind::UnexpectedEof.into()),
+            };
+        }
+        let mut filled = 0;
+        if let Err(wrong) = self.take(start, start + count, into, &mut filled, desk) {
+            desk.counts.failed += 1;
+            self.charges.0 = None;
+            self.state = State::Failing(wrong.to_string());
+        }
+        desk.part(start + count, 0);
+        let more =
+            self.heard_end || !self.spill.is_empty() || matches!(self.state, State::Failing(_));
+        Ok(Incoming { count: filled, drained: drained && !more })
+    }
+
+    /// Makes of what has arrived what can be made of it: `desk.incoming[start..end]` is new, and
+    /// what was left of earlier belongs in front. `filled` is how much plaintext came out.
+    fn take(
+        &mut self,
+        start: usize,
+        end: usize,
+        into: &mut [u8],
+        filled: &mut usize,
+        desk: &mut Desk,
+    ) -> Result<(), Wrong> {
+        let is_first = matches!(self.state, State::New) && start == 0;
+        if is_first && records::is_plain_http(desk.incoming[0]) {
+            self.outgoing.words().extend_from_slice(IN_THE_CLEAR);
+            return Err(Wrong::InTheClear);
+        }
+        // The record that was begun earlier is told by its head. Until it is whole nothing is
+        // copied but what is new.
+        let begun = start - self.opened;
+        let head = (records::HEAD_BYTES).min(begun);
+        let mut first = [0; records::HEAD_BYTES];
+        first[..head].copy_from_slice(&self.rest[self.opened..][..head]);
+        let more = (records::HEAD_BYTES - head).min(end - start);
+        first[head..head + more].copy_from_slice(&desk.incoming[start..][..more]);
+        let needed = records::needed(&first[..head + more]);
+        if begun + end - start < needed {
+            self.rest.extend_from_slice(&desk.incoming[start..end]);
+            return Ok(());
+        }
+        let incoming = &mut desk.incoming[..end];
+        incoming[..start].copy_from_slice(&self.rest);
+        let whole = self.opened + records::whole(&incoming[self.opened..]);
+        self.rest = Vec::new();
+        if matches!(self.state, State::New) {
+            let Some(session) = desk.session()? else {
+                self.outgoing.words().extend_from_slice(&NO_ROOM);
+                return Err(Wrong::NoRoom);
+            };
+            self.charges.0 = Some(desk.budget.reserve(TLS_HANDSHAKE_BYTES));
+            self.state = State::Shaking(Box::new(session));
+        }
+        self.open(whole, end, into, filled, desk)
+    }
+
+    /// Has the records opened of which the first `whole` bytes of `desk.incoming[..end]` consist.
+    fn open(
+        &mut self,
+        whole: usize,
+        end: usize,
+        into: &mut [u8],
+        filled: &mut usize,
+        desk: &mut Desk,
+    ) -> Result<(), Wrong> {
+        let (State::Shaking(session) | State::Open(session)) = &mut self.state else {
+            return Ok(());
+        };
+        let (spill, words) = (&mut self.spill, self.outgoing.words());
+        let mut opened = Opened { into, filled, spill, words, closed: false };
+        let done = exchange::open(session, &mut desk.incoming[..end], &mut opened)?;
+        self.heard_end |= opened.closed;
+        let rest = &desk.incoming[done..end];
+        if rest.len() > REST_BYTES_MAX {
+            return Err(Wrong::TooLong);
+        }
+        self.rest.extend_from_slice(rest);
+        self.opened = whole.saturating_sub(done);
+        if let State::Shaking(session) = &self.state {
+            desk.flights_left = desk.flights_left.saturating_sub(1);
+            if !session.is_handshaking() {
+                desk.count(session.handshake_kind());
+                self.settle_in(desk);
+            }
+        }
+        Ok(())
+    }
+
+    /// The handshake is done: what it took is given back, and what stays is charged.
+    fn settle_in(&mut self, desk: &Desk) {
+        let State::Shaking(session) = std::mem::replace(&mut self.state, State::Deaf) else {
+            return;
+        };
+        self.state = State::Open(session);
+        self.charges = (Some(desk.budget.session(TLS_SESSION_BYTES)), None);
+        self.in_reserve = false;
+    }
+
+    /// Hands out plaintext that was left over.
+    fn pour(&mut self, into: &mut [u8]) -> usize {
+        let count = self.spill.len().min(into.len());
+        into[..count].copy_from_slice(&self.spill[..count]);
+        self.spill.drain(..count);
+        if self.spill.is_empty() {
+            self.spill = Vec::new();
+        }
+        count
+    }
+
+    /// Reads what nobody shall see.
+    fn throw_away(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
+        let incoming = self.socket.read(into)?;
+        into[..incoming.count].fill(0);
+        Ok(incoming)
+    }
+
+    /// Nothing that arrives is understood from now on, and nothing is kept for it.
+    pub(super) fn become_deaf(&mut self) {
+        self.state = State::Deaf;
+        (self.rest, self.spill) = (Vec::new(), Vec::new());
+        self.opened = 0;
+        self.charges.0 = None;
+    }
+
+    /// Brings the charge for what is kept up to date.
+    pub(super) fn recharge(&mut self, desk: &Desk) {
+        let bytes = self.rest.capacity() + self.spill.capacity() + self.outgoing.capacity();
+        match &mut self.charges.1 {
+            Some(_) if bytes == 0 => self.charges.1 = None,
+            Some(charge) => charge.set(bytes),
+            None if bytes == 0 => {}
+            kept @ None => {
+                *kept = Some(match self.in_reserve {
+                    true => desk.budget.reserve(bytes),
+                    false => desk.budget.charge(bytes),
+                });
+            }
+        }
+    }
+}
