@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# autobahn.sh [--deflate] [--quick] [--cases PATTERNS] [--out DIR] [-- SERVER ARGUMENTS...]
+# autobahn.sh [--deflate] [--tls] [--quick] [--cases PATTERNS] [--out DIR] [-- SERVER ARGUMENTS...]
 #
 # Runs the Autobahn|Testsuite against target/release/wsecho (or $WSECHO), which it starts on a
 # free port and stops with SIGTERM. Passes if every case is OK or INFORMATIONAL, none NON-STRICT,
@@ -7,6 +7,7 @@
 #
 #   --cases P    comma-separated patterns (default 1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*)
 #   --deflate    adds 12.* and 13.* (compression)
+#   --tls        over wss://, with a certificate made at start
 #   --quick      leaves out the longest cases of 12 and 13
 #   --out DIR    keeps the HTML and JSON reports
 #
@@ -16,11 +17,13 @@ source "$(dirname "$0")/lib.sh"
 
 cases='1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*'
 options=()
+listen=127.0.0.1:0
 while [ $# -gt 0 ]; do
   case $1 in
     --help) usage; exit ;;
     --cases) cases=${2?--cases needs patterns}; shift ;;
     --deflate) cases+=',12.*,13.*' ;;
+    --tls) listen="wss://$listen --tls-self-signed" ;;
     --quick) options+=(--quick) ;;
     --out) options+=(--out "${2?--out needs a directory}"); shift ;;
     --) shift; break ;;
@@ -46,7 +49,8 @@ python=$(find_python) || {
 
 suite=${AUTOBAHN_DIR:-$root/target/autobahn}
 PYTHON=$python "$root/scripts/autobahn/setup.sh" "$suite"
-start_wsecho "$@"
+# shellcheck disable=SC2086 # an address, and maybe an option
+start_server "$wsecho" --listen $listen "$@"
 status=0
 "$python" "$root/scripts/autobahn/run.py" "$server_url" --suite "$suite" --cases "$cases" \
   "${options[@]}" || status=$?

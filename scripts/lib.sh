@@ -65,7 +65,7 @@ start_server() {
   started+=("$server_pid")
   exec {server_out}<"$fifo" # stays open: a server must not meet a closed standard output
   read -r -t 20 line <&"$server_out" || true
-  server_url=$(grep -oE 'ws://[^ ]+' <<<"$line") || {
+  server_url=$(grep -oE 'wss?://[^ ]+' <<<"$line") || {
     tail -n 5 "$tmp/server.log" >&2
     die "no ready line from: $*"
   }
