@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# peers.sh [--version] NAME [echo|deflate|room]
+# peers.sh [--version] NAME [echo|deflate|room|tls]
 #
 # Installs one of the servers that wsecho is compared with, under target/peers, and prints the
 # command that starts it, with {port} for the port: an echo, an echo that compresses, or a room in
-# which each message goes to all others. With --version it prints what was installed. Exit status
+# which each message goes to all others, or an echo over TLS, which takes the files of a certificate
+# and its key behind the command. With --version it prints what was installed. Exit status
 # 3: this server has no such form, or cannot be installed here.
 #
-#   bun              Bun's server (uWebSockets inside)      npm; deflate, room
+#   bun              Bun's server (uWebSockets inside)      npm; deflate, room, tls
 #   ws               the npm package ws, on Node            npm; deflate, room
 #   tungstenite      tokio-tungstenite, flushed per batch   crates.io
 #   fastwebsockets   fastwebsockets on hyper                crates.io
@@ -104,9 +105,10 @@ case $name in
     bun=$peers/node/node_modules/@oven/bun-linux-x64/bin/bun
     case $form in
       room) command="$bun $peers/node/room_bun.ts {port}" ;;
+      tls) command="$bun $peers/node/bun_tls.ts {port}" ;;
       *) command="$bun $peers/node/bun.ts {port}$(argument)" ;;
     esac
-    answer "$command" "$("$bun" --version)" deflate room
+    answer "$command" "$("$bun" --version)" deflate room tls
     ;;
   ws)
     install_node
