@@ -264,6 +264,12 @@ mod tests {
             assert_eq!(effects.due(), Some(2 * INTERVAL));
             service.close(a, at(1600), &mut effects);
         }
+        // Nor because another service asks to be called.
+        service.open(a, "", "", at(1600), &mut effects);
+        effects.take();
+        effects.call_at(at(1700).monotonic);
+        assert_eq!(end_turn(&mut service, &metrics, at(1700), &mut effects), []);
+        assert_eq!(effects.due(), Some(2 * INTERVAL));
     }
 
     #[test]
