@@ -493,8 +493,10 @@ fn every_refusal_is_logged_with_its_reason() {
     let mut log = String::new();
     let stderr = server.child.stderr.as_mut().expect("piped");
     stderr.read_to_string(&mut log).expect("UTF-8");
-    for (_, line) in cases {
+    for (nth, (_, line)) in cases.iter().enumerate() {
         assert_eq!(log.matches(line).count(), 1, "{line} in {log}");
+        let connection = format!("#{} ", nth + 1);
+        assert_eq!(log.matches(&connection).count(), 1, "one line says it all: {log}");
     }
 }
 
