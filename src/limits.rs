@@ -3,10 +3,12 @@
 //! Constants bound structures and the work of one turn. [`Config`] holds what an operator may
 //! choose; its defaults are here too, so that `--help` and the code cannot disagree.
 
+mod fallback;
 mod history;
 
 use std::time::Duration;
 
+pub use fallback::*;
 pub use history::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
 
 /// Longest request head, in bytes. Browsers with full cookie jars stay below 8 KiB, and nginx,
@@ -262,6 +264,8 @@ pub struct Config {
     pub exact: bool,
     /// A request that is shown is shown with its cookies and credentials.
     pub mirror_secrets: bool,
+    /// What gets through without WebSocket is served: `POST /echo`, `/sse`, `/poll`.
+    pub fallback: bool,
 }
 
 impl Default for Config {
@@ -289,6 +293,7 @@ impl Default for Config {
             listeners: Vec::new(),
             exact: false,
             mirror_secrets: false,
+            fallback: true,
         }
     }
 }

@@ -19,6 +19,16 @@ pub(super) const GENERAL: &[Spec<Options>] = &[
         apply: |options, text| value::switch(text).map(|off| options.config.status = !off),
     },
     Spec {
+        name: "no-fallback",
+        variable: "WSECHO_NO_FALLBACK",
+        takes: Takes::Switch,
+        heading: "Protocol",
+        help: "Do not serve what gets through where WebSocket\n\
+               does not: POST /echo, /sse and /poll",
+        default: |_| String::new(),
+        apply: |options, text| value::switch(text).map(|off| options.config.fallback = !off),
+    },
+    Spec {
         name: "verbose",
         variable: "WSECHO_VERBOSE",
         takes: Takes::Count('v'),

@@ -35,6 +35,8 @@ pub struct ConnectionLog {
     pub sent: u64,
     /// It has been upgraded.
     opened: bool,
+    /// It is a plain request that takes longer than its answer.
+    plain: bool,
     /// Its request was answered, and that has been said: nothing else will happen.
     answered: bool,
     /// How it came to its end.
@@ -79,6 +81,7 @@ impl ConnectionLog {
             received: 0,
             sent: 0,
             opened: false,
+            plain: false,
             answered: false,
             end: None,
             trace: None,
@@ -125,6 +128,21 @@ impl ConnectionLog {
         );
     }
 
+    /// Logs a plain request that takes longer than its answer.
+    pub fn start(&self, method: &str, target: &str) {
+        let (number, peer) = (self.number, self.peer);
+        let target = escape(target.as_bytes());
+        debug!(
+            event = "begun", connection = number, peer:% = peer, method = method, target = target;
+            "#{number} {peer} {method} {target} begun"
+        );
+    }
+
+    /// The request of [`Self::start`] goes on.
+    pub fn go_on(&mut self) {
+        self.plain = true;
+    }
+
     /// Takes note of bytes that were received. Those of an open connection are frames.
     pub fn note_received(&mut self, bytes: &[u8], open: bool) {
         self.received += bytes.len() as u64;
@@ -160,7 +178,8 @@ impl ConnectionLog {
                 "#{number} {peer} refused {reason}"
             );
         }
-        self.answered = refused || *cause == Cause::Answered(Ending::Answered);
+        let answered = *cause == Cause::Answered(Ending::Answered) && !self.plain;
+        self.answered = refused || answered;
         self.end = Some(End { cause: cause.clone(), closing, reason });
     }
 
@@ -182,6 +201,10 @@ impl ConnectionLog {
             let _ = write!(line, ", reason \"{reason}\"");
         }
         let _ = write!(line, ", {}", about_duration(time));
+        if self.plain {
+            let (received, sent) = (about_bytes(self.received), about_bytes(self.sent));
+            let _ = write!(line, ", {received} in, {sent} out");
+        }
         if self.opened {
             let (received, sent) = (about_bytes(self.received), about_bytes(self.sent));
             let messages = counted(self.messages, "message");
@@ -206,6 +229,14 @@ impl ConnectionLog {
                 "closed by server, going away"
             }
             Cause::PeerClosed(_) => "closed by peer",
+            Cause::PeerFinished if self.plain => "ended by peer",
+            Cause::Stalled if self.plain => "refused, its body stopped",
+            Cause::Answered(Ending::Answered) if self.plain => "answered",
+            Cause::Answered(Ending::Shutdown) if self.plain => "ended by server, going away",
+            Cause::Answered(_) if self.plain => "refused",
+            Cause::BodyDropped(fault) => {
+                return format!("dropped by server, {} within a reply", fault.reason());
+            }
             Cause::PeerFinished if !self.opened => "left by peer before a request was complete",
             Cause::PeerFinished => "ended by peer without a Close",
             Cause::Fault(fault) => return format!("closed by server, {}", fault.reason()),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::inflaters::Inflaters;
+use super::mailboxes::Mailboxes;
 use super::send_queue::SendQueues;
 use super::timers::Timers;
 use crate::behaviour::Behaviours;
@@ -15,6 +16,9 @@ use crate::limits::{
 use crate::metrics::Metrics;
 use crate::service::{Effects, Facts, MOUNTED, Now, Population, Service, mounted};
 use crate::ws::decoder::Bounds;
+
+/// Mailboxes that have run out of time are looked for at most this often.
+const MAILBOXES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The shared state that a connection works with during its turn.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub struct Context {
     pub tracing: bool,
     /// The services, in the order of [`MOUNTED`].
     pub services: Vec<Box<dyn Service>>,
+    /// What was sent with requests.
+    pub mailboxes: Mailboxes,
     /// How echoes behave.
     pub behaviours: Behaviours,
     /// Who wants to be woken when.
@@ -73,6 +79,7 @@ impl Context {
             subprotocols: config.subprotocols.clone(),
             origins: config.origins.clone(),
             services: mounted(&config).iter().map(|mounted| mounted.path).collect(),
+            fallback: config.fallback,
         };
         Self {
             rules,
@@ -81,6 +88,7 @@ impl Context {
             queues: SendQueues::new(budget.clone()),
             inflaters: Inflaters::new(config.inflaters, budget.clone()),
             effects: Effects::new(budget.clone()),
+            mailboxes: Mailboxes::new(budget.clone()),
             bounds,
             scratch: Vec::new(),
             reason: String::new(),
@@ -154,6 +162,10 @@ impl Context {
     #[inline(never)]
     pub fn call_services(&mut self) {
         let now = self.clocks();
+        if let Some(at) = self.mailboxes.expire(self.now) {
+            self.effects.call_at(at.max(self.now + MAILBOXES_INTERVAL));
+        }
+        self.metrics.mailboxes = self.mailboxes.len() as u64;
         for service in &mut self.services {
             service.end_of_turn(now, &mut self.effects);
         }

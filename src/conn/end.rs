@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::exchange::Exchange;
 use super::handler::Handler;
 use super::session::Session;
 use super::{Connection, Context, Phase};
 use crate::ending::Ending;
+use crate::http::{BodyFault, write_refusal};
 use crate::ws::Fault;
 use crate::ws::close::CloseCode;
 
@@ -20,6 +22,8 @@ pub enum Cause {
     Fault(Fault),
     /// The peer broke a rule where no Close can be sent.
     Dropped(Fault),
+    /// A body is malformed, of which a part has been sent back.
+    BodyDropped(BodyFault),
     /// The socket failed.
     SocketFailed,
     /// A plain request was answered, or refused.
@@ -107,7 +111,7 @@ impl Connection {
                 *now = true;
                 return;
             }
-            (Phase::Head(_) | Phase::Open(_), _) => {}
+            (Phase::Head(_) | Phase::Open(_) | Phase::Exchange(_), _) => {}
         }
         self.note(&cause, cx);
         let (ending, manner) = self.judge(&cause);
@@ -130,7 +134,7 @@ impl Connection {
             Cause::PeerFinished if closing => (Ending::Shutdown, Manner::Finished),
             Cause::PeerFinished => (Ending::Gone, Manner::Finished),
             Cause::Fault(_) | Cause::Dismissed(..) => (Ending::Fault, Manner::Orderly),
-            Cause::Dropped(_) => (Ending::Dropped, Manner::Orderly),
+            Cause::Dropped(_) | Cause::BodyDropped(_) => (Ending::Dropped, Manner::Orderly),
             Cause::SocketFailed => (Ending::Io, Manner::AtOnce),
             Cause::Answered(ending) => (*ending, Manner::Orderly),
             Cause::TurnedAway | Cause::Starved => (Ending::Shed, Manner::Orderly),
@@ -145,8 +149,16 @@ impl Connection {
         }
     }
 
-    /// A Close, where one may stand.
+    /// A Close, where one may stand, or a refusal, where nothing has been answered.
     fn say_last(&mut self, cause: &Cause, cx: &mut Context) {
+        if let Phase::Exchange(exchange) = &self.phase {
+            let Some(refusal) = exchange.last_words(cause) else { return };
+            cx.scratch.clear();
+            write_refusal(&mut cx.scratch, refusal, false);
+            cx.metrics.count_answer(refusal.status().label());
+            cx.queues.push(&mut self.queue, &cx.scratch);
+            return cx.scratch.clear();
+        }
         let Phase::Open(session) = &mut self.phase else { return };
         if let Some((code, reason)) = cause.farewell() {
             session.say_close(code, reason, &mut self.queue, cx);
@@ -178,6 +190,7 @@ impl Connection {
             Phase::Open(session) => {
                 session.start_closing(&mut self.queue, cx);
             }
+            Phase::Exchange(exchange) => exchange.shut_down(&mut self.queue, cx),
             Phase::Closing { .. } | Phase::Resetting { .. } | Phase::Ended(_) => {}
         }
     }
@@ -200,10 +213,23 @@ impl Connection {
 
     /// A handler is told that its connection goes.
     fn turn_into(&mut self, phase: Phase, cx: &mut Context) {
-        if let Phase::Open(mut session) = std::mem::replace(&mut self.phase, phase) {
-            cx.metrics.open_for[session.handler_ref().purpose() as usize] -= 1;
-            session.handler().end(cx);
+        match std::mem::replace(&mut self.phase, phase) {
+            Phase::Open(mut session) => {
+                cx.metrics.open_for[session.handler_ref().purpose() as usize] -= 1;
+                session.handler().end(cx);
+            }
+            Phase::Exchange(mut exchange) => {
+                cx.metrics.open_for[exchange.purpose() as usize] -= 1;
+                exchange.end(cx);
+            }
+            _ => {}
         }
+    }
+
+    /// The request takes longer than its answer.
+    pub(super) fn begin(&mut self, exchange: Box<Exchange>, cx: &mut Context) {
+        cx.metrics.open_for[exchange.purpose() as usize] += 1;
+        self.phase = Phase::Exchange(exchange);
     }
 
     /// The request was upgraded.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::answer::give;
 use super::connection_log::escape;
+use super::exchange::{Begun, Exchange};
 use super::handler::{Handler, Member, ScriptedEcho};
 use super::inflaters::Deflate as Deflating;
 use super::read_buffer::ReadBuffer;
@@ -13,8 +14,8 @@ use crate::behaviour::Behaviour;
 use crate::budget::Charge;
 use crate::ending::Ending;
 use crate::http::{
-    self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, write_answer,
-    write_opening, write_refusal,
+    self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, without_name,
+    write_answer, write_opening, write_refusal,
 };
 use crate::id::ConnId;
 use crate::limits::{Deflate, HEAD_BYTES_MAX};
@@ -54,6 +55,13 @@ pub enum Outcome {
         /// What the connection is for.
         handler: Handler,
     },
+    /// It takes longer than its answer. A body may begin in the buffer at `behind`.
+    Begun {
+        /// The first byte behind the head.
+        behind: usize,
+        /// What it does.
+        exchange: Box<Exchange>,
+    },
 }
 
 impl Handshake {
@@ -84,7 +92,7 @@ impl Handshake {
                     Outcome::Partial
                 }
                 Ok(Progress::Complete(head)) => {
-                    self.decide(&head, span.start + head.length(), log, cx)
+                    self.decide(&head, span.start + head.length()..span.end, log, cx)
                 }
                 Err(fault) => self.refuse(fault.into(), None, cx),
             };
@@ -102,7 +110,7 @@ impl Handshake {
                 Outcome::Partial
             }
             Ok(Progress::Complete(head)) => {
-                self.decide(&head, span.start + head.length() - before, log, cx)
+                self.decide(&head, span.start + head.length() - before..span.end, log, cx)
             }
             Err(fault) => self.refuse(fault.into(), None, cx),
         }
@@ -127,15 +135,24 @@ impl Handshake {
     fn decide(
         &self,
         head: &Head<'_>,
-        behind: usize,
+        span: Range<usize>,
         log: Option<&ConnectionLog>,
         cx: &mut Context,
     ) -> Outcome {
+        let behind = span.start;
         let (outcome, subprotocol) = match route(head, &cx.rules, cx.draining) {
             Route::Upgrade(mount, opening) => {
                 (self.upgrade(head, mount, &opening, behind, cx), opening.subprotocol)
             }
             Route::Answer(answer) => (self.give(answer, head, cx), None),
+            Route::Fallback(fallback) => {
+                let outcome = match Exchange::begin(fallback, self.id, span.is_empty(), cx) {
+                    Ok(Begun::Exchange(exchange)) => Outcome::Begun { behind, exchange },
+                    Ok(Begun::Answered) => Outcome::Answered(Ending::Answered),
+                    Err(refusal) => self.refuse(refusal, Some(head), cx),
+                };
+                (outcome, None)
+            }
             Route::Explain { query } => (self.explain(head, query, cx), None),
             Route::Refuse(refusal) => (self.refuse(refusal, Some(head), cx), None),
         };
@@ -144,7 +161,10 @@ impl Handshake {
             Outcome::Opened { handler, .. } => {
                 log.open(head.target(), subprotocol, handler.extension().as_deref());
             }
-            Outcome::Answered(Ending::Answered) => log.answer(head.method(), head.target()),
+            Outcome::Begun { .. } => log.start(head.method(), without_name(head.target())),
+            Outcome::Answered(Ending::Answered) => {
+                log.answer(head.method(), without_name(head.target()));
+            }
             // It is logged with its reason.
             Outcome::Answered(_) | Outcome::Partial => {}
         }
@@ -264,7 +284,8 @@ impl Handshake {
     ) -> Outcome {
         cx.metrics.count_answer(status.label());
         if cx.logging {
-            let target = head.map_or("a request".into(), |head| escape(head.target().as_bytes()));
+            let target = head
+                .map_or("a request".into(), |head| escape(without_name(head.target()).as_bytes()));
             let (code, reason) = (status.code(), escape(reason.as_bytes()));
             cx.reason = format!("{target} with {code}: {reason}");
         }

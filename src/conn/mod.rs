@@ -6,7 +6,9 @@
 //! ```text
 //! phase     event                              next phase
 //! Head      request completes, may upgrade     Open
+//! Head      request has a body, or waits       Exchange
 //! Head      page, refusal, fault, time is up   Closing
+//! Exchange  response sent, fault, time is up   Closing
 //! Open      Close received, fault, time is up  Closing
 //! Open      end of stream                      Closing (the peer has finished)
 //! Open      a script resets                    Resetting
@@ -24,10 +26,12 @@ mod answer;
 mod connection_log;
 mod context;
 mod end;
+mod exchange;
 mod frame_log;
 mod handler;
 mod handshake;
 pub mod inflaters;
+pub mod mailboxes;
 mod noting;
 pub mod read_buffer;
 mod receive;
@@ -47,6 +51,7 @@ use crate::service::SharedFrame;
 pub use connection_log::ConnectionLog;
 pub use context::Context;
 pub use end::Cause;
+use exchange::Exchange;
 use handler::{Handler, Wish};
 use handshake::Handshake;
 use send_queue::Slot;
@@ -70,6 +75,8 @@ enum Phase {
     Head(Handshake),
     /// Frames flow, and are answered.
     Open(Session),
+    /// A plain request takes longer than its answer.
+    Exchange(Box<Exchange>),
     /// Replies, then FIN, are on their way out; what still arrives is thrown away.
     Closing { ending: Ending, shut: bool, peer_finished: bool },
     /// The socket is to be reset, `now` or once the peer has had time to read the 101.
@@ -144,6 +151,7 @@ impl Connection {
             Phase::Resetting { now: true } => Next::Reset,
             Phase::Closing { shut: false, .. } => Next::Shut,
             Phase::Open(session) => self.next_open(session),
+            Phase::Exchange(exchange) if exchange.speaks() => Next::Speak,
             _ => Next::Read,
         }
     }
@@ -186,7 +194,14 @@ impl Connection {
     /// Says what there is to say by itself: the 101 has gone, or more has fallen due.
     #[inline(never)]
     pub fn speak(&mut self, cx: &mut Context) {
-        let Phase::Open(session) = &mut self.phase else { return };
+        let session = match &mut self.phase {
+            Phase::Open(session) => session,
+            Phase::Exchange(exchange) => {
+                let ending = exchange.speak(&mut self.queue, cx);
+                return ending.into_iter().for_each(|end| self.end(Cause::Answered(end), cx));
+            }
+            _ => return,
+        };
         if session.handler_ref().is_new() {
             session.handler().begin(cx);
         }
@@ -202,13 +217,17 @@ impl Connection {
         }
     }
 
-    /// The time of a timer in [`Context::timers`] has come.
+    /// The time of a timer in [`Context::timers`] has come, or something is in its mailbox.
     pub fn wake(&mut self, cx: &mut Context) {
-        if let Phase::Open(session) = &mut self.phase {
-            if let Handler::Script(script) = session.handler() {
-                script.wake();
+        match &mut self.phase {
+            Phase::Open(session) => {
+                if let Handler::Script(script) = session.handler() {
+                    script.wake();
+                }
+                self.speak(cx);
             }
-            self.speak(cx);
+            Phase::Exchange(exchange) => exchange.wake(),
+            _ => {}
         }
     }
 

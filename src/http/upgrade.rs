@@ -22,6 +22,8 @@ pub struct Rules {
     pub origins: Vec<String>,
     /// Where services other than the echo are.
     pub services: Vec<ServicePath>,
+    /// What gets through without WebSocket is served.
+    pub fallback: bool,
 }
 
 /// A handshake that may be answered with 101.
@@ -115,7 +117,7 @@ fn only<'a>(head: &Head<'a>, name: Name) -> Result<Option<&'a [u8]>, Repeated> {
 /// §10.2: servers that are not meant for any web page "SHOULD verify the |Origin| field is an
 /// origin they expect". Clients that are no browsers send none, and could send what they like: they
 /// may connect.
-fn origin_allowed(head: &Head<'_>, origins: &[String]) -> bool {
+pub(super) fn origin_allowed(head: &Head<'_>, origins: &[String]) -> bool {
     if origins.is_empty() {
         return true;
     }

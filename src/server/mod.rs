@@ -132,6 +132,11 @@ impl<N: Net> Server<N> {
         self.cut_short
     }
 
+    /// Makes private URLs of `secret`, so that nobody can guess them.
+    pub fn set_secret(&mut self, secret: [u64; 4]) {
+        self.cx.mailboxes.set_secret(secret);
+    }
+
     /// The counters, for tests and at the end.
     pub fn metrics(&self) -> &Metrics {
         &self.cx.metrics

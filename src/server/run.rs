@@ -1,6 +1,8 @@
 //! From options to a running loop: limits, listeners, signals, the ready lines, the last line.
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -81,6 +83,7 @@ pub fn run(
     let manager = ServiceManager::from_environment();
     let net = MioNet::new(listeners, pipe, unheard, manager).map_err(system("poll"))?;
     let mut server = Server::new(net, count, config);
+    server.set_secret([(); 4].map(|()| RandomState::new().hash_one(0)));
     announce(&places);
     server.net().service_manager().ready();
     while server.turn().map_err(system("poll"))? {}

@@ -141,6 +141,7 @@ fn connections(facts: &Facts<'_>) -> String {
         ("echo", of(Purpose::Echo)),
         ("compressed", of(Purpose::CompressedEcho)),
         ("behaviour", of(Purpose::Behaviour)),
+        ("fallback", of(Purpose::Body) + of(Purpose::Events) + of(Purpose::Poll)),
     ];
     let members = populations(facts).map(|(name, there)| (name, there.members as u64));
     let kinds: Vec<(&str, u64)> = echoes.into_iter().chain(members).collect();

@@ -12,6 +12,7 @@ const KINDS = {
   echo: ['Exact echo'],
   compressed: ['Exact echo, compressed'],
   behaviour: ['Echo with a behaviour'],
+  fallback: ['Without WebSocket'],
   chat: ['Chat', true],
   broadcast: ['Broadcast', true],
   draw: ['Drawing board', true],
