@@ -2,6 +2,7 @@
 //!
 //! `SIM_SEEDS=n` runs more seeds, `SIM_SEED=x` runs one; a failure says which.
 
+mod bodies;
 mod client;
 #[path = "../support/compress.rs"]
 mod compress;
@@ -30,6 +31,7 @@ use world::World;
 const SEEDS: u64 = 500;
 const HOSTILE_SEEDS: u64 = 40;
 const GATHERINGS: u64 = 5 * gatherings::KINDS;
+const BODY_SEEDS: u64 = 100;
 const SPLITS: u64 = 6;
 
 fn number(name: &str) -> Option<u64> {
@@ -71,6 +73,12 @@ fn swarm_of_all_kinds() {
 #[test]
 fn hostile_populations() {
     play_all(HOSTILE_SEEDS, World::hostile);
+}
+
+/// Bodies of all kinds, well framed and otherwise, and streams that are read or not.
+#[test]
+fn bodies_and_streams() {
+    play_all(BODY_SEEDS, World::bodies);
 }
 
 /// Worlds made for one question each.

@@ -12,6 +12,7 @@ use wsecho::limits::{
 };
 use wsecho::server::Server;
 
+use crate::bodies;
 use crate::client::Client;
 use crate::dice::Dice;
 use crate::gatherings;
@@ -181,6 +182,13 @@ impl World {
     pub fn hostile(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let (profile, arrivals) = hostile::draw(&mut dice);
+        Self::new(profile, arrivals, dice.word())
+    }
+
+    /// Some who send bodies, or listen to streams.
+    pub fn bodies(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let (profile, arrivals) = bodies::draw(&mut dice);
         Self::new(profile, arrivals, dice.word())
     }
 
