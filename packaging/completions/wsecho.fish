@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wsecho_global_optspecs
-    string join \n listen= subprotocol= origin= deflate= mirror-secrets max-connections= inflaters= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= room-history= no-status v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
+    string join \n listen= subprotocol= origin= deflate= mirror-secrets max-connections= inflaters= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= room-history= no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
 end
 
 function __fish_wsecho_needs_command
@@ -58,6 +58,7 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l refuse -d 'Refuse each ha
 complete -c wsecho -n "__fish_wsecho_needs_command" -l allow-behaviour -d 'Parameter that a query may set, may be repeated; none for no parameter. By default all' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l mirror-secrets -d 'Show the values of Cookie, Authorization, Proxy-Authorization and X-Api-Key at /info and in mirrors, instead of their lengths'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l no-status -d 'Do not tell at /status what the server does'
+complete -c wsecho -n "__fish_wsecho_needs_command" -l no-fallback -d 'Do not serve what gets through where WebSocket does not: POST /echo, /sse and /poll'
 complete -c wsecho -n "__fish_wsecho_needs_command" -s v -l verbose -d 'Log a line for each connection that opens or ends; given twice, for each frame too'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l no-pong -d 'Do not answer pings'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l mirror -d 'Send the request as JSON in the first message'
