@@ -100,6 +100,10 @@ pub struct Metrics {
     pub turns: u64,
     /// Connections put to the end of the queue because their share of a turn was used up.
     pub yields: u64,
+    /// Files loaded anew.
+    pub reloads: u64,
+    /// Files that were to be loaded anew, and could not be.
+    pub reload_errors: u64,
 }
 
 type Row = (&'static str, &'static str, &'static str, fn(&Metrics) -> u64);
@@ -136,6 +140,8 @@ const TABLE: &[Row] = &[
     ("shed_total", "counter", "Connections turned away, too many open.", |m| m.shed),
     ("loop_turns_total", "counter", "Turns of the loop.", |m| m.turns),
     ("yields_total", "counter", "Turns that used up their share.", |m| m.yields),
+    ("reloads_total", "counter", "Files loaded anew.", |m| m.reloads),
+    ("reload_errors_total", "counter", "Files that could not be loaded anew.", |m| m.reload_errors),
 ];
 
 impl Metrics {
@@ -219,6 +225,8 @@ mod tests {
             shed: 20,
             turns: 21,
             yields: 22,
+            reloads: 23,
+            reload_errors: 24,
             ..Metrics::default()
         };
         for (at, (name, _, _, field)) in TABLE.iter().enumerate() {

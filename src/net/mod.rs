@@ -26,6 +26,8 @@ pub enum Source {
     Connection(usize),
     /// The process was asked to end.
     Signal,
+    /// The process was asked to load its files anew.
+    Reload,
 }
 
 /// New readiness since the last wait (edge-triggered: it is told once).
@@ -73,6 +75,12 @@ pub trait Net {
 
     /// Stops listening.
     fn close_listeners(&mut self);
+
+    /// Files are about to be loaded anew, as [`Source::Reload`] asked.
+    fn begin_reload(&mut self) {}
+
+    /// They have been.
+    fn end_reload(&mut self) {}
 }
 
 /// What a read brought.

@@ -12,6 +12,7 @@ mod deliver;
 mod drain;
 mod drive;
 mod registry;
+mod reload;
 mod reserve;
 mod run;
 mod schedule;
@@ -30,6 +31,7 @@ use crate::net::{Event, Net, Source};
 use accept::Acceptor;
 use drain::Drain;
 use registry::Registry;
+pub use reload::Reload;
 pub use run::{Failure, Stopped, run};
 use schedule::Schedule;
 use timeouts::Timeouts;
@@ -49,6 +51,8 @@ pub struct Server<N: Net> {
     drain: Drain,
     /// A second signal has cut the drain short.
     cut_short: bool,
+    /// What SIGHUP loads anew.
+    reloads: Vec<Box<dyn Reload>>,
     /// When those who keep what others wait for are looked at next.
     police_at: Duration,
 }
@@ -70,6 +74,7 @@ impl<N: Net> Server<N> {
             ended: Vec::new(),
             drain: Drain::No,
             cut_short: false,
+            reloads: Vec::new(),
             police_at: Duration::ZERO,
             net,
         }
@@ -164,6 +169,7 @@ impl<N: Net> Server<N> {
     /// Remembers what the events said.
     fn mark(&mut self) {
         let mut signalled = false;
+        let mut reload = false;
         for event in &self.events {
             match event.source {
                 Source::Connection(token) => {
@@ -177,7 +183,11 @@ impl<N: Net> Server<N> {
                 }
                 Source::Listener(at) => self.acceptor.mark(at),
                 Source::Signal => signalled = true,
+                Source::Reload => reload = true,
             }
+        }
+        if reload {
+            self.reload();
         }
         if signalled {
             self.start_draining();

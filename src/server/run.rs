@@ -77,9 +77,9 @@ pub fn run(
         );
     }
     let count = process.listeners.len();
-    let Process { listeners, signals: Signals { pipe, unheard }, .. } = process;
+    let Process { listeners, signals, .. } = process;
     let manager = ServiceManager::from_environment();
-    let net = MioNet::new(listeners, pipe, unheard, manager).map_err(system("poll"))?;
+    let net = MioNet::new(listeners, signals, manager).map_err(system("poll"))?;
     let mut server = Server::new(net, count, config);
     announce(&places);
     server.net().service_manager().ready();
