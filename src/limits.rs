@@ -7,6 +7,8 @@ mod history;
 
 use std::time::Duration;
 
+use crate::peer::Network;
+
 pub use history::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
 
 /// Longest request head, in bytes. Browsers with full cookie jars stay below 8 KiB, and nginx,
@@ -258,6 +260,11 @@ pub struct Config {
     pub status: bool,
     /// Where it listens, as it tells there. Set when it does.
     pub listeners: Vec<String>,
+    /// Which of the listeners are for proxies that send a header of the PROXY protocol. Set when it
+    /// listens.
+    pub proxied: Vec<bool>,
+    /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed.
+    pub trust_proxy: Vec<Network>,
     /// All echoes are exact, whatever a query says.
     pub exact: bool,
     /// A request that is shown is shown with its cookies and credentials.
@@ -287,6 +294,8 @@ impl Default for Config {
             allowed: None,
             status: true,
             listeners: Vec::new(),
+            proxied: Vec::new(),
+            trust_proxy: Vec::new(),
             exact: false,
             mirror_secrets: false,
         }

@@ -12,8 +12,9 @@ use wsecho::metrics::Metrics;
 
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
 /// does not know the others there.
-const FLOORS: [&[&str]; 10] = [
-    &["ending", "id", "limits", "peer", "text", "units"],
+const FLOORS: [&[&str]; 11] = [
+    &["ending", "id", "peer", "text", "units"],
+    &["limits"],
     &["budget", "metrics"],
     &["http", "pages", "ws"],
     &["service"],

@@ -2,6 +2,7 @@
 
 use clap::ArgMatches;
 
+use super::admission::ADMISSION;
 use super::behaviours::{self, BEHAVIOURS};
 use super::general::GENERAL;
 use super::log::Format;
@@ -29,7 +30,7 @@ pub struct Options {
 }
 
 /// The tables of options, in the order of the help.
-pub(super) const TABLES: [&[Spec<Options>]; 4] = [OPTIONS, ROOMS, GENERAL, BEHAVIOURS];
+pub(super) const TABLES: [&[Spec<Options>]; 5] = [OPTIONS, ROOMS, ADMISSION, GENERAL, BEHAVIOURS];
 
 /// Every option of the server.
 pub(super) fn all() -> impl Iterator<Item = &'static Spec<Options>> {
@@ -338,6 +339,7 @@ mod tests {
             Takes::Many("ADDR") => "127.0.0.1:7",
             Takes::Many("NAME") => "chat",
             Takes::Many("ORIGIN") => "https://example.org",
+            Takes::Many("NETWORK") => "10.0.0.0/8",
             Takes::One(other) | Takes::Short(_, other) | Takes::Many(other) => {
                 panic!("no sample for {other}")
             }

@@ -85,6 +85,18 @@ impl ConnectionLog {
         })
     }
 
+    /// The peer, as far as it is known by now, is a proxy: from here on its client is meant.
+    pub fn introduce(&mut self, client: Peer) {
+        let (number, proxy) = (self.number, self.peer);
+        if client != proxy {
+            trace!(
+                event = "introduced", connection = number, peer:% = client, proxy:% = proxy;
+                "#{number} {proxy} speaks for {client}"
+            );
+        }
+        self.peer = client;
+    }
+
     /// Logs a handshake that is answered with 101, and what was agreed on.
     pub fn open(&self, target: &str, subprotocol: Option<&str>, extension: Option<&str>) {
         let (number, peer) = (self.number, self.peer);

@@ -7,6 +7,7 @@ use super::answer::give;
 use super::connection_log::escape;
 use super::handler::{Handler, Member, ScriptedEcho};
 use super::inflaters::Deflate as Deflating;
+use super::proxy;
 use super::read_buffer::ReadBuffer;
 use super::{ConnectionLog, Context};
 use crate::behaviour::Behaviour;
@@ -30,7 +31,30 @@ const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;
 pub struct Handshake {
     id: ConnId,
     peer: Peer,
+    introduction: Introduction,
     partial: Option<Box<Partial>>,
+}
+
+/// Who says for whom the peer speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Introduction {
+    /// Nobody any more: it is known who is there.
+    Done,
+    /// A header of the PROXY protocol, in front of the request.
+    Header,
+    /// Fields of the request: the peer is a proxy that is trusted.
+    Fields,
+}
+
+impl Introduction {
+    /// How a peer is introduced that has just connected, to a port for proxies if `proxied`.
+    pub fn of(peer: Peer, proxied: bool, cx: &Context) -> Self {
+        match () {
+            () if proxied => Self::Header,
+            () if cx.config.trust_proxy.iter().any(|network| network.has(peer)) => Self::Fields,
+            () => Self::Done,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -58,31 +82,93 @@ pub enum Outcome {
 
 impl Handshake {
     /// Nothing has arrived yet.
-    pub fn new(id: ConnId, peer: Peer) -> Self {
-        Self { id, peer, partial: None }
+    pub fn new(id: ConnId, peer: Peer, introduction: Introduction) -> Self {
+        Self { id, peer, introduction, partial: None }
     }
 
-    /// Takes the bytes `buffer[span]` of the head, and maybe of frames behind it.
+    /// Takes the bytes `buffer[span]` of a header of the PROXY protocol, where one has to be; of
+    /// the head; and maybe of frames behind it.
     pub fn receive(
         &mut self,
         buffer: &ReadBuffer,
         span: Range<usize>,
-        log: Option<&ConnectionLog>,
+        mut log: Option<&mut ConnectionLog>,
+        cx: &mut Context,
+    ) -> Outcome {
+        if self.introduction != Introduction::Header {
+            return self.receive_head(buffer, span, log, cx);
+        }
+        match self.receive_header(buffer, span.clone(), log.as_deref_mut(), cx) {
+            Ok(behind) if behind < span.end => self.receive_head(buffer, behind..span.end, log, cx),
+            Ok(_) => Outcome::Partial,
+            Err(refused) => refused,
+        }
+    }
+
+    /// Takes a part of the PROXY protocol's header. Returns where the request begins.
+    fn receive_header(
+        &mut self,
+        buffer: &ReadBuffer,
+        span: Range<usize>,
+        log: Option<&mut ConnectionLog>,
+        cx: &mut Context,
+    ) -> Result<usize, Outcome> {
+        let bytes = buffer.part_of(span.clone());
+        let before = self.partial.as_ref().map_or(0, |partial| partial.bytes.len());
+        let read = match &mut self.partial {
+            None => proxy::read(bytes),
+            Some(partial) => {
+                let taken = bytes.len().min(HEAD_BYTES_MAX - before);
+                partial.charge.set(PARTIAL_BYTES + before + taken);
+                partial.bytes.reserve_exact(taken);
+                partial.bytes.extend_from_slice(&bytes[..taken]);
+                proxy::read(&partial.bytes)
+            }
+        };
+        let Ok(header) = read else { return Err(self.refuse(Refusal::Proxy, None, cx)) };
+        let Some(proxy::Header { length, client }) = header else {
+            if self.partial.is_none() {
+                self.keep_partial(bytes, Scan::default(), cx)?;
+            }
+            return Ok(span.end);
+        };
+        self.partial = None;
+        if let Some(client) = client {
+            self.peer = client.into();
+        }
+        self.introduction = Introduction::of(self.peer, false, cx);
+        if let Some(log) = log {
+            log.introduce(self.peer);
+        }
+        Ok(span.start + length - before)
+    }
+
+    /// Keeps the beginning of a head, unless there is no room for it.
+    fn keep_partial(&mut self, bytes: &[u8], scan: Scan, cx: &mut Context) -> Result<(), Outcome> {
+        // The oldest make room at the end of the turn, until then there is some to spare.
+        if cx.budget.reserve_is_far_too_short() {
+            return Err(self.refuse(Refusal::Busy, None, cx));
+        }
+        let charge = cx.budget.reserve(PARTIAL_BYTES + bytes.len());
+        self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan, charge }));
+        Ok(())
+    }
+
+    fn receive_head(
+        &mut self,
+        buffer: &ReadBuffer,
+        span: Range<usize>,
+        log: Option<&mut ConnectionLog>,
         cx: &mut Context,
     ) -> Outcome {
         let Some(mut partial) = self.partial.take() else {
             let mut scan = Scan::default();
             let bytes = buffer.part_of(span.clone());
             return match scan.advance(bytes) {
-                // The oldest make room at the end of the turn, until then there is some to spare.
-                Ok(Progress::Partial) if cx.budget.reserve_is_far_too_short() => {
-                    self.refuse(Refusal::Busy, None, cx)
-                }
-                Ok(Progress::Partial) => {
-                    let charge = cx.budget.reserve(PARTIAL_BYTES + bytes.len());
-                    self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan, charge }));
-                    Outcome::Partial
-                }
+                Ok(Progress::Partial) => match self.keep_partial(bytes, scan, cx) {
+                    Ok(()) => Outcome::Partial,
+                    Err(refused) => refused,
+                },
                 Ok(Progress::Complete(head)) => {
                     self.decide(&head, span.start + head.length(), log, cx)
                 }
@@ -125,12 +211,17 @@ impl Handshake {
 
     /// Composes what a complete request is answered.
     fn decide(
-        &self,
+        &mut self,
         head: &Head<'_>,
         behind: usize,
-        log: Option<&ConnectionLog>,
+        mut log: Option<&mut ConnectionLog>,
         cx: &mut Context,
     ) -> Outcome {
+        if self.introduction == Introduction::Fields {
+            if let Err(refused) = self.introduce(head, log.as_deref_mut(), cx) {
+                return refused;
+            }
+        }
         let (outcome, subprotocol) = match route(head, &cx.rules, cx.draining) {
             Route::Upgrade(mount, opening) => {
                 (self.upgrade(head, mount, &opening, behind, cx), opening.subprotocol)
@@ -149,6 +240,27 @@ impl Handshake {
             Outcome::Answered(_) | Outcome::Partial => {}
         }
         outcome
+    }
+
+    /// The request itself says for whom the peer, a trusted proxy, has sent it.
+    fn introduce(
+        &mut self,
+        head: &Head<'_>,
+        log: Option<&mut ConnectionLog>,
+        cx: &mut Context,
+    ) -> Result<(), Outcome> {
+        let networks = &cx.config.trust_proxy;
+        let trusted = |ip| networks.iter().any(|network| network.has_address(ip));
+        match http::forwarded_client(head, &trusted) {
+            Ok(Some((ip, port))) => self.peer = Peer::behind_proxy(ip, port),
+            Ok(None) => {}
+            Err(refusal) => return Err(self.refuse(refusal, Some(head), cx)),
+        }
+        self.introduction = Introduction::Done;
+        if let Some(log) = log {
+            log.introduce(self.peer);
+        }
+        Ok(())
     }
 
     fn give(&self, answer: Answer, head: &Head<'_>, cx: &mut Context) -> Outcome {

@@ -29,6 +29,7 @@ mod handler;
 mod handshake;
 pub mod inflaters;
 mod noting;
+mod proxy;
 pub mod read_buffer;
 mod receive;
 pub mod send_queue;
@@ -49,6 +50,7 @@ pub use context::Context;
 pub use end::Cause;
 use handler::{Handler, Wish};
 use handshake::Handshake;
+pub use handshake::Introduction;
 use send_queue::Slot;
 use session::Session;
 pub use timeout::Timeout;
@@ -131,7 +133,17 @@ pub enum Reply {
 impl Connection {
     /// A connection just accepted. A log is kept if somebody will read it.
     pub fn new(id: ConnId, peer: Peer, log: Option<Box<ConnectionLog>>) -> Self {
-        let phase = Phase::Head(Handshake::new(id, peer));
+        Self::introduced(id, peer, Introduction::Done, log)
+    }
+
+    /// As [`Self::new`], of a peer that may be a proxy.
+    pub fn introduced(
+        id: ConnId,
+        peer: Peer,
+        introduction: Introduction,
+        log: Option<Box<ConnectionLog>>,
+    ) -> Self {
+        let phase = Phase::Head(Handshake::new(id, peer, introduction));
         Self { phase, queue: None, log, pinged: false }
     }
 

@@ -134,7 +134,7 @@ impl Connection {
             _ => return nothing,
         };
         cx.scratch.clear();
-        let outcome = handshake.receive(buffer, span, self.log.as_deref(), cx);
+        let outcome = handshake.receive(buffer, span, self.log.as_deref_mut(), cx);
         let behind = match outcome {
             handshake::Outcome::Partial => return nothing,
             handshake::Outcome::Answered(ending) => {

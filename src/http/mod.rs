@@ -21,6 +21,7 @@
 mod class;
 pub mod client;
 mod coding;
+mod forwarded;
 mod head;
 mod name;
 mod origin;
@@ -33,6 +34,7 @@ mod target;
 mod upgrade;
 
 pub use coding::takes_gzip;
+pub use forwarded::client as forwarded_client;
 pub use head::{Head, Version};
 pub use name::Name;
 pub use origin::normalize_origin;

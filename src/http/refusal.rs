@@ -41,6 +41,10 @@ pub enum Refusal {
     Extensions,
     /// `Sec-WebSocket-Protocol` is not a list of unique tokens.
     Subprotocol,
+    /// `Forwarded` and `X-Forwarded-For` contradict each other, or hide what a proxy has added.
+    Forwarded,
+    /// No header of the PROXY protocol in front of the request, where there has to be one.
+    Proxy,
     /// The server is going away.
     Draining,
     /// The server has as many connections as it may have.
@@ -56,6 +60,7 @@ impl Refusal {
         match self {
             Self::Head(fault) => fault.status(),
             Self::Host | Self::Target | Self::Framing | Self::Body => Status::BAD_REQUEST,
+            Self::Forwarded | Self::Proxy => Status::BAD_REQUEST,
             Self::Key | Self::VersionRepeated | Self::Subprotocol | Self::Extensions => {
                 Status::BAD_REQUEST
             }
@@ -95,6 +100,11 @@ impl Refusal {
             Self::Origin => "this origin may not connect",
             Self::Extensions => "Sec-WebSocket-Extensions is malformed",
             Self::Subprotocol => "Sec-WebSocket-Protocol is not a list of unique tokens",
+            Self::Forwarded => {
+                "Forwarded and X-Forwarded-For disagree, or one is malformed: the proxy should set \
+                 one of them and remove the other"
+            }
+            Self::Proxy => "this port is for a proxy that sends a header of the PROXY protocol",
             Self::Draining => "the server is draining: connect to another",
             Self::Busy => "no room for more connections",
             Self::Timeout => "the request head did not arrive in time",

@@ -1,5 +1,5 @@
-//! What the service manager is told: that the server is ready, loads its files anew, still turns, is
-//! about to stop (sd_notify(3)). Where nobody asks for it nothing is said.
+//! What the service manager is told: that the server is ready, loads its files anew, still turns,
+//! is about to stop (sd_notify(3)). Where nobody asks for it nothing is said.
 
 use std::time::{Duration, Instant};
 

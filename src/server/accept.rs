@@ -7,7 +7,7 @@ use log::{error, warn};
 use rustix::io::Errno;
 
 use super::Server;
-use crate::conn::{Cause, Connection, ConnectionLog};
+use crate::conn::{Cause, Connection, ConnectionLog, Introduction};
 use crate::ending::Ending;
 use crate::limits::{SHED_CONNECTIONS_MAX, TICK, TURN_ACCEPTS_MAX};
 use crate::net::{Net, Stream};
@@ -111,7 +111,7 @@ impl<N: Net> Server<N> {
 
     fn accept_one(&mut self, listener: usize) {
         match self.net.accept(listener) {
-            Ok((stream, peer)) => self.admit(stream, peer),
+            Ok((stream, peer)) => self.admit(listener, stream, peer),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.acceptor.acceptable[listener] = false;
             }
@@ -127,7 +127,7 @@ impl<N: Net> Server<N> {
         }
     }
 
-    fn admit(&mut self, mut stream: N::Stream, peer: Peer) {
+    fn admit(&mut self, listener: usize, mut stream: N::Stream, peer: Peer) {
         self.cx.metrics.connections_accepted += 1;
         let open = self.registry.len();
         let limit = self.cx.config.max_connections;
@@ -143,10 +143,12 @@ impl<N: Net> Server<N> {
             }
         }
         let cx = &mut self.cx;
+        let proxied = cx.config.proxied.get(listener).is_some_and(|proxied| *proxied);
+        let introduction = Introduction::of(peer, proxied, cx);
         let number = cx.metrics.connections_accepted;
         let log = cx.logging.then(|| ConnectionLog::new(number, peer, cx.now));
         let id = self.registry.insert(stream, |id| match open < limit {
-            true => Connection::new(id, peer, log),
+            true => Connection::introduced(id, peer, introduction, log),
             false => Connection::turned_away(id, peer, log, cx),
         });
         cx.metrics.connections_open = self.registry.len() as u64;

@@ -69,6 +69,7 @@ pub fn run(
     let room = process.connections_that_fit();
     config.max_connections = max_connections.unwrap_or(room);
     let places = process.places().map_err(system("listener"))?;
+    config.proxied.clone_from(&process.proxied);
     config.listeners = places.iter().map(Place::to_string).collect();
     debug!("{}", process.descriptors);
     if max_connections.map_or(room < CONNECTIONS_USUAL, |wanted| wanted > room) {
@@ -95,6 +96,8 @@ pub fn run(
 struct Process {
     descriptors: DescriptorLimit,
     listeners: Vec<Listener>,
+    /// Which of them are for proxies.
+    proxied: Vec<bool>,
     signals: Signals,
 }
 
@@ -103,15 +106,17 @@ impl Process {
         let descriptors = DescriptorLimit::raise();
         let mut passed = Passed::from_environment();
         let mut listeners = Vec::new();
+        let mut proxied = Vec::new();
         for address in addresses {
             let opened = address.open(&mut passed);
             listeners.extend(opened.map_err(|error| Failure::Listen(address.clone(), error))?);
+            proxied.resize(listeners.len(), address.is_proxied());
         }
         if listeners.len() > LISTENERS_MAX {
             return Err(Failure::Listeners(listeners.len()));
         }
         let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
-        Ok(Self { descriptors, listeners, signals })
+        Ok(Self { descriptors, listeners, proxied, signals })
     }
 
     fn connections_that_fit(&self) -> usize {
