@@ -8,6 +8,7 @@ mod history;
 use std::time::Duration;
 
 use crate::peer::Network;
+use crate::rate::Rate;
 
 pub use history::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
 
@@ -94,6 +95,10 @@ pub const TURN_EVENTS_MAX: usize = 1024;
 
 /// Connections beyond `max_connections` that are told so (503) in an orderly way at one time.
 pub const SHED_CONNECTIONS_MAX: usize = 64;
+
+/// Addresses that are remembered because they have connected lately, in each of two generations:
+/// together less than a mebibyte. Whoever has more addresses than this has no limit by address.
+pub const ADDRESSES_RECENT_MAX: usize = 8192;
 
 /// Descriptors that are not connections: standard streams, poll, listeners, signals, the spare.
 pub const RESERVED_DESCRIPTORS: usize = 16;
@@ -265,6 +270,16 @@ pub struct Config {
     pub proxied: Vec<bool>,
     /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed.
     pub trust_proxy: Vec<Network>,
+    /// Most connections of one address at one time.
+    pub max_connections_per_ip: Option<u32>,
+    /// How often one address may connect.
+    pub handshake_rate: Option<Rate>,
+    /// How many messages are read of one connection.
+    pub message_rate: Option<Rate>,
+    /// How many bytes are read of one connection.
+    pub byte_rate: Option<Rate>,
+    /// From accept to our Close 1012, less up to a tenth; zero for no end.
+    pub max_lifetime: Duration,
     /// All echoes are exact, whatever a query says.
     pub exact: bool,
     /// A request that is shown is shown with its cookies and credentials.
@@ -296,6 +311,11 @@ impl Default for Config {
             listeners: Vec::new(),
             proxied: Vec::new(),
             trust_proxy: Vec::new(),
+            max_connections_per_ip: None,
+            handshake_rate: None,
+            message_rate: None,
+            byte_rate: None,
+            max_lifetime: Duration::ZERO,
             exact: false,
             mirror_secrets: false,
         }

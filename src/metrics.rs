@@ -104,6 +104,12 @@ pub struct Metrics {
     pub reloads: u64,
     /// Files that were to be loaded anew, and could not be.
     pub reload_errors: u64,
+    /// Connections refused because their address has as many as it may have.
+    pub address_connections_refused: u64,
+    /// Connections refused because their address connects too often.
+    pub address_rate_refused: u64,
+    /// Reads put off because a connection has sent more than its rate.
+    pub rate_waits: u64,
 }
 
 type Row = (&'static str, &'static str, &'static str, fn(&Metrics) -> u64);
@@ -142,6 +148,19 @@ const TABLE: &[Row] = &[
     ("yields_total", "counter", "Turns that used up their share.", |m| m.yields),
     ("reloads_total", "counter", "Files loaded anew.", |m| m.reloads),
     ("reload_errors_total", "counter", "Files that could not be loaded anew.", |m| m.reload_errors),
+    (
+        "address_connections_refused_total",
+        "counter",
+        "Connections refused, their address has as many as it may have.",
+        |m| m.address_connections_refused,
+    ),
+    (
+        "address_rate_refused_total",
+        "counter",
+        "Connections refused, their address connects too often.",
+        |m| m.address_rate_refused,
+    ),
+    ("rate_waits_total", "counter", "Reads put off by the rate of a connection.", |m| m.rate_waits),
 ];
 
 impl Metrics {
@@ -227,6 +246,9 @@ mod tests {
             yields: 22,
             reloads: 23,
             reload_errors: 24,
+            address_connections_refused: 25,
+            address_rate_refused: 26,
+            rate_waits: 27,
             ..Metrics::default()
         };
         for (at, (name, _, _, field)) in TABLE.iter().enumerate() {

@@ -12,10 +12,11 @@ use wsecho::metrics::Metrics;
 
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
 /// does not know the others there.
-const FLOORS: [&[&str]; 11] = [
-    &["ending", "id", "peer", "text", "units"],
+const FLOORS: [&[&str]; 12] = [
+    &["ending", "id", "peer", "rate", "text"],
+    &["units"],
     &["limits"],
-    &["budget", "metrics"],
+    &["admission", "budget", "metrics"],
     &["http", "pages", "ws"],
     &["service"],
     &["behaviour"],

@@ -126,19 +126,6 @@ const OPTIONS: &[Spec<Options>] = &[
         apply: |options, text| value::deflate(text).map(|value| options.config.deflate = value),
     },
     Spec {
-        name: "mirror-secrets",
-        variable: "WSECHO_MIRROR_SECRETS",
-        takes: Takes::Switch,
-        heading: PROTOCOL,
-        help: "Show the values of Cookie, Authorization,\n\
-               Proxy-Authorization and X-Api-Key at /info\n\
-               and in mirrors, instead of their lengths",
-        default: |_| String::new(),
-        apply: |options, text| {
-            value::switch(text).map(|shown| options.config.mirror_secrets = shown)
-        },
-    },
-    Spec {
         name: "max-connections",
         variable: "WSECHO_MAX_CONNECTIONS",
         takes: Takes::One("N"),

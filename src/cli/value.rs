@@ -12,8 +12,9 @@ use crate::limits::{
 };
 use crate::net::listen::ListenAddress;
 use crate::peer::Network;
+use crate::rate::Rate;
 use crate::units;
-pub use crate::units::{bytes, show_bytes, show_duration};
+pub use crate::units::{bytes, rate, show_bytes, show_duration};
 
 /// Takes over one place to listen at: `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`, with or without
 /// `ws://`; `unix:/path`, `unix:/path,mode=0660`; `fd:N`; `systemd`, `systemd:NAME`. Each may end in
@@ -173,6 +174,29 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
         duration => Ok(duration),
     }
 }
+
+/// How long a connection may last.
+pub fn lifetime(text: &str) -> Result<Duration, String> {
+    let duration = units::duration(text)?;
+    match duration <= LIFETIME_MAX {
+        true => Ok(duration),
+        false => Err(format!("{text:?} is longer than {}, the most", show_duration(LIFETIME_MAX))),
+    }
+}
+
+/// A year: whoever says more means that there is no limit.
+const LIFETIME_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Bytes in a second.
+pub fn byte_rate(text: &str) -> Result<Rate, String> {
+    match bytes(text)? {
+        count @ 1..=BYTE_RATE_MAX => Ok(Rate::per_second(count)),
+        _ => Err(format!("{text:?} is not from 1 to {} a second", show_bytes(BYTE_RATE_MAX))),
+    }
+}
+
+/// More than this is no limit.
+const BYTE_RATE_MAX: u64 = 1 << 40;
 
 /// A subprotocol, which is a token (RFC 6455 §4.1, RFC 9110 §5.6.2). So is `*`.
 pub fn subprotocol(text: &str) -> Result<String, String> {

@@ -11,6 +11,7 @@ use log::{debug, trace};
 
 use super::Cause;
 use super::frame_log::FrameLog;
+use super::session::Farewell;
 use crate::ending::Ending;
 use crate::limits::LOGGED_BYTES_MAX;
 use crate::peer::Peer;
@@ -46,8 +47,8 @@ pub struct ConnectionLog {
 #[derive(Debug)]
 struct End {
     cause: Cause,
-    /// Our Close was out when it came.
-    closing: bool,
+    /// Why we had begun to close when it came, if we had.
+    farewell: Option<Farewell>,
     /// The peer's words, escaped and cut.
     reason: String,
 }
@@ -57,7 +58,7 @@ impl End {
     fn code(&self) -> Option<u16> {
         let going = matches!(self.cause, Cause::PeerClosed(_) | Cause::PeerFinished);
         let code = match self.cause {
-            _ if self.closing && going => Some(CloseCode::GOING_AWAY),
+            _ if self.farewell.is_some() && going => self.farewell.map(Farewell::code),
             Cause::PeerClosed(code) => code,
             Cause::Fault(fault) => Some(fault.close_code()),
             _ => self.cause.farewell().map(|(code, _)| code),
@@ -160,9 +161,10 @@ impl ConnectionLog {
         }
     }
 
-    /// Takes note of why the connection comes to its end; `closing` if our Close was out before.
+    /// Takes note of why the connection comes to its end; `farewell` if we had begun to
+    /// close before.
     /// A refusal is logged at once.
-    pub fn note_end(&mut self, cause: &Cause, closing: bool, reason: String) {
+    pub fn note_end(&mut self, cause: &Cause, farewell: Option<Farewell>, reason: String) {
         let answers = [Cause::Answered(Ending::Refused), Cause::NoRequest, Cause::TurnedAway];
         let refused = answers.contains(cause) && !reason.is_empty();
         if refused {
@@ -173,7 +175,7 @@ impl ConnectionLog {
             );
         }
         self.answered = refused || *cause == Cause::Answered(Ending::Answered);
-        self.end = Some(End { cause: cause.clone(), closing, reason });
+        self.end = Some(End { cause: cause.clone(), farewell, reason });
     }
 
     /// Logs the ending.
@@ -210,11 +212,14 @@ impl ConnectionLog {
 
     /// Who ended it, and why, as a reader of the RFC would say it.
     fn how(&self) -> String {
-        let Some(End { cause, closing, .. }) = &self.end else {
+        let Some(End { cause, farewell, .. }) = &self.end else {
             return "cut off, the server ends".to_owned();
         };
         let words = match cause {
-            Cause::PeerClosed(_) | Cause::PeerFinished if *closing => {
+            Cause::PeerClosed(_) | Cause::PeerFinished if *farewell == Some(Farewell::Expired) => {
+                "closed by server, open for as long as may be"
+            }
+            Cause::PeerClosed(_) | Cause::PeerFinished if farewell.is_some() => {
                 "closed by server, going away"
             }
             Cause::PeerClosed(_) => "closed by peer",
@@ -286,10 +291,10 @@ mod tests {
 
     #[test]
     fn who_ended_it_is_said_in_the_words_of_the_rfc() {
-        let said = |cause: Cause, closing: bool| {
+        let said = |cause: Cause, farewell: Option<Farewell>| {
             let mut log = ConnectionLog::new(1, somebody(), Duration::ZERO);
             log.begin(false, 0);
-            log.note_end(&cause, closing, String::new());
+            log.note_end(&cause, farewell, String::new());
             let code = log.end.as_ref().and_then(End::code);
             format!("{}{}", log.how(), code.map_or(String::new(), |code| format!(", code {code}")))
         };
@@ -308,8 +313,14 @@ mod tests {
             (Cause::ScriptCloses(policy, "x".to_owned()), "closed by server, as asked, code 1008"),
         ];
         for (cause, expected) in cases {
-            assert_eq!(said(cause, false), expected);
+            assert_eq!(said(cause, None), expected);
         }
-        assert_eq!(said(Cause::PeerFinished, true), "closed by server, going away, code 1001");
+        let farewells = [
+            (Farewell::Shutdown, "closed by server, going away, code 1001"),
+            (Farewell::Expired, "closed by server, open for as long as may be, code 1012"),
+        ];
+        for (farewell, expected) in farewells {
+            assert_eq!(said(Cause::PeerFinished, Some(farewell)), expected);
+        }
     }
 }

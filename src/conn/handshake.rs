@@ -1,27 +1,28 @@
 //! A connection before it is open: the request head, and what it is answered.
 
+mod introduction;
+mod refusing;
+
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::answer::give;
-use super::connection_log::escape;
 use super::handler::{Handler, Member, ScriptedEcho};
 use super::inflaters::Deflate as Deflating;
-use super::proxy;
 use super::read_buffer::ReadBuffer;
 use super::{ConnectionLog, Context};
 use crate::behaviour::Behaviour;
 use crate::budget::Charge;
 use crate::ending::Ending;
 use crate::http::{
-    self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, write_answer,
-    write_opening, write_refusal,
+    self, Answer, Head, Mount, Progress, Refusal, Route, Scan, Status, route, write_opening,
 };
 use crate::id::ConnId;
 use crate::limits::{Deflate, HEAD_BYTES_MAX};
 use crate::peer::Peer;
 use crate::service::mirror::mirror;
 use crate::ws::deflate::{Agreement, negotiate};
+pub use introduction::Introduction;
 
 /// Memory of a partial head beside its bytes.
 const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;
@@ -33,28 +34,6 @@ pub struct Handshake {
     peer: Peer,
     introduction: Introduction,
     partial: Option<Box<Partial>>,
-}
-
-/// Who says for whom the peer speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Introduction {
-    /// Nobody any more: it is known who is there.
-    Done,
-    /// A header of the PROXY protocol, in front of the request.
-    Header,
-    /// Fields of the request: the peer is a proxy that is trusted.
-    Fields,
-}
-
-impl Introduction {
-    /// How a peer is introduced that has just connected, to a port for proxies if `proxied`.
-    pub fn of(peer: Peer, proxied: bool, cx: &Context) -> Self {
-        match () {
-            () if proxied => Self::Header,
-            () if cx.config.trust_proxy.iter().any(|network| network.has(peer)) => Self::Fields,
-            () => Self::Done,
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -103,44 +82,6 @@ impl Handshake {
             Ok(_) => Outcome::Partial,
             Err(refused) => refused,
         }
-    }
-
-    /// Takes a part of the PROXY protocol's header. Returns where the request begins.
-    fn receive_header(
-        &mut self,
-        buffer: &ReadBuffer,
-        span: Range<usize>,
-        log: Option<&mut ConnectionLog>,
-        cx: &mut Context,
-    ) -> Result<usize, Outcome> {
-        let bytes = buffer.part_of(span.clone());
-        let before = self.partial.as_ref().map_or(0, |partial| partial.bytes.len());
-        let read = match &mut self.partial {
-            None => proxy::read(bytes),
-            Some(partial) => {
-                let taken = bytes.len().min(HEAD_BYTES_MAX - before);
-                partial.charge.set(PARTIAL_BYTES + before + taken);
-                partial.bytes.reserve_exact(taken);
-                partial.bytes.extend_from_slice(&bytes[..taken]);
-                proxy::read(&partial.bytes)
-            }
-        };
-        let Ok(header) = read else { return Err(self.refuse(Refusal::Proxy, None, cx)) };
-        let Some(proxy::Header { length, client }) = header else {
-            if self.partial.is_none() {
-                self.keep_partial(bytes, Scan::default(), cx)?;
-            }
-            return Ok(span.end);
-        };
-        self.partial = None;
-        if let Some(client) = client {
-            self.peer = client.into();
-        }
-        self.introduction = Introduction::of(self.peer, false, cx);
-        if let Some(log) = log {
-            log.introduce(self.peer);
-        }
-        Ok(span.start + length - before)
     }
 
     /// Keeps the beginning of a head, unless there is no room for it.
@@ -242,27 +183,6 @@ impl Handshake {
         outcome
     }
 
-    /// The request itself says for whom the peer, a trusted proxy, has sent it.
-    fn introduce(
-        &mut self,
-        head: &Head<'_>,
-        log: Option<&mut ConnectionLog>,
-        cx: &mut Context,
-    ) -> Result<(), Outcome> {
-        let networks = &cx.config.trust_proxy;
-        let trusted = |ip| networks.iter().any(|network| network.has_address(ip));
-        match http::forwarded_client(head, &trusted) {
-            Ok(Some((ip, port))) => self.peer = Peer::behind_proxy(ip, port),
-            Ok(None) => {}
-            Err(refusal) => return Err(self.refuse(refusal, Some(head), cx)),
-        }
-        self.introduction = Introduction::Done;
-        if let Some(log) = log {
-            log.introduce(self.peer);
-        }
-        Ok(())
-    }
-
     fn give(&self, answer: Answer, head: &Head<'_>, cx: &mut Context) -> Outcome {
         cx.metrics.count_answer(Status::OK.label());
         give(answer, head, self.peer, cx);
@@ -349,37 +269,5 @@ impl Handshake {
         write_opening(&mut cx.scratch, opening, extensions);
         let deflate = agreement.map(|agreement| Deflating::new(agreement, &cx.budget));
         Outcome::Opened { behind, handler: Handler::Echo(deflate) }
-    }
-
-    /// Refuses the request, of which there may be no whole head.
-    fn refuse(&self, refusal: Refusal, head: Option<&Head<'_>>, cx: &mut Context) -> Outcome {
-        let head_only = head.is_some_and(|head| head.method() == "HEAD");
-        write_refusal(&mut cx.scratch, refusal, head_only);
-        self.note(refusal.status(), refusal.reason(), head, cx)
-    }
-
-    /// Refuses a handshake, or what asks for one, for a reason of its own.
-    fn turn_down(&self, status: Status, why: &str, head: &Head<'_>, cx: &mut Context) -> Outcome {
-        let body = format!("{why}\n");
-        let head_only = head.method() == "HEAD";
-        write_answer(&mut cx.scratch, status, Media::Text, body.as_bytes(), head_only);
-        self.note(status, why, Some(head), cx)
-    }
-
-    /// Counts a refusal, and notes it for the log.
-    fn note(
-        &self,
-        status: Status,
-        reason: &str,
-        head: Option<&Head<'_>>,
-        cx: &mut Context,
-    ) -> Outcome {
-        cx.metrics.count_answer(status.label());
-        if cx.logging {
-            let target = head.map_or("a request".into(), |head| escape(head.target().as_bytes()));
-            let (code, reason) = (status.code(), escape(reason.as_bytes()));
-            cx.reason = format!("{target} with {code}: {reason}");
-        }
-        Outcome::Answered(Ending::Refused)
     }
 }

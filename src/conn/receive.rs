@@ -41,6 +41,19 @@ impl Connection {
         (limit > 0 && left >= READ_BYTES_MIN && !session.is_closing()).then_some(limit)
     }
 
+    /// True when what arrives counts for the rates of the connection.
+    pub fn is_metered(&self) -> bool {
+        matches!(&self.phase, Phase::Open(session) if !session.has_closed())
+    }
+
+    /// Bytes that complete what is wanted next of a message in progress; 0 between messages.
+    pub fn wanted(&self) -> usize {
+        match &self.phase {
+            Phase::Open(session) => session.wanted(),
+            _ => 0,
+        }
+    }
+
     /// True when what arrives is thrown away, for which there is always room.
     #[inline]
     pub fn is_discarding(&self) -> bool {

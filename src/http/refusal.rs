@@ -45,6 +45,10 @@ pub enum Refusal {
     Forwarded,
     /// No header of the PROXY protocol in front of the request, where there has to be one.
     Proxy,
+    /// The address has as many connections as it may have.
+    AddressConnections,
+    /// The address has connected too often lately.
+    AddressRate,
     /// The server is going away.
     Draining,
     /// The server has as many connections as it may have.
@@ -70,6 +74,7 @@ impl Refusal {
             Self::NotFound => Status::NOT_FOUND,
             Self::UpgradeOnly | Self::Stripped | Self::Version => Status::UPGRADE_REQUIRED,
             Self::Origin => Status::FORBIDDEN,
+            Self::AddressConnections | Self::AddressRate => Status::TOO_MANY_REQUESTS,
             Self::Draining | Self::Busy => Status::UNAVAILABLE,
             Self::Timeout => Status::REQUEST_TIMEOUT,
         }
@@ -105,6 +110,8 @@ impl Refusal {
                  one of them and remove the other"
             }
             Self::Proxy => "this port is for a proxy that sends a header of the PROXY protocol",
+            Self::AddressConnections => "too many connections from this address",
+            Self::AddressRate => "this address connects too often",
             Self::Draining => "the server is draining: connect to another",
             Self::Busy => "no room for more connections",
             Self::Timeout => "the request head did not arrive in time",

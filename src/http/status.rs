@@ -71,6 +71,8 @@ impl Status {
     pub const EXPECTATION_FAILED: Self = Self(417);
     /// 426, sent with `Upgrade` and `Sec-WebSocket-Version`
     pub const UPGRADE_REQUIRED: Self = Self(426);
+    /// 429, sent with `Retry-After` (RFC 6585 §4)
+    pub const TOO_MANY_REQUESTS: Self = Self(429);
     /// 431 (RFC 6585 §5)
     pub const FIELDS_TOO_LARGE: Self = Self(431);
     /// 501

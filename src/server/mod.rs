@@ -11,6 +11,7 @@ mod check;
 mod deliver;
 mod drain;
 mod drive;
+mod meters;
 mod registry;
 mod reload;
 mod reserve;
@@ -30,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::net::{Event, Net, Source};
 use accept::Acceptor;
 use drain::Drain;
+use meters::Meters;
 use registry::Registry;
 pub use reload::Reload;
 pub use run::{Failure, Stopped, run};
@@ -47,6 +49,7 @@ pub struct Server<N: Net> {
     cx: Context,
     events: Vec<Event>,
     schedule: Schedule,
+    meters: Meters,
     ended: Vec<(ConnId, Ending)>,
     drain: Drain,
     /// A second signal has cut the drain short.
@@ -63,6 +66,7 @@ impl<N: Net> Server<N> {
         config.max_connections = config.max_connections.min(ConnId::COUNT_MAX / 2);
         let mut cx = Context::new(config);
         cx.utc_offset = net.utc().saturating_sub(net.now());
+        let meters = Meters::new(&cx.config, u64::from(net.utc().subsec_nanos()));
         Self {
             registry: Registry::new(),
             timeouts: Timeouts::new(&cx.config),
@@ -71,6 +75,7 @@ impl<N: Net> Server<N> {
             cx,
             events: Vec::with_capacity(TURN_EVENTS_MAX),
             schedule: Schedule::default(),
+            meters,
             ended: Vec::new(),
             drain: Drain::No,
             cut_short: false,
@@ -90,6 +95,9 @@ impl<N: Net> Server<N> {
         self.mark();
         if self.cx.timers.next().is_some() {
             self.ring();
+        }
+        if self.meters.next().is_some() {
+            self.ring_meters();
         }
         if self.drain != Drain::No {
             self.advance_drain();
@@ -161,6 +169,7 @@ impl<N: Net> Server<N> {
         or_at(self.drain.next());
         or_at(self.acceptor.paused_until());
         or_at(self.cx.timers.next());
+        or_at(self.meters.next());
         or_at(self.cx.effects.due());
         or_at(self.somebody_waits().then_some(self.police_at));
         next.map(|at| at.saturating_sub(self.cx.now))
@@ -268,6 +277,9 @@ impl<N: Net> Server<N> {
     fn reap(&mut self) {
         for (id, ending) in self.ended.drain(..) {
             let Some(mut entry) = self.registry.remove(id) else { continue };
+            self.acceptor.forget(entry.turned_away);
+            self.cx.addresses.leave(id.index());
+            self.meters.leave(id);
             self.schedule.leave(&mut entry.standing);
             self.timeouts.remove(id.index());
             entry.connection.bury(ending, self.cx.now, &mut self.cx);

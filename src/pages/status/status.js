@@ -34,6 +34,7 @@ const ENDINGS = {
   shutdown: 'the server was stopped',
   io: 'reset, or broken on the way',
   scripted: 'ended as asked',
+  expired: 'open for as long as may be',
   internal: 'a fault of the server',
 };
 
