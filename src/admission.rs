@@ -5,6 +5,8 @@
 //! of which there are no more than may be; and of those who have connected lately so many that it
 //! fits the room for tables. If more come, those who came first are forgotten.
 
+pub mod tokens;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -208,7 +210,7 @@ mod tests {
 
     /// Somebody who has a whole /32 of IPv6 gets no more memory for it.
     #[test]
-    fn what_is_remembered_of_addresses_has_a_bound() {
+    fn a03_what_is_remembered_of_addresses_has_a_bound() {
         let mut addresses = addresses(Some(9), Some(Rate::per_second(1)));
         for number in 0..10 * ADDRESSES_RECENT_MAX as u128 {
             let ip = std::net::Ipv6Addr::from_bits(number << 64);

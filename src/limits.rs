@@ -5,6 +5,7 @@
 
 mod history;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::peer::Network;
@@ -64,6 +65,13 @@ pub const RESERVE_BYTES: usize = 4 * 1024 * 1024;
 /// What the process may take beside its memory at start and the buffer budget: the reserve, the
 /// read buffer, spare buffers, the tables of connections, and what the allocator wastes.
 pub const RESIDENT_SLACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// What the process takes at its start, with room to spare.
+pub const RESIDENT_START_BYTES: usize = 4 * 1024 * 1024;
+
+/// What an idle connection takes of the system in all, most of it in the kernel: its socket and
+/// what belongs to it, and small buffers. Measured it is a little more than half of this.
+pub const CONNECTION_SYSTEM_BYTES: usize = 8 * 1024;
 
 /// A peer that takes less than this of its replies, while others wait for room, is ended as slow.
 pub const PEER_BYTES_PER_SECOND_MIN: u64 = 1024;
@@ -280,6 +288,10 @@ pub struct Config {
     pub byte_rate: Option<Rate>,
     /// From accept to our Close 1012, less up to a tenth; zero for no end.
     pub max_lifetime: Duration,
+    /// The file of tokens, if one is asked for of those who come.
+    pub auth_tokens: Option<PathBuf>,
+    /// `/metrics` is answered without a token.
+    pub metrics_open: bool,
     /// All echoes are exact, whatever a query says.
     pub exact: bool,
     /// A request that is shown is shown with its cookies and credentials.
@@ -316,6 +328,8 @@ impl Default for Config {
             message_rate: None,
             byte_rate: None,
             max_lifetime: Duration::ZERO,
+            auth_tokens: None,
+            metrics_open: false,
             exact: false,
             mirror_secrets: false,
         }

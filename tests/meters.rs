@@ -44,7 +44,7 @@ fn messages(count: usize) -> Vec<u8> {
 }
 
 #[test]
-fn messages_beyond_the_rate_wait_and_none_is_lost() {
+fn a04_messages_beyond_the_rate_wait_and_none_is_lost() {
     let message_rate = Some(Rate::per_second(10));
     let mut world = World::new(Config { message_rate, ..Config::default() });
     let (busy, quiet) = (open(&mut world), open(&mut world));
@@ -64,7 +64,7 @@ fn messages_beyond_the_rate_wait_and_none_is_lost() {
 }
 
 #[test]
-fn bytes_beyond_the_rate_wait_and_none_is_lost() {
+fn a04_bytes_beyond_the_rate_wait_and_none_is_lost() {
     let byte_rate = Some(Rate::per_second(10_000));
     let mut world = World::new(Config { byte_rate, ..Config::default() });
     let client = open(&mut world);
@@ -85,7 +85,7 @@ fn bytes_beyond_the_rate_wait_and_none_is_lost() {
 
 /// However long it waits, the loop sleeps: a few turns for each time that something may be read.
 #[test]
-fn who_waits_for_its_rate_does_not_spin() {
+fn a04_who_waits_for_its_rate_does_not_spin() {
     let config = Config {
         message_rate: Some(Rate { count: 2, per: Duration::from_secs(60) }),
         ping_interval: Duration::from_secs(5),
@@ -109,7 +109,7 @@ fn who_waits_for_its_rate_does_not_spin() {
 
 /// More bytes raise more edges, and none of them lets more be read.
 #[test]
-fn knocking_does_not_help() {
+fn a04_knocking_does_not_help() {
     let message_rate = Some(Rate::per_second(1));
     let mut world = World::new(Config { message_rate, ..Config::default() });
     let client = open(&mut world);
@@ -208,7 +208,7 @@ fn an_address_behind_a_proxy_has_so_many_connections() {
 
 /// Each refused one costs nobody a place, and the table of addresses forgets who has gone.
 #[test]
-fn who_is_turned_away_takes_nobodys_place() {
+fn a02_who_is_turned_away_takes_nobodys_place() {
     let config =
         Config { max_connections_per_ip: Some(1), max_connections: 2, ..Config::default() };
     let mut world = World::new(config);
@@ -226,7 +226,7 @@ fn who_is_turned_away_takes_nobodys_place() {
 }
 
 #[test]
-fn an_address_connects_so_often() {
+fn a02_an_address_connects_so_often() {
     let handshake_rate = Some(Rate::per_second(3));
     let mut world = World::new(Config { handshake_rate, ..Config::default() });
     let clients: Vec<Client> = (0..5).map(|_| world.connect(0)).collect();
@@ -242,7 +242,7 @@ fn an_address_connects_so_often() {
 
 /// A header that comes byte by byte has the time of the handshake and no more.
 #[test]
-fn a_header_that_dribbles_is_given_up() {
+fn o07_a_header_that_dribbles_is_given_up() {
     let config = Config { proxied: vec![true], ..Config::default() };
     let mut world = World::new(config);
     let client = world.connect(0);
@@ -262,7 +262,7 @@ fn a_header_that_dribbles_is_given_up() {
 
 /// Header, request and frames cut anywhere.
 #[test]
-fn a_header_is_understood_however_it_is_cut() {
+fn o07_a_header_is_understood_however_it_is_cut() {
     let text = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n".to_vec();
     let binary =
         b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0F\xC0\0\x02\x01\xC0\0\x02\x02\x03\xE8\0\x50\x04\0\0";

@@ -451,7 +451,7 @@ fn rows_tested() -> BTreeSet<String> {
 /// A letter of the checklist, and two digits.
 fn is_row(word: &str) -> bool {
     let (kind, number) = word.split_at(word.char_indices().nth(1).map_or(word.len(), |(at, _)| at));
-    "hfcpdro".contains(kind)
+    "hfcpdroa".contains(kind)
         && number.len() == 2
         && number.bytes().all(|digit| digit.is_ascii_digit())
 }

@@ -23,11 +23,34 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         },
     },
     Spec {
+        name: "auth-tokens",
+        variable: "WSECHO_AUTH_TOKENS",
+        takes: Takes::One("FILE"),
+        heading: HEADING,
+        help: "Admit only clients with a token: a line of\n\
+               FILE is a name and the SHA-256 of a token in\n\
+               hex. SIGHUP loads it anew. /healthz is open",
+        default: |_| String::new(),
+        apply: |options, text| {
+            options.config.auth_tokens = Some(text.into());
+            Ok(())
+        },
+    },
+    Spec {
+        name: "metrics-open",
+        variable: "WSECHO_METRICS_OPEN",
+        takes: Takes::Switch,
+        heading: HEADING,
+        help: "Answer /metrics without a token as well",
+        default: |_| String::new(),
+        apply: |options, text| value::switch(text).map(|open| options.config.metrics_open = open),
+    },
+    Spec {
         name: "max-connections-per-ip",
         variable: "WSECHO_MAX_CONNECTIONS_PER_IP",
         takes: Takes::One("N"),
         heading: HEADING,
-        help: "Maximum number of connections of one address,\n\
+        help: "Maximum number of connections of an address,\n\
                IPv6 by its first 64 bits; more get 429. By\n\
                default there is no limit",
         default: |_| String::new(),
@@ -54,7 +77,7 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_MESSAGE_RATE",
         takes: Takes::One("RATE"),
         heading: HEADING,
-        help: "How many messages of one connection are read,\n\
+        help: "How many messages of a connection are read,\n\
                such as 100 (a second) or 30/m; further ones\n\
                wait. By default there is no limit",
         default: |_| String::new(),
@@ -67,7 +90,7 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_BYTE_RATE",
         takes: Takes::One("BYTES"),
         heading: HEADING,
-        help: "How many bytes a second of one connection are\n\
+        help: "How many bytes a second of a connection are\n\
                read; further ones wait. By default there is\n\
                no limit",
         default: |_| String::new(),
@@ -80,7 +103,7 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_MAX_LIFETIME",
         takes: Takes::One("TIME"),
         heading: HEADING,
-        help: "Time after which an open connection gets Close\n\
+        help: "Time after which a connection gets Close\n\
                1012, less up to a tenth by chance, counted\n\
                from accept, 0 for no limit",
         default: |options| value::show_duration(options.config.max_lifetime),

@@ -17,8 +17,8 @@ use crate::units;
 pub use crate::units::{bytes, rate, show_bytes, show_duration};
 
 /// Takes over one place to listen at: `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`, with or without
-/// `ws://`; `unix:/path`, `unix:/path,mode=0660`; `fd:N`; `systemd`, `systemd:NAME`. Each may end in
-/// `,proxy-protocol`.
+/// `ws://`; `unix:/path`, `unix:/path,mode=0660`; `fd:N`; `systemd`, `systemd:NAME`. Each may end
+/// in `,proxy-protocol`.
 ///
 /// In a list with commas `mode=` and `proxy-protocol` stand by themselves, behind the place that
 /// they belong to.
@@ -317,7 +317,7 @@ mod tests {
         }
         assert!(listen("mode=0660", &mut Vec::new()).is_err(), "of what?");
         listen("proxy-protocol", &mut places).expect("a place");
-        assert_eq!(places[3], proxied(unix("/b", Some(0o660))));
+        assert_eq!(places[2], proxied(unix("/b", Some(0o660))));
         assert!(listen("proxy-protocol", &mut places).is_err(), "twice");
         assert!(listen("proxy-protocol", &mut Vec::new()).is_err(), "of what?");
     }

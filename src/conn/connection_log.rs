@@ -13,6 +13,7 @@ use super::Cause;
 use super::frame_log::FrameLog;
 use super::session::Farewell;
 use crate::ending::Ending;
+use crate::http::{shown_subprotocol, shown_target};
 use crate::limits::LOGGED_BYTES_MAX;
 use crate::peer::Peer;
 use crate::text::is_invisible;
@@ -101,8 +102,8 @@ impl ConnectionLog {
     /// Logs a handshake that is answered with 101, and what was agreed on.
     pub fn open(&self, target: &str, subprotocol: Option<&str>, extension: Option<&str>) {
         let (number, peer) = (self.number, self.peer);
-        let target = escape(target.as_bytes());
-        let subprotocol = subprotocol.map(|name| escape(name.as_bytes()));
+        let target = escape(shown_target(target).as_bytes());
+        let subprotocol = subprotocol.map(|name| escape(shown_subprotocol(name).as_bytes()));
         let mut line = format!("#{number} {peer} opened {target}");
         // Writing to a `String` cannot fail.
         if let Some(name) = &subprotocol {
@@ -131,7 +132,7 @@ impl ConnectionLog {
     /// Logs a plain request that is answered with what it asked for.
     pub fn answer(&self, method: &str, target: &str) {
         let (number, peer) = (self.number, self.peer);
-        let target = escape(target.as_bytes());
+        let target = escape(shown_target(target).as_bytes());
         debug!(
             event = "answered", connection = number, peer:% = peer, target = target, status = 200;
             "#{number} {peer} {method} {target} answered with 200"

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::inflaters::Inflaters;
 use super::send_queue::SendQueues;
 use super::timers::Timers;
+use crate::admission::tokens::Tokens;
 use crate::admission::{Addresses, Excess};
 use crate::behaviour::Behaviours;
 use crate::budget::Budget;
@@ -38,6 +39,8 @@ pub struct Context {
     pub rules: Rules,
     /// What the addresses of peers have.
     pub addresses: Addresses,
+    /// The tokens of those who may come; `None` if all may.
+    pub tokens: Option<Rc<Tokens>>,
     /// The whole 503 for a peer that is turned away.
     pub busy: Rc<[u8]>,
     /// Where HTTP answers are composed.
@@ -77,11 +80,13 @@ impl Context {
         let rules = Rules {
             subprotocols: config.subprotocols.clone(),
             origins: config.origins.clone(),
+            tokens: config.auth_tokens.is_some(),
             services: mounted(&config).iter().map(|mounted| mounted.path).collect(),
         };
         Self {
             rules,
             addresses: Addresses::new(&config),
+            tokens: None,
             busy: busy.into(),
             metrics: Metrics::default(),
             queues: SendQueues::new(budget.clone()),

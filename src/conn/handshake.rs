@@ -163,6 +163,9 @@ impl Handshake {
                 return refused;
             }
         }
+        if let Err(refusal) = may_come(head, cx) {
+            return self.refuse(refusal, Some(head), cx);
+        }
         let (outcome, subprotocol) = match route(head, &cx.rules, cx.draining) {
             Route::Upgrade(mount, opening) => {
                 (self.upgrade(head, mount, &opening, behind, cx), opening.subprotocol)
@@ -269,5 +272,20 @@ impl Handshake {
         write_opening(&mut cx.scratch, opening, extensions);
         let deflate = agreement.map(|agreement| Deflating::new(agreement, &cx.budget));
         Outcome::Opened { behind, handler: Handler::Echo(deflate) }
+    }
+}
+
+/// Whether the request has a token that is known, where one is asked for. That is seen to before
+/// anything else of it.
+fn may_come(head: &Head<'_>, cx: &Context) -> Result<(), Refusal> {
+    let Some(known) = &cx.tokens else { return Ok(()) };
+    if http::is_public(head, cx.config.metrics_open) {
+        return Ok(());
+    }
+    let tokens = http::tokens(head);
+    match tokens.iter().any(|token| known.name_of(token).is_some()) {
+        true => Ok(()),
+        false if tokens.is_empty() => Err(Refusal::Token),
+        false => Err(Refusal::TokenUnknown),
     }
 }

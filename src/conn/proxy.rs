@@ -11,8 +11,8 @@ use ppp::{v1, v2};
 /// Longest header of version 1, CRLF included (§2.1).
 const TEXT_BYTES_MAX: usize = 107;
 
-/// Longest header of version 2. It may say up to 65551, but addresses and what proxies add (names of
-/// TLS certificates and clouds) take some hundred bytes; nginx draws the same line.
+/// Longest header of version 2. It may say up to 65551, but addresses and what proxies add (names
+/// of TLS certificates and clouds) take some hundred bytes; nginx draws the same line.
 const BINARY_BYTES_MAX: usize = 4096;
 
 /// Bytes of version 2 in front of addresses: signature, version, family, length (§2.2).
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_found_at_once() {
+    fn o07_what_is_no_header_is_found_at_once() {
         let long = [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 100]].concat();
         let cases: [&[u8]; 20] = [
             b"G",
@@ -174,7 +174,7 @@ mod tests {
 
     /// A length that nobody needs is refused before any of it is kept.
     #[test]
-    fn a_huge_length_is_not_waited_for() {
+    fn o07_a_huge_length_is_not_waited_for() {
         let mut header = binary(0x21, 0x11, &vec![0; 4096 - 15]);
         header.truncate(FIXED_BYTES);
         assert_eq!(read(&header), Err(Malformed));

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rightmost_that_is_not_trusted_is_the_client() {
+    fn a01_the_rightmost_that_is_not_trusted_is_the_client() {
         let cases = [
             ("", None),
             ("X-Forwarded-For: 192.0.2.1\r\n", Some("192.0.2.1")),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_adds_to_deceive_is_refused() {
+    fn a01_what_a_client_adds_to_deceive_is_refused() {
         let cases = [
             "Forwarded: for=\"192.0.2.9, for=192.0.2.1\r\n",
             "Forwarded: for=\"192.0.2.9\\\", for=192.0.2.1\r\n",

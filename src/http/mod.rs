@@ -21,6 +21,7 @@
 mod class;
 pub mod client;
 mod coding;
+mod credentials;
 mod forwarded;
 mod head;
 mod name;
@@ -34,6 +35,7 @@ mod target;
 mod upgrade;
 
 pub use coding::takes_gzip;
+pub use credentials::{is_public, shown_subprotocol, shown_target, tokens};
 pub use forwarded::client as forwarded_client;
 pub use head::{Head, Version};
 pub use name::Name;

@@ -49,6 +49,10 @@ pub enum Refusal {
     AddressConnections,
     /// The address has connected too often lately.
     AddressRate,
+    /// No token was brought along, where one has to be.
+    Token,
+    /// None of those that were is known.
+    TokenUnknown,
     /// The server is going away.
     Draining,
     /// The server has as many connections as it may have.
@@ -74,9 +78,27 @@ impl Refusal {
             Self::NotFound => Status::NOT_FOUND,
             Self::UpgradeOnly | Self::Stripped | Self::Version => Status::UPGRADE_REQUIRED,
             Self::Origin => Status::FORBIDDEN,
+            Self::Token | Self::TokenUnknown => Status::UNAUTHORIZED,
             Self::AddressConnections | Self::AddressRate => Status::TOO_MANY_REQUESTS,
             Self::Draining | Self::Busy => Status::UNAVAILABLE,
             Self::Timeout => Status::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// The fields that the response has, as whole lines: those of its status, and for a token both
+    /// challenges, since browsers know only one (RFC 9110 §11.6.1, RFC 6750 §3, RFC 7617 §2).
+    pub(super) fn lines(self) -> &'static str {
+        match self {
+            Self::Token => {
+                "Connection: close\r\nWWW-Authenticate: Bearer realm=\"wsecho\"\r\n\
+                 WWW-Authenticate: Basic realm=\"wsecho\", charset=\"UTF-8\"\r\n"
+            }
+            Self::TokenUnknown => {
+                "Connection: close\r\n\
+                 WWW-Authenticate: Bearer realm=\"wsecho\", error=\"invalid_token\"\r\n\
+                 WWW-Authenticate: Basic realm=\"wsecho\", charset=\"UTF-8\"\r\n"
+            }
+            _ => self.status().lines(),
         }
     }
 
@@ -112,6 +134,8 @@ impl Refusal {
             Self::Proxy => "this port is for a proxy that sends a header of the PROXY protocol",
             Self::AddressConnections => "too many connections from this address",
             Self::AddressRate => "this address connects too often",
+            Self::Token => "a token is needed here",
+            Self::TokenUnknown => "the token is not known",
             Self::Draining => "the server is draining: connect to another",
             Self::Busy => "no room for more connections",
             Self::Timeout => "the request head did not arrive in time",

@@ -73,8 +73,19 @@ pub fn write_opening<'a>(
 /// Appends a plain response to `out`, with the fields that its status asks for. `head_only` leaves
 /// the body away and nothing else (RFC 9110 §9.3.2).
 pub fn write_answer(out: &mut Vec<u8>, status: Status, media: Media, body: &[u8], head_only: bool) {
-    push(out, &[b"HTTP/1.1 ", status.line().as_bytes(), b"\r\n"]);
-    out.extend_from_slice(status.lines().as_bytes());
+    write_with(out, status, status.lines(), media, body, head_only);
+}
+
+/// As [`write_answer`], with other lines than those of the status.
+fn write_with(
+    out: &mut Vec<u8>,
+    status: Status,
+    lines: &str,
+    media: Media,
+    body: &[u8],
+    head_only: bool,
+) {
+    push(out, &[b"HTTP/1.1 ", status.line().as_bytes(), b"\r\n", lines.as_bytes()]);
     push(out, &media.lines().map(str::as_bytes));
     let length = body.len().to_string();
     push(out, &[b"Content-Length: ", length.as_bytes(), b"\r\n"]);
@@ -87,7 +98,8 @@ pub fn write_answer(out: &mut Vec<u8>, status: Status, media: Media, body: &[u8]
 /// Appends a refusal to `out`: its status, and its reason as one line of text.
 pub fn write_refusal(out: &mut Vec<u8>, refusal: Refusal, head_only: bool) {
     let body = [refusal.reason(), "\n"].concat();
-    write_answer(out, refusal.status(), Media::Text, body.as_bytes(), head_only);
+    let (status, lines) = (refusal.status(), refusal.lines());
+    write_with(out, status, lines, Media::Text, body.as_bytes(), head_only);
 }
 
 /// Appends the answer to `OPTIONS *` to `out`: RFC 9110 §9.3.7 wants a Content-Length of 0 if there

@@ -7,6 +7,7 @@
 //! id, and the reaper runs last, so that no event of the same turn meets a new tenant of its slot.
 
 mod accept;
+mod capacity;
 mod check;
 mod deliver;
 mod drain;
@@ -30,6 +31,7 @@ use crate::limits::{Config, POLICE_INTERVAL, TURN_EVENTS_MAX};
 use crate::metrics::Metrics;
 use crate::net::{Event, Net, Source};
 use accept::Acceptor;
+pub use capacity::Asked;
 use drain::Drain;
 use meters::Meters;
 use registry::Registry;

@@ -4,7 +4,7 @@ use super::{Handshake, Outcome};
 use crate::conn::Context;
 use crate::conn::connection_log::escape;
 use crate::ending::Ending;
-use crate::http::{Head, Media, Refusal, Status, write_answer, write_refusal};
+use crate::http::{Head, Media, Refusal, Status, shown_target, write_answer, write_refusal};
 
 impl Handshake {
     /// Refuses the request, of which there may be no whole head.
@@ -43,7 +43,10 @@ impl Handshake {
     ) -> Outcome {
         cx.metrics.count_answer(status.label());
         if cx.logging {
-            let target = head.map_or("a request".into(), |head| escape(head.target().as_bytes()));
+            let target = match head {
+                Some(head) => escape(shown_target(head.target()).as_bytes()),
+                None => "a request".to_owned(),
+            };
             let (code, reason) = (status.code(), escape(reason.as_bytes()));
             cx.reason = format!("{target} with {code}: {reason}");
         }
