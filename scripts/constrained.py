@@ -95,7 +95,7 @@ def main():
     flooders, rest = peers[:FLOODERS], peers[FLOODERS:]
     sent = flood(flooders)
     print(f"flood of MiB: {sent >> 20}")
-    print(f"group at its most of MiB: {group_bytes() >> 20}")
+    print(f"group with the flood of MiB: {group_bytes() >> 20}")
     for peer in rest[:200]:
         peer.close()
     for peer in flooders:
