@@ -275,6 +275,7 @@ fn a06_no_token_reaches_the_log() {
         let mut said = String::new();
         log.read_to_string(&mut said).expect("text");
         assert!(said.contains("401") && said.contains("access_token=…"), "{said}");
+        assert!(said.contains(", token of ann"), "its name does: {said}");
         assert!(!said.contains("s3cr3t"), "{said}");
         let basic = STANDARD.encode(format!("a:{TOKEN}"));
         assert!(!said.contains(&basic), "{said}");

@@ -5,6 +5,7 @@
 //! fields for machines.
 
 use std::fmt::Write;
+use std::rc::Rc;
 use std::time::Duration;
 
 use log::{debug, trace};
@@ -26,6 +27,8 @@ pub struct ConnectionLog {
     /// Its number, counted from 1 since the server began.
     number: u64,
     peer: Peer,
+    /// The name of the token that let it in.
+    token: Option<Rc<str>>,
     since: Duration,
     /// Frames received whole.
     pub frames: u64,
@@ -75,6 +78,7 @@ impl ConnectionLog {
         Box::new(Self {
             number,
             peer,
+            token: None,
             since: now,
             frames: 0,
             messages: 0,
@@ -99,6 +103,11 @@ impl ConnectionLog {
         self.peer = client;
     }
 
+    /// It was let in with the token of this name.
+    pub fn let_in(&mut self, token: Option<Rc<str>>) {
+        self.token = token;
+    }
+
     /// Logs a handshake that is answered with 101, and what was agreed on.
     pub fn open(&self, target: &str, subprotocol: Option<&str>, extension: Option<&str>) {
         let (number, peer) = (self.number, self.peer);
@@ -112,9 +121,12 @@ impl ConnectionLog {
         if let Some(extension) = extension {
             let _ = write!(line, ", {extension}");
         }
+        if let Some(token) = &self.token {
+            let _ = write!(line, ", token of {token}");
+        }
         debug!(
             event = "opened", connection = number, peer:% = peer, target = target,
-            subprotocol = subprotocol, extension = extension;
+            subprotocol = subprotocol, extension = extension, token = self.token.as_deref();
             "{line}"
         );
     }

@@ -163,8 +163,9 @@ impl Handshake {
                 return refused;
             }
         }
-        if let Err(refusal) = may_come(head, cx) {
-            return self.refuse(refusal, Some(head), cx);
+        match may_come(head, cx) {
+            Ok(token) => log.iter_mut().for_each(|log| log.let_in(token.clone())),
+            Err(refusal) => return self.refuse(refusal, Some(head), cx),
         }
         let (outcome, subprotocol) = match route(head, &cx.rules, cx.draining) {
             Route::Upgrade(mount, opening) => {
@@ -275,17 +276,17 @@ impl Handshake {
     }
 }
 
-/// Whether the request has a token that is known, where one is asked for. That is seen to before
+/// The name of the token that the request has, where one is asked for. That is seen to before
 /// anything else of it.
-fn may_come(head: &Head<'_>, cx: &Context) -> Result<(), Refusal> {
-    let Some(known) = &cx.tokens else { return Ok(()) };
+fn may_come(head: &Head<'_>, cx: &Context) -> Result<Option<Rc<str>>, Refusal> {
+    let Some(known) = &cx.tokens else { return Ok(None) };
     if http::is_public(head, cx.config.metrics_open) {
-        return Ok(());
+        return Ok(None);
     }
     let tokens = http::tokens(head);
-    match tokens.iter().any(|token| known.name_of(token).is_some()) {
-        true => Ok(()),
-        false if tokens.is_empty() => Err(Refusal::Token),
-        false => Err(Refusal::TokenUnknown),
+    match tokens.iter().find_map(|token| known.name_of(token)) {
+        Some(name) => Ok(Some(name)),
+        None if tokens.is_empty() => Err(Refusal::Token),
+        None => Err(Refusal::TokenUnknown),
     }
 }

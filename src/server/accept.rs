@@ -78,6 +78,11 @@ impl Acceptor {
         self.paused_until = None;
     }
 
+    /// How many were turned away and are not gone yet; for checks.
+    pub(super) fn turned_away(&self) -> usize {
+        self.turned_away
+    }
+
     /// A connection has gone.
     pub(super) fn forget(&mut self, turned_away: bool) {
         self.turned_away -= usize::from(turned_away);
