@@ -70,7 +70,7 @@ fn swarm_of_all_kinds() {
 
 /// Whoever is read at a rate only gets the same answers, later.
 #[test]
-fn swarm_of_the_metered() {
+fn the_metered() {
     play_all(METERED_SEEDS, World::metered);
 }
 
