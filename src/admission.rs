@@ -11,9 +11,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::limits::{ADDRESSES_RECENT_MAX, Config};
+use crate::limits::Config;
 use crate::peer::Peer;
 use crate::rate::{Bucket, Rate};
+
+/// Addresses that are remembered because they have connected lately, in each of two generations:
+/// together less than a mebibyte. Whoever has more addresses than this has no limit by address.
+const ADDRESSES_RECENT_MAX: usize = 8192;
 
 /// Why an address may not have another connection now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 //! The binary is the product; the library exists so that tests, fuzzers and benches can reach
 //! each floor on its own. ARCHITECTURE.md explains how they hang together. Lowest floor first:
 //! [`ending`], [`id`], [`limits`], [`peer`], [`rate`], [`text`] and [`units`] are words; [`budget`]
-//! is the ledger of memory, [`admission`] says who may come, and [`metrics`] are the counters; [`ws`] and [`http`] are the RFCs as
-//! functions, and [`pages`] what browsers are shown; [`service`] and [`behaviour`] say what is said
-//! beside an exact echo; [`conn`] is one connection; [`net`] and [`server`] are the machinery;
-//! `load` is the load generator; [`cli`] is the entry.
+//! is the ledger of memory, [`admission`] says who may come, and [`metrics`] are the counters;
+//! [`ws`] and [`http`] are the RFCs as functions, and [`pages`] what browsers are shown;
+//! [`service`] and [`behaviour`] say what is said beside an exact echo; [`conn`] is one connection;
+//! [`net`] and [`server`] are the machinery; `load` is the load generator; [`cli`] is the entry.
 
 pub mod admission;
 pub mod behaviour;

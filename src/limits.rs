@@ -3,6 +3,7 @@
 //! Constants bound structures and the work of one turn. [`Config`] holds what an operator may
 //! choose; its defaults are here too, so that `--help` and the code cannot disagree.
 
+mod compression;
 mod history;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use crate::peer::Network;
 use crate::rate::Rate;
 
+pub use compression::*;
 pub use history::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
 
 /// Longest request head, in bytes. Browsers with full cookie jars stay below 8 KiB, and nginx,
@@ -69,10 +71,6 @@ pub const RESIDENT_SLACK_BYTES: usize = 16 * 1024 * 1024;
 /// What the process takes at its start, with room to spare.
 pub const RESIDENT_START_BYTES: usize = 4 * 1024 * 1024;
 
-/// What an idle connection takes of the system in all, most of it in the kernel: its socket and
-/// what belongs to it, and small buffers. Measured it is a little more than half of this.
-pub const CONNECTION_SYSTEM_BYTES: usize = 8 * 1024;
-
 /// A peer that takes less than this of its replies, while others wait for room, is ended as slow.
 pub const PEER_BYTES_PER_SECOND_MIN: u64 = 1024;
 
@@ -104,10 +102,6 @@ pub const TURN_EVENTS_MAX: usize = 1024;
 /// Connections beyond `max_connections` that are told so (503) in an orderly way at one time.
 pub const SHED_CONNECTIONS_MAX: usize = 64;
 
-/// Addresses that are remembered because they have connected lately, in each of two generations:
-/// together less than a mebibyte. Whoever has more addresses than this has no limit by address.
-pub const ADDRESSES_RECENT_MAX: usize = 8192;
-
 /// Descriptors that are not connections: standard streams, poll, listeners, signals, the spare.
 pub const RESERVED_DESCRIPTORS: usize = 16;
 
@@ -117,25 +111,6 @@ pub const SPARE_QUEUES_MAX: usize = 32;
 
 /// A send queue grown beyond this is given back to the allocator rather than kept as a spare.
 pub const SPARE_QUEUE_BYTES_MAX: usize = HEADROOM_BYTES;
-
-/// Where inflated bytes are looked at before they are thrown away. Smaller, and the inflater loses
-/// a quarter of its speed; larger, and it leaves the first-level cache.
-pub const INFLATE_SCRATCH_BYTES: usize = 16 * 1024;
-
-/// Bytes of one read from a connection that may send compressed messages. What a turn does not
-/// get to inflate of it has to be kept.
-pub const INFLATE_READ_BYTES: usize = 32 * 1024;
-
-/// Compressed bytes that are unmasked at one time. What the share of a turn leaves of them is
-/// masked again.
-pub const INFLATE_SLICE_BYTES: usize = 4 * 1024;
-
-/// Memory of an inflater: its window of 32 KiB, and its tables.
-pub const INFLATER_BYTES: usize = 48 * 1024;
-
-/// A compressed message may hold an inflater for this long while others wait for one, whatever of
-/// it arrives meanwhile.
-pub const INFLATER_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Longest name of a room, in bytes as they stand in the path: 64 characters of four bytes, each
 /// of them escaped.
@@ -174,24 +149,6 @@ pub const TURN_EFFECT_BYTES_MAX: usize = 256 * 1024;
 
 /// Times in a turn that so many are handed out before members of rooms have to wait for the next.
 pub const TURN_DELIVERIES_MAX: usize = 16;
-
-/// Effort that one connection may spend on inflating in one turn: 2 for a byte that comes out, 32
-/// for one that goes in (256 with a window below 32 KiB, whose inflater builds tables slowly).
-/// Spent in full it is about 50 us, whatever was sent.
-pub const TURN_INFLATE_EFFORT: usize = 256 * 1024;
-
-/// The same while very many are ready.
-pub const TURN_INFLATE_EFFORT_MIN: usize = TURN_INFLATE_EFFORT / 8;
-
-/// Effort that a message takes however short it is: an inflater is fetched, reset and given back.
-pub const INFLATE_MESSAGE_EFFORT: usize = 1024;
-
-/// Inflaters kept for the next message. Within a turn one serves all.
-pub const SPARE_INFLATERS_MAX: usize = 4;
-
-/// A compressed message may be this much longer than the message limit, which is for what it
-/// inflates to: stored blocks and flushes add to incompressible data.
-pub const COMPRESSED_SLACK_BYTES: u64 = 64 * 1024;
 
 /// Resolution of all deadlines. The clock column counts these in 16 bits, see [`TIMEOUT_MAX`].
 pub const TICK: Duration = Duration::from_millis(250);

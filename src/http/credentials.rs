@@ -1,9 +1,9 @@
 //! Tokens that a request brings along, and how to speak of it without them.
 //!
-//! A program sends `Authorization: Bearer TOKEN` (RFC 6750 §2.1). A browser asks its user for a name
-//! and a password, which is the token (Basic, RFC 7617). Where a script can set no field of the
-//! handshake, it offers the subprotocol `bearer.TOKEN`, or has `?access_token=TOKEN` in the URL
-//! (RFC 6750 §2.3).
+//! A program sends `Authorization: Bearer TOKEN` (RFC 6750 §2.1). A browser asks its user for a
+//! name and a password, which is the token (Basic, RFC 7617). Where a script can set no field of
+//! the handshake, it offers the subprotocol `bearer.TOKEN`, or has `?access_token=TOKEN` in the
+//! URL (RFC 6750 §2.3).
 
 use std::borrow::Cow;
 
