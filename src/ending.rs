@@ -33,13 +33,15 @@ pub enum Ending {
     Io,
     /// It was to end so: a behaviour asked for it.
     Scripted,
+    /// It had lasted as long as a connection may.
+    Expired,
     /// A broken invariant of ours; must stay 0.
     Internal,
 }
 
 impl Ending {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Closed,
         Self::Gone,
         Self::Fault,
@@ -54,6 +56,7 @@ impl Ending {
         Self::Shutdown,
         Self::Io,
         Self::Scripted,
+        Self::Expired,
         Self::Internal,
     ];
 
@@ -74,6 +77,7 @@ impl Ending {
             Self::Shutdown => "shutdown",
             Self::Io => "io",
             Self::Scripted => "scripted",
+            Self::Expired => "expired",
             Self::Internal => "internal",
         }
     }

@@ -115,6 +115,16 @@ pub struct Metrics {
     pub turns: u64,
     /// Connections put to the end of the queue because their share of a turn was used up.
     pub yields: u64,
+    /// Files loaded anew.
+    pub reloads: u64,
+    /// Files that were to be loaded anew, and could not be.
+    pub reload_errors: u64,
+    /// Connections refused because their address has as many as it may have.
+    pub address_connections_refused: u64,
+    /// Connections refused because their address connects too often.
+    pub address_rate_refused: u64,
+    /// Reads put off because a connection has sent more than its rate.
+    pub rate_waits: u64,
 }
 
 type Row = (&'static str, &'static str, &'static str, fn(&Metrics) -> u64);
@@ -154,6 +164,21 @@ const TABLE: &[Row] = &[
     ("shed_total", "counter", "Connections turned away, too many open.", |m| m.shed),
     ("loop_turns_total", "counter", "Turns of the loop.", |m| m.turns),
     ("yields_total", "counter", "Turns that used up their share.", |m| m.yields),
+    ("reloads_total", "counter", "Files loaded anew.", |m| m.reloads),
+    ("reload_errors_total", "counter", "Files that could not be loaded anew.", |m| m.reload_errors),
+    (
+        "address_connections_refused_total",
+        "counter",
+        "Connections refused, their address has as many as it may have.",
+        |m| m.address_connections_refused,
+    ),
+    (
+        "address_rate_refused_total",
+        "counter",
+        "Connections refused, their address connects too often.",
+        |m| m.address_rate_refused,
+    ),
+    ("rate_waits_total", "counter", "Reads put off by the rate of a connection.", |m| m.rate_waits),
 ];
 
 impl Metrics {
@@ -240,6 +265,11 @@ mod tests {
             shed: 23,
             turns: 24,
             yields: 25,
+            reloads: 26,
+            reload_errors: 27,
+            address_connections_refused: 28,
+            address_rate_refused: 29,
+            rate_waits: 30,
             ..Metrics::default()
         };
         for (at, (name, _, _, field)) in TABLE.iter().enumerate() {

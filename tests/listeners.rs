@@ -64,8 +64,7 @@ impl Started {
 
     /// Asks it to end, and says with which status it did.
     fn stop(mut self) -> Option<i32> {
-        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("an id");
-        kill_process(id, Signal::TERM).expect("it runs");
+        kill_process(id_of(&self.child), Signal::TERM).expect("it runs");
         self.child.wait().expect("its parent").code()
     }
 }
@@ -75,6 +74,10 @@ impl Drop for Started {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn id_of(child: &Child) -> Pid {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("an id")
 }
 
 fn wsecho() -> Command {
@@ -249,6 +252,14 @@ fn the_service_manager_is_told() {
     for _ in 0..3 {
         assert_eq!(hear(), "WATCHDOG=1", "also when nothing happens");
     }
+    kill_process(id_of(&server.child), Signal::HUP).expect("it runs");
+    let mut told = hear();
+    while told == "WATCHDOG=1" {
+        told = hear();
+    }
+    let time = told.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").expect(&told);
+    assert!(time.parse::<u64>().is_ok_and(|time| time > 0), "{told}");
+    assert_eq!(hear(), "READY=1");
     assert_eq!(server.stop(), Some(0));
     while hear() != "STOPPING=1" {}
 }

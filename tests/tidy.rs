@@ -12,9 +12,11 @@ use wsecho::metrics::Metrics;
 
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
 /// does not know the others there.
-const FLOORS: [&[&str]; 10] = [
-    &["ending", "id", "limits", "peer", "text", "units"],
-    &["budget", "metrics"],
+const FLOORS: [&[&str]; 12] = [
+    &["ending", "id", "peer", "rate", "text"],
+    &["units"],
+    &["limits"],
+    &["admission", "budget", "metrics"],
     &["http", "pages", "ws"],
     &["service"],
     &["behaviour"],
@@ -449,7 +451,7 @@ fn rows_tested() -> BTreeSet<String> {
 /// A letter of the checklist, and two digits.
 fn is_row(word: &str) -> bool {
     let (kind, number) = word.split_at(word.char_indices().nth(1).map_or(word.len(), |(at, _)| at));
-    "bhfcpdro".contains(kind)
+    "bhfcpdroa".contains(kind)
         && number.len() == 2
         && number.bytes().all(|digit| digit.is_ascii_digit())
 }

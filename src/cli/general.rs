@@ -10,6 +10,19 @@ const HEADING: &str = "General";
 /// What is said beside serving.
 pub(super) const GENERAL: &[Spec<Options>] = &[
     Spec {
+        name: "mirror-secrets",
+        variable: "WSECHO_MIRROR_SECRETS",
+        takes: Takes::Switch,
+        heading: "Protocol",
+        help: "Show the values of Cookie, Authorization,\n\
+               Proxy-Authorization and X-Api-Key at /info\n\
+               and in mirrors, instead of their lengths",
+        default: |_| String::new(),
+        apply: |options, text| {
+            value::switch(text).map(|shown| options.config.mirror_secrets = shown)
+        },
+    },
+    Spec {
         name: "no-status",
         variable: "WSECHO_NO_STATUS",
         takes: Takes::Switch,

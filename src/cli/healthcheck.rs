@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use answer::{described, head};
+use answer::{described, head, quoted};
 
 use super::Check;
 use super::url::Url;
 use crate::http::client::{self, Asked};
+use crate::http::shown_target;
 use crate::limits::{CONTROL_BYTES_MAX, FRAME_HEAD_BYTES_MAX, HEAD_BYTES_MAX};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_client_head};
@@ -31,6 +32,7 @@ use crate::ws::mask::unmask;
 /// One line: the URL, the step that failed and why, at the latest when `check.timeout` is over.
 pub fn run(check: &Check, out: &mut dyn Write) -> Result<(), String> {
     let start = Instant::now();
+    let shown = shown_target(&check.url);
     let deadline = start + check.timeout;
     let mut report = Report { out, quiet: check.quiet, since: start };
     let mut healthy = || {
@@ -39,7 +41,9 @@ pub fn run(check: &Check, out: &mut dyn Write) -> Result<(), String> {
         let addresses = addresses(&url, deadline, &mut report).map_err(staged("connecting"))?;
         let mut peer = Peer::connect(&addresses, deadline).map_err(staged("connecting"))?;
         report.step(&format!("connected to {}", peer.address));
-        peer.open(&url).map_err(staged("opening handshake"))?;
+        if !peer.open(&url).map_err(staged("opening handshake"))? {
+            return ask_plainly(&url, &addresses, deadline, &mut report);
+        }
         report.step("opening handshake");
         let length = peer.echo().map_err(staged("echo"))?;
         report.step(&format!("echo of {length} bytes"));
@@ -47,9 +51,27 @@ pub fn run(check: &Check, out: &mut dyn Write) -> Result<(), String> {
         report.step("closing handshake");
         Ok(())
     };
-    healthy().map_err(|wrong: String| format!("healthcheck of {:?}: {wrong}", check.url))?;
+    healthy().map_err(|wrong: String| format!("healthcheck of {shown:?}: {wrong}"))?;
     report.since = start;
-    report.step(&format!("{} is healthy, checked", check.url));
+    report.step(&format!("{shown} is healthy, checked"));
+    Ok(())
+}
+
+/// A server that lets only those in who have a token says to all that it is well.
+fn ask_plainly(
+    url: &Url<'_>,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    report: &mut Report<'_>,
+) -> Result<(), String> {
+    let mut peer = Peer::connect(addresses, deadline)?;
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", url.authority);
+    let head = peer.ask(request.as_bytes())?;
+    if !head.starts_with(b"HTTP/1.1 200 ") {
+        let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        return Err(format!("/healthz is answered with {}", quoted(line)));
+    }
+    report.step("an echo takes a token; /healthz says that it is well");
     Ok(())
 }
 
@@ -114,14 +136,24 @@ impl Peer {
         Err(wrong)
     }
 
-    fn open(&mut self, url: &Url<'_>) -> Result<(), String> {
+    /// Shakes hands. False if that takes a token that nobody has given.
+    fn open(&mut self, url: &Url<'_>) -> Result<bool, String> {
         let nonce = [entropy().to_ne_bytes(), entropy().to_ne_bytes()];
         let key = STANDARD.encode(nonce.as_flattened());
         let Url { authority, target, .. } = url;
         let agent = "wsecho-healthcheck";
         let mut request = Vec::new();
         Asked { target, authority, key: &key, agent, extensions: None }.write(&mut request);
-        self.send(&request)?;
+        let head = self.ask(&request)?;
+        if head.starts_with(b"HTTP/1.1 401 ") && target.starts_with("/healthz") {
+            return Ok(false);
+        }
+        client::upgraded(&head, &key, false).map(|_| true)
+    }
+
+    /// Sends a request, and returns the head of its answer.
+    fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, String> {
+        self.send(request)?;
         let len = loop {
             if let Some(len) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 break len;
@@ -131,8 +163,9 @@ impl Peer {
             }
             self.receive()?;
         };
-        let head: Vec<u8> = self.unread.drain(..len + 4).collect();
-        client::upgraded(&head[..len], &key, false).map(drop)
+        let mut head: Vec<u8> = self.unread.drain(..len + 4).collect();
+        head.truncate(len);
+        Ok(head)
     }
 
     /// Has one message echoed; how long it was.

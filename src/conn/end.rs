@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::exchange::Exchange;
 use super::handler::Handler;
-use super::session::Session;
+use super::session::{Farewell, Session};
 use super::{Connection, Context, Phase};
 use crate::ending::Ending;
 use crate::http::{BodyFault, write_refusal};
@@ -127,12 +127,10 @@ impl Connection {
 
     /// The table: cause -> what the connection counts as, and what is still done for it.
     fn judge(&self, cause: &Cause) -> (Ending, Manner) {
-        let closing = matches!(&self.phase, Phase::Open(session) if session.is_closing());
+        let farewell = self.farewell().map(Farewell::ending);
         match cause {
-            Cause::PeerClosed(_) if closing => (Ending::Shutdown, Manner::Orderly),
-            Cause::PeerClosed(_) => (Ending::Closed, Manner::Orderly),
-            Cause::PeerFinished if closing => (Ending::Shutdown, Manner::Finished),
-            Cause::PeerFinished => (Ending::Gone, Manner::Finished),
+            Cause::PeerClosed(_) => (farewell.unwrap_or(Ending::Closed), Manner::Orderly),
+            Cause::PeerFinished => (farewell.unwrap_or(Ending::Gone), Manner::Finished),
             Cause::Fault(_) | Cause::Dismissed(..) => (Ending::Fault, Manner::Orderly),
             Cause::Dropped(_) | Cause::BodyDropped(_) => (Ending::Dropped, Manner::Orderly),
             Cause::SocketFailed => (Ending::Io, Manner::AtOnce),
@@ -143,7 +141,7 @@ impl Connection {
             Cause::NoPong => (Ending::Idle, Manner::Orderly),
             Cause::Stalled | Cause::HoldsInflater => (Ending::Stalled, Manner::Orderly),
             Cause::Slow => (Ending::Slow, Manner::AtOnce),
-            Cause::TimeIsUp => (Ending::Shutdown, Manner::AtOnce),
+            Cause::TimeIsUp => (farewell.unwrap_or(Ending::Shutdown), Manner::AtOnce),
             Cause::ScriptCloses(..) | Cause::ScriptFinishes => (Ending::Scripted, Manner::Orderly),
             Cause::ScriptResets => (Ending::Scripted, Manner::Reset),
         }
@@ -167,9 +165,16 @@ impl Connection {
 
     /// Notes for the log.
     fn note(&mut self, cause: &Cause, cx: &mut Context) {
+        let farewell = self.farewell();
         if let Some(log) = &mut self.log {
-            let closing = matches!(&self.phase, Phase::Open(session) if session.is_closing());
-            log.note_end(cause, closing, std::mem::take(&mut cx.reason));
+            log.note_end(cause, farewell, std::mem::take(&mut cx.reason));
+        }
+    }
+
+    fn farewell(&self) -> Option<Farewell> {
+        match &self.phase {
+            Phase::Open(session) => session.farewell(),
+            _ => None,
         }
     }
 
@@ -188,11 +193,31 @@ impl Connection {
         match &mut self.phase {
             Phase::Head(_) => self.end(Cause::Answered(Ending::Shutdown), cx),
             Phase::Open(session) => {
-                session.start_closing(&mut self.queue, cx);
+                session.start_closing(Farewell::Shutdown, &mut self.queue, cx);
             }
-            Phase::Exchange(exchange) => exchange.shut_down(&mut self.queue, cx),
+            Phase::Exchange(exchange) => {
+                exchange.say_goodbye(Ending::Shutdown, &mut self.queue, cx);
+            }
             Phase::Closing { .. } | Phase::Resetting { .. } | Phase::Ended(_) => {}
         }
+    }
+
+    /// The connection has lasted as long as one may: Close 1012, as soon as it may stand, or the
+    /// end of a stream. False if it is not open yet: the request has a time of its own.
+    pub fn expire_life(&mut self, cx: &mut Context) -> bool {
+        match &mut self.phase {
+            Phase::Head(_) => return false,
+            Phase::Open(session) => {
+                session.start_closing(Farewell::Expired, &mut self.queue, cx);
+            }
+            Phase::Exchange(exchange) if exchange.is_stream() => {
+                exchange.say_goodbye(Ending::Expired, &mut self.queue, cx);
+            }
+            // A body that has not come to its end by now is one that dribbles.
+            Phase::Exchange(_) => self.end(Cause::Answered(Ending::Expired), cx),
+            Phase::Closing { .. } | Phase::Resetting { .. } | Phase::Ended(_) => {}
+        }
+        true
     }
 
     /// Gives everything back; the log line if a log was kept.

@@ -197,8 +197,13 @@ impl Exchange {
         push_scratch(slot, cx);
     }
 
-    /// The server goes. Bodies go on to their end.
-    pub fn shut_down(&mut self, slot: &mut Slot, cx: &mut Context) {
+    /// True if it goes on for as long as its client stays.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.job, Job::Events { .. })
+    }
+
+    /// The server goes, or the stream has lasted for long enough. Bodies go on to their end.
+    pub fn say_goodbye(&mut self, ending: Ending, slot: &mut Slot, cx: &mut Context) {
         if self.done.is_some() {
             return;
         }
@@ -212,7 +217,7 @@ impl Exchange {
             Job::Poll { .. } => drop(refuse(Refusal::Draining, cx)),
             Job::Echo(_) | Job::Send(_) => return,
         }
-        self.done = Some(Ending::Shutdown);
+        self.done = Some(ending);
         push_scratch(slot, cx);
     }
 

@@ -33,6 +33,7 @@ mod handshake;
 pub mod inflaters;
 pub mod mailboxes;
 mod noting;
+mod proxy;
 pub mod read_buffer;
 mod receive;
 pub mod send_queue;
@@ -54,6 +55,7 @@ pub use end::Cause;
 use exchange::Exchange;
 use handler::{Handler, Wish};
 use handshake::Handshake;
+pub use handshake::Introduction;
 use send_queue::Slot;
 use session::Session;
 pub use timeout::Timeout;
@@ -138,7 +140,17 @@ pub enum Reply {
 impl Connection {
     /// A connection just accepted. A log is kept if somebody will read it.
     pub fn new(id: ConnId, peer: Peer, log: Option<Box<ConnectionLog>>) -> Self {
-        let phase = Phase::Head(Handshake::new(id, peer));
+        Self::introduced(id, peer, Introduction::Done, log)
+    }
+
+    /// As [`Self::new`], of a peer that may be a proxy.
+    pub fn introduced(
+        id: ConnId,
+        peer: Peer,
+        introduction: Introduction,
+        log: Option<Box<ConnectionLog>>,
+    ) -> Self {
+        let phase = Phase::Head(Handshake::new(id, peer, introduction));
         Self { phase, queue: None, log, pinged: false }
     }
 

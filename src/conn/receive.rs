@@ -52,6 +52,25 @@ impl Connection {
         (limit > 0 && left >= READ_BYTES_MIN).then_some(limit)
     }
 
+    /// True when what arrives counts for the rates of the connection.
+    pub fn is_metered(&self) -> bool {
+        match &self.phase {
+            Phase::Open(session) => !session.has_closed(),
+            Phase::Exchange(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Bytes that complete what is wanted next of a message in progress; 0 between messages.
+    pub fn wanted(&self) -> usize {
+        match &self.phase {
+            Phase::Open(session) => session.wanted(),
+            // The bytes of a body are no messages.
+            Phase::Exchange(_) => usize::MAX,
+            _ => 0,
+        }
+    }
+
     /// True when what arrives is thrown away, for which there is always room.
     #[inline]
     pub fn is_discarding(&self) -> bool {
@@ -150,7 +169,7 @@ impl Connection {
             _ => return nothing,
         };
         cx.scratch.clear();
-        let outcome = handshake.receive(buffer, span, self.log.as_deref(), cx);
+        let outcome = handshake.receive(buffer, span, self.log.as_deref_mut(), cx);
         let behind = match outcome {
             handshake::Outcome::Partial => return nothing,
             handshake::Outcome::Answered(ending) => {

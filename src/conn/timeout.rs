@@ -30,7 +30,7 @@ pub enum Timeout {
     Reset,
     /// Room or an inflater: what the peer says is not read.
     Starved,
-    /// Its own script: it is not read while so much waits for its time.
+    /// Its own script: it is not read while so much waits for its time. Or its rate.
     Rest,
     /// Nothing: no connection is here.
     Vacant,
@@ -50,6 +50,14 @@ impl Timeout {
     pub fn while_starved(self) -> Self {
         match self {
             Self::Idle | Self::Pong | Self::Stall => Self::Starved,
+            _ => self,
+        }
+    }
+
+    /// The same, of a connection that is not read because it has sent more than its rate.
+    pub fn while_held(self) -> Self {
+        match self {
+            Self::Idle | Self::Pong | Self::Stall => Self::Rest,
             _ => self,
         }
     }

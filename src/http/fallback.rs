@@ -227,8 +227,7 @@ fn upload(head: &Head<'_>) -> Result<Upload, Refusal> {
 }
 
 /// A target for the log: the name of a mailbox is a secret.
-#[must_use]
-pub fn without_name(target: &str) -> &str {
+pub(super) fn without_name(target: &str) -> &str {
     let end = |prefix: &str| target.find(prefix).map(|at| at + prefix.len());
     &target[..end("/sse/").or_else(|| end("/poll/")).unwrap_or(target.len())]
 }

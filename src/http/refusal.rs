@@ -55,6 +55,18 @@ pub enum Refusal {
     Extensions,
     /// `Sec-WebSocket-Protocol` is not a list of unique tokens.
     Subprotocol,
+    /// `Forwarded` and `X-Forwarded-For` contradict each other, or hide what a proxy has added.
+    Forwarded,
+    /// No header of the PROXY protocol in front of the request, where there has to be one.
+    Proxy,
+    /// The address has as many connections as it may have.
+    AddressConnections,
+    /// The address has connected too often lately.
+    AddressRate,
+    /// No token was brought along, where one has to be.
+    Token,
+    /// None of those that were is known.
+    TokenUnknown,
     /// The server is going away.
     Draining,
     /// The server has as many connections as it may have.
@@ -70,7 +82,7 @@ impl Refusal {
         match self {
             Self::Head(fault) => fault.status(),
             Self::Host | Self::Target | Self::Framing | Self::Body => Status::BAD_REQUEST,
-            Self::Chunks(_) | Self::Text => Status::BAD_REQUEST,
+            Self::Chunks(_) | Self::Text | Self::Forwarded | Self::Proxy => Status::BAD_REQUEST,
             Self::Key | Self::VersionRepeated | Self::Subprotocol | Self::Extensions => {
                 Status::BAD_REQUEST
             }
@@ -83,8 +95,28 @@ impl Refusal {
             Self::Replaced => Status::CONFLICT,
             Self::UpgradeOnly | Self::Stripped | Self::Version => Status::UPGRADE_REQUIRED,
             Self::Origin => Status::FORBIDDEN,
+            Self::Token | Self::TokenUnknown => Status::UNAUTHORIZED,
+            Self::AddressConnections | Self::AddressRate => Status::TOO_MANY_REQUESTS,
             Self::Draining | Self::Busy => Status::UNAVAILABLE,
             Self::Timeout | Self::BodyTimeout => Status::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// The fields that the response has, as whole lines: those of its status, and for a token both
+    /// challenges, since browsers know only one (RFC 9110 §11.6.1, RFC 6750 §3, RFC 7617 §2).
+    pub(super) fn lines(self) -> &'static str {
+        match self {
+            Self::Token => {
+                "Connection: close\r\nWWW-Authenticate: Bearer realm=\"wsecho\"\r\n\
+                 WWW-Authenticate: Basic realm=\"wsecho\", charset=\"UTF-8\"\r\n"
+            }
+            Self::TokenUnknown => {
+                "Connection: close\r\n\
+                 WWW-Authenticate: Bearer realm=\"wsecho\", error=\"invalid_token\"\r\n\
+                 WWW-Authenticate: Basic realm=\"wsecho\", charset=\"UTF-8\"\r\n"
+            }
+            Self::Method(methods) => methods.lines(),
+            _ => self.status().lines(),
         }
     }
 
@@ -120,6 +152,15 @@ impl Refusal {
             Self::Origin => "this origin may not connect",
             Self::Extensions => "Sec-WebSocket-Extensions is malformed",
             Self::Subprotocol => "Sec-WebSocket-Protocol is not a list of unique tokens",
+            Self::Forwarded => {
+                "Forwarded and X-Forwarded-For disagree, or one is malformed: the proxy should set \
+                 one of them and remove the other"
+            }
+            Self::Proxy => "this port is for a proxy that sends a header of the PROXY protocol",
+            Self::AddressConnections => "too many connections from this address",
+            Self::AddressRate => "this address connects too often",
+            Self::Token => "a token is needed here",
+            Self::TokenUnknown => "the token is not known",
             Self::Draining => "the server is draining: connect to another",
             Self::Busy => "no room for more connections",
             Self::Timeout => "the request head did not arrive in time",

@@ -73,11 +73,11 @@ pub fn write_opening<'a>(
 /// Appends a plain response to `out`, with the fields that its status asks for. `head_only` leaves
 /// the body away and nothing else (RFC 9110 §9.3.2).
 pub fn write_answer(out: &mut Vec<u8>, status: Status, media: Media, body: &[u8], head_only: bool) {
-    write(out, status, status.lines(), media, body, head_only);
+    write_with(out, status, status.lines(), media, body, head_only);
 }
 
-/// Appends a response with the fields `lines` of its status.
-fn write(
+/// As [`write_answer`], with other lines than those of the status.
+fn write_with(
     out: &mut Vec<u8>,
     status: Status,
     lines: &str,
@@ -98,12 +98,8 @@ fn write(
 /// Appends a refusal to `out`: its status, and its reason as one line of text.
 pub fn write_refusal(out: &mut Vec<u8>, refusal: Refusal, head_only: bool) {
     let body = [refusal.reason(), "\n"].concat();
-    let status = refusal.status();
-    let lines = match refusal {
-        Refusal::Method(methods) => methods.lines(),
-        _ => status.lines(),
-    };
-    write(out, status, lines, Media::Text, body.as_bytes(), head_only);
+    let (status, lines) = (refusal.status(), refusal.lines());
+    write_with(out, status, lines, Media::Text, body.as_bytes(), head_only);
 }
 
 /// The interim response for a client that waits for it before it sends a body (RFC 9110 §10.1.1).

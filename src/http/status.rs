@@ -60,6 +60,8 @@ impl Status {
     pub const NO_CONTENT: Self = Self(204);
     /// 400
     pub const BAD_REQUEST: Self = Self(400);
+    /// 401, sent with `WWW-Authenticate`
+    pub const UNAUTHORIZED: Self = Self(401);
     /// 403
     pub const FORBIDDEN: Self = Self(403);
     /// 404

@@ -33,6 +33,8 @@ pub enum ListenAddress {
     Descriptor(u32),
     /// Those that a service manager passes on (`LISTEN_FDS`): all, or those of this name.
     Passed(Option<String>),
+    /// There, for proxies that send a header of the PROXY protocol ahead.
+    Proxied(Box<ListenAddress>),
 }
 
 impl ListenAddress {
@@ -52,6 +54,7 @@ impl ListenAddress {
             }
             Self::Descriptor(number) => Ok(vec![adopt(inherited::descriptor(*number)?)?]),
             Self::Passed(name) => passed.take(name.as_deref())?.into_iter().map(adopt).collect(),
+            Self::Proxied(address) => address.open(passed),
         }
     }
 
@@ -63,7 +66,14 @@ impl ListenAddress {
             Self::Everywhere(port) => Some((Ipv4Addr::LOCALHOST, *port).into()),
             Self::Exactly(address) => Some(reachable(*address)),
             Self::Unix(..) | Self::Descriptor(_) | Self::Passed(_) => None,
+            // A client that is no proxy is not understood there.
+            Self::Proxied(_) => None,
         }
+    }
+
+    /// Is it for proxies that send a header of the PROXY protocol?
+    pub fn is_proxied(&self) -> bool {
+        matches!(self, Self::Proxied(_))
     }
 }
 
@@ -76,6 +86,7 @@ impl fmt::Display for ListenAddress {
             Self::Descriptor(number) => write!(f, "fd:{number}"),
             Self::Passed(None) => f.write_str("systemd"),
             Self::Passed(Some(name)) => write!(f, "systemd:{name}"),
+            Self::Proxied(address) => write!(f, "{address},proxy-protocol"),
         }
     }
 }

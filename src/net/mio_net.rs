@@ -17,6 +17,7 @@ use socket2::SockRef;
 
 use super::listen::{self, SocketFile};
 use super::service_manager::ServiceManager;
+use super::signals::{Asked, Hangup, Signals};
 use super::{Event, Incoming, Net, Source, Stream};
 use crate::limits::TURN_EVENTS_MAX;
 use crate::peer::Peer;
@@ -37,6 +38,7 @@ pub struct MioNet {
     signals: UnixStream,
     /// Set with each signal and taken back here: a signal that finds it set ends the process.
     unheard: Arc<AtomicBool>,
+    hangup: Hangup,
     spare: Option<File>,
     manager: ServiceManager,
     start: Instant,
@@ -75,15 +77,16 @@ impl Listener {
 pub struct Socket(pub(super) OwnedFd);
 
 impl MioNet {
-    /// Takes listeners (non-blocking), and the reading end of the pipe that each signal writes a
-    /// byte to. `unheard` is set with it, for as long as it has not been heard here.
+    /// Takes listeners (non-blocking), and the signals that end the process or have it load its
+    /// files anew.
     pub fn new(
         listeners: Vec<listen::Listener>,
-        signals: std::os::unix::net::UnixStream,
-        unheard: Arc<AtomicBool>,
+        signals: Signals,
         manager: ServiceManager,
     ) -> io::Result<Self> {
         assert!(listeners.len() <= LISTENERS_MAX, "each listener has a token");
+        let hangup = signals.hear_hangup()?;
+        let Signals { pipe, unheard, .. } = signals;
         let poll = Poll::new()?;
         let mut known = Vec::new();
         for (at, listener) in listeners.into_iter().enumerate() {
@@ -101,7 +104,7 @@ impl MioNet {
                 }
             });
         }
-        let mut signals = UnixStream::from_std(signals);
+        let mut signals = UnixStream::from_std(pipe);
         poll.registry().register(&mut signals, Token(SIGNAL_TOKEN), Interest::READABLE)?;
         let events = Events::with_capacity(TURN_EVENTS_MAX);
         Ok(Self {
@@ -110,6 +113,7 @@ impl MioNet {
             listeners: known,
             signals,
             unheard,
+            hangup,
             spare: open_spare().ok(),
             manager,
             start: Instant::now(),
@@ -119,6 +123,28 @@ impl MioNet {
     /// Who started the process, to be told how it fares.
     pub fn service_manager(&self) -> &ServiceManager {
         &self.manager
+    }
+
+    /// Puts what the signals were in the place of the event that there were some.
+    #[cold]
+    fn hear(&mut self, events: &mut Vec<Event>) {
+        let asked = self.hangup.take();
+        let ends = self.unheard.swap(false, Ordering::SeqCst) || asked == Some(Asked::End);
+        let source = match () {
+            () if ends => Some(Source::Signal),
+            () if asked.is_some() => Some(Source::Reload),
+            () => None,
+        };
+        if ends {
+            self.manager.stopping();
+        }
+        events.retain_mut(|event| {
+            let signal = event.source == Source::Signal;
+            if let (true, Some(source)) = (signal, source) {
+                event.source = source;
+            }
+            !signal || source.is_some()
+        });
     }
 
     fn listener(&self, at: usize) -> io::Result<&Listener> {
@@ -142,8 +168,7 @@ impl Net for MioNet {
             // The bytes only wake the poll; that there were some has been noted.
             let mut bytes = [0; 64];
             while matches!(self.signals.read(&mut bytes), Ok(1..)) {}
-            self.unheard.store(false, Ordering::SeqCst);
-            self.manager.stopping();
+            self.hear(events);
         }
         Ok(())
     }
@@ -183,6 +208,14 @@ impl Net for MioNet {
 
     fn close_listeners(&mut self) {
         self.listeners.clear();
+    }
+
+    fn begin_reload(&mut self) {
+        self.manager.reloading();
+    }
+
+    fn end_reload(&mut self) {
+        self.manager.ready();
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`mio_net`] is the real form, the only place that names mio. Tests give the server a fake
 //! that plays the same edge-triggered rules.
 
+pub mod cgroup;
 #[cfg(feature = "load")]
 pub mod dial;
 pub mod listen;
@@ -26,6 +27,8 @@ pub enum Source {
     Connection(usize),
     /// The process was asked to end.
     Signal,
+    /// The process was asked to load its files anew.
+    Reload,
 }
 
 /// New readiness since the last wait (edge-triggered: it is told once).
@@ -73,6 +76,12 @@ pub trait Net {
 
     /// Stops listening.
     fn close_listeners(&mut self);
+
+    /// Files are about to be loaded anew, as [`Source::Reload`] asked.
+    fn begin_reload(&mut self) {}
+
+    /// They have been.
+    fn end_reload(&mut self) {}
 }
 
 /// What a read brought.

@@ -1,5 +1,5 @@
-//! What the service manager is told: that the server is ready, still turns, is about to stop
-//! (sd_notify(3)). Where nobody asks for it nothing is said.
+//! What the service manager is told: that the server is ready, loads its files anew, still turns,
+//! is about to stop (sd_notify(3)). Where nobody asks for it nothing is said.
 
 use std::time::{Duration, Instant};
 
@@ -27,14 +27,23 @@ impl ServiceManager {
         Self { watchdog }
     }
 
-    /// Connections are accepted.
+    /// Connections are accepted, and files that were to be loaded anew have been.
     pub fn ready(&self) {
-        tell(NotifyState::Ready);
+        tell(&[NotifyState::Ready]);
+    }
+
+    /// Files are loaded anew: [`Self::ready`] follows. With the time, without which
+    /// `Type=notify-reload` would not know which reload is meant.
+    pub fn reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell(&[NotifyState::Reloading, now]),
+            Err(_) => tell(&[NotifyState::Reloading]),
+        }
     }
 
     /// The drain has begun.
     pub fn stopping(&self) {
-        tell(NotifyState::Stopping);
+        tell(&[NotifyState::Stopping]);
     }
 
     /// The longest that a wait of at most `timeout` may take.
@@ -50,15 +59,14 @@ impl ServiceManager {
         let now = Instant::now();
         if now >= watchdog.due {
             watchdog.due = now + watchdog.interval;
-            tell(NotifyState::Watchdog);
+            tell(&[NotifyState::Watchdog]);
         }
     }
 }
 
-fn tell(state: NotifyState) {
-    let state = [state];
-    if let Err(error) = sd_notify::notify(&state) {
-        let [state] = state;
-        warn!("the service manager cannot be told {state}: {error}");
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        let words: Vec<String> = states.iter().map(NotifyState::to_string).collect();
+        warn!("the service manager cannot be told {}: {error}", words.join(" "));
     }
 }

@@ -1,11 +1,12 @@
-//! Signals that ask a process to end, as bytes in a pipe that a poll watches.
+//! Signals that ask a process to end, or to load its files anew, as bytes in a pipe that a poll
+//! watches.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Where signals are heard: a byte each.
 #[derive(Debug)]
@@ -15,6 +16,48 @@ pub struct Signals {
     /// Set with each signal. Whoever reads the pipe takes it back, if the process is to hear of
     /// another one, too.
     pub unheard: Arc<AtomicBool>,
+    writer: UnixStream,
+}
+
+/// SIGHUP, where it is heard.
+#[derive(Debug)]
+pub struct Hangup {
+    raised: Arc<AtomicBool>,
+    /// stderr was a terminal when the process began.
+    had_terminal: bool,
+}
+
+/// What a SIGHUP means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Load files anew.
+    Reload,
+    /// The terminal is gone, and the person at it: end.
+    End,
+}
+
+impl Signals {
+    /// From here on SIGHUP wakes the loop instead of ending the process.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn hear_hangup(&self) -> io::Result<Hangup> {
+        let raised = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGHUP, Arc::clone(&raised))?;
+        signal_hook::low_level::pipe::register(SIGHUP, self.writer.try_clone()?)?;
+        Ok(Hangup { raised, had_terminal: io::stderr().is_terminal() })
+    }
+}
+
+impl Hangup {
+    /// What was asked for since the last call.
+    pub fn take(&self) -> Option<Asked> {
+        let raised = self.raised.swap(false, Ordering::SeqCst);
+        // A terminal that was closed is none any more.
+        let gone = || self.had_terminal && !io::stderr().is_terminal();
+        raised.then(|| if gone() { Asked::End } else { Asked::Reload })
+    }
 }
 
 /// A signal wakes the loop through a pipe. One that finds the last one still unheard ends the
@@ -34,5 +77,5 @@ pub fn catch(status: i32) -> io::Result<Signals> {
         signal_hook::flag::register(signal, Arc::clone(&unheard))?;
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
     }
-    Ok(Signals { pipe, unheard })
+    Ok(Signals { pipe, unheard, writer })
 }

@@ -26,7 +26,11 @@ impl<N: Net> Server<N> {
             let Some(entry) = self.registry.get(id) else { continue };
             self.schedule.check(id, entry.standing);
         }
+        assert!(self.cx.addresses.seated() <= self.registry.len(), "nobody sits there twice");
         if self.registry.is_empty() {
+            assert_eq!(self.cx.addresses.seated(), 0, "nobody has gone and kept a seat");
+            assert_eq!(self.meters.next(), None, "nobody is woken who has gone");
+            assert_eq!(self.acceptor.turned_away(), 0);
             assert_eq!(open, 0, "nobody counts who has gone");
             // What is polled outlives connections.
             let polled = self.cx.mailboxes.charged();

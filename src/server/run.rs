@@ -5,19 +5,18 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use log::{debug, error, info, warn};
 
 use super::Server;
-use super::accept::shed_connections_max;
-use crate::limits::{Config, RESERVED_DESCRIPTORS};
+use super::capacity::{Asked, Capacity, Limits};
+use crate::limits::Config;
+use crate::net::cgroup;
 use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Passed, Place};
 use crate::net::mio_net::{LISTENERS_MAX, MioNet};
 use crate::net::service_manager::ServiceManager;
 use crate::net::signals::{self, Signals};
-
-/// Fewer connections than this are worth a warning.
-const CONNECTIONS_USUAL: usize = 1000;
 
 /// Exit status of a process that is ended while its loop does not listen.
 const IMPATIENT_STATUS: i32 = 1;
@@ -31,6 +30,8 @@ pub enum Failure {
     Listeners(usize),
     /// The poll, or something else that the loop cannot live without.
     System(&'static str, io::Error),
+    /// A file that does not hold what it should.
+    File(String),
 }
 
 impl fmt::Display for Failure {
@@ -41,6 +42,7 @@ impl fmt::Display for Failure {
                 write!(f, "{count} listeners are too many: {LISTENERS_MAX} are the most")
             }
             Self::System(what, error) => write!(f, "{what}: {error}"),
+            Self::File(wrong) => f.write_str(wrong),
         }
     }
 }
@@ -56,34 +58,38 @@ pub enum Stopped {
     CutShort,
 }
 
-/// Serves on `addresses` until a signal ends it. `max_connections` is by default what the
-/// descriptor limit leaves room for.
+/// Serves on `addresses` until a signal ends it. What is not asked for is what the limits of the
+/// process leave room for.
 ///
 /// # Errors
 ///
-/// An address that cannot be used, before anything is announced; a poll that fails.
+/// An address that cannot be used, or a file, before anything is announced; a poll that fails.
 pub fn run(
     addresses: &[ListenAddress],
-    max_connections: Option<usize>,
+    asked: Asked,
     mut config: Config,
 ) -> Result<Stopped, Failure> {
     let process = Process::set_up(addresses)?;
-    let room = process.connections_that_fit();
-    config.max_connections = max_connections.unwrap_or(room);
+    let capacity = Capacity::new(asked, process.limits(), process.listeners.len());
+    config.max_connections = capacity.connections;
+    config.buffer_budget = capacity.budget;
     let places = process.places().map_err(system("listener"))?;
+    config.proxied.clone_from(&process.proxied);
     config.listeners = places.iter().map(Place::to_string).collect();
     debug!("{}", process.descriptors);
-    if max_connections.map_or(room < CONNECTIONS_USUAL, |wanted| wanted > room) {
-        warn!(
-            "the limit on open files leaves room for {room} connections only: raise it (ulimit -n)"
-        );
+    for warning in &capacity.warnings {
+        warn!("{warning}");
     }
     let count = process.listeners.len();
-    let Process { listeners, signals: Signals { pipe, unheard }, .. } = process;
+    let Process { listeners, signals, .. } = process;
     let manager = ServiceManager::from_environment();
-    let net = MioNet::new(listeners, pipe, unheard, manager).map_err(system("poll"))?;
+    let net = MioNet::new(listeners, signals, manager).map_err(system("poll"))?;
+    let tokens = config.auth_tokens.clone();
     let mut server = Server::new(net, count, config);
     server.set_secret([(); 4].map(|()| RandomState::new().hash_one(0)));
+    if let Some(path) = tokens {
+        server.ask_for_tokens(&path).map_err(Failure::File)?;
+    }
     announce(&places);
     server.net().service_manager().ready();
     while server.turn().map_err(system("poll"))? {}
@@ -98,6 +104,8 @@ pub fn run(
 struct Process {
     descriptors: DescriptorLimit,
     listeners: Vec<Listener>,
+    /// Which of them are for proxies.
+    proxied: Vec<bool>,
     signals: Signals,
 }
 
@@ -106,20 +114,23 @@ impl Process {
         let descriptors = DescriptorLimit::raise();
         let mut passed = Passed::from_environment();
         let mut listeners = Vec::new();
+        let mut proxied = Vec::new();
         for address in addresses {
             let opened = address.open(&mut passed);
             listeners.extend(opened.map_err(|error| Failure::Listen(address.clone(), error))?);
+            proxied.resize(listeners.len(), address.is_proxied());
         }
         if listeners.len() > LISTENERS_MAX {
             return Err(Failure::Listeners(listeners.len()));
         }
         let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
-        Ok(Self { descriptors, listeners, signals })
+        Ok(Self { descriptors, listeners, proxied, signals })
     }
 
-    fn connections_that_fit(&self) -> usize {
-        let limit = self.descriptors.now.and_then(|limit| usize::try_from(limit).ok());
-        connections_that_fit(limit.unwrap_or(usize::MAX), self.listeners.len())
+    fn limits(&self) -> Limits {
+        let descriptors = self.descriptors.now.and_then(|limit| usize::try_from(limit).ok());
+        let memory = cgroup::memory_limit(Path::new("/"));
+        Limits { descriptors: descriptors.unwrap_or(usize::MAX), memory }
     }
 
     /// Where the listeners are.
@@ -130,13 +141,6 @@ impl Process {
 
 fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::System(what, error)
-}
-
-/// How many connections a limit on open files leaves room for, beside those that are turned away
-/// in an orderly way.
-fn connections_that_fit(descriptors: usize, listeners: usize) -> usize {
-    let left = descriptors.saturating_sub(RESERVED_DESCRIPTORS + listeners);
-    left.saturating_sub(shed_connections_max(left)).max(1)
 }
 
 /// Tells scripts that connections are accepted, and where; and a person at a terminal where to

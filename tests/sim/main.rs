@@ -29,6 +29,7 @@ use script::{Owed, Script};
 use world::World;
 
 const SEEDS: u64 = 500;
+const METERED_SEEDS: u64 = 100;
 const HOSTILE_SEEDS: u64 = 40;
 const GATHERINGS: u64 = 5 * gatherings::KINDS;
 const BODY_SEEDS: u64 = 100;
@@ -67,6 +68,12 @@ fn swarm() {
 #[test]
 fn swarm_of_all_kinds() {
     play_all(SEEDS, |seed| World::of_seed(seed, true));
+}
+
+/// Whoever is read at a rate only gets the same answers, later.
+#[test]
+fn the_metered() {
+    play_all(METERED_SEEDS, World::metered);
 }
 
 /// Populations that are nothing but hostile: memory stays, and others are served.

@@ -250,7 +250,7 @@ impl<D: Dial> Engine<D> {
                         self.interrupted = true;
                         self.clients.truncate(first);
                     }
-                    Source::Listener(_) => {}
+                    Source::Listener(_) | Source::Reload => {}
                 }
             }
             for (at, hangup) in std::mem::take(&mut self.again) {

@@ -207,7 +207,7 @@ impl<D: Dial> Engine<D> {
             match event.source {
                 Source::Connection(at) => self.event(at, *event),
                 Source::Signal => self.interrupted = true,
-                Source::Listener(_) => {}
+                Source::Listener(_) | Source::Reload => {}
             }
         }
         self.events = events;
