@@ -16,7 +16,8 @@ case ${1:-60} in
 esac
 [ -f "$root/fuzz/Cargo.toml" ] || die "no fuzz/Cargo.toml"
 if [ "${CI:-}" = true ] && ! cargo fuzz --version >/dev/null 2>&1; then
-  cargo install --quiet --locked cargo-fuzz || true
+  # The newest that builds with Rust 1.85.
+  cargo install --quiet --locked cargo-fuzz --version 0.13.1 || true
 fi
 if ! cargo fuzz --version >/dev/null 2>&1; then
   # Not a failure in CI either: cargo test has replayed the corpus.

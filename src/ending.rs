@@ -35,13 +35,15 @@ pub enum Ending {
     Io,
     /// It was to end so: a behaviour asked for it.
     Scripted,
+    /// It had lasted as long as a connection may.
+    Expired,
     /// A broken invariant of ours; must stay 0.
     Internal,
 }
 
 impl Ending {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Closed,
         Self::Gone,
         Self::Fault,
@@ -57,6 +59,7 @@ impl Ending {
         Self::Shutdown,
         Self::Io,
         Self::Scripted,
+        Self::Expired,
         Self::Internal,
     ];
 
@@ -78,6 +81,7 @@ impl Ending {
             Self::Shutdown => "shutdown",
             Self::Io => "io",
             Self::Scripted => "scripted",
+            Self::Expired => "expired",
             Self::Internal => "internal",
         }
     }

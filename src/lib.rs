@@ -2,12 +2,13 @@
 //!
 //! The binary is the product; the library exists so that tests, fuzzers and benches can reach
 //! each floor on its own. ARCHITECTURE.md explains how they hang together. Lowest floor first:
-//! [`ending`], [`id`], [`limits`], [`peer`], [`text`] and [`units`] are words; [`budget`] is the
-//! ledger of memory, and [`metrics`] are the counters; [`ws`] and [`http`] are the RFCs as
-//! functions, and [`pages`] what browsers are shown; [`service`] and [`behaviour`] say what is said
-//! beside an exact echo; [`conn`] is one connection; [`net`] and [`server`] are the machinery;
-//! `load` is the load generator; [`cli`] is the entry.
+//! [`ending`], [`id`], [`limits`], [`peer`], [`rate`], [`text`] and [`units`] are words; [`budget`]
+//! is the ledger of memory, [`admission`] says who may come, and [`metrics`] are the counters;
+//! [`ws`] and [`http`] are the RFCs as functions, and [`pages`] what browsers are shown;
+//! [`service`] and [`behaviour`] say what is said beside an exact echo; [`conn`] is one connection;
+//! [`net`] and [`server`] are the machinery; `load` is the load generator; [`cli`] is the entry.
 
+pub mod admission;
 pub mod behaviour;
 pub mod budget;
 pub mod cli;
@@ -22,6 +23,7 @@ pub mod metrics;
 pub mod net;
 pub mod pages;
 pub mod peer;
+pub mod rate;
 pub mod server;
 pub mod service;
 pub mod text;

@@ -3,11 +3,19 @@
 //! Constants bound structures and the work of one turn. [`Config`] holds what an operator may
 //! choose; its defaults are here too, so that `--help` and the code cannot disagree.
 
+mod compression;
+mod fallback;
 mod history;
 mod tls;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::peer::Network;
+use crate::rate::Rate;
+
+pub use compression::*;
+pub use fallback::*;
 pub use history::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
 pub use tls::*;
 
@@ -64,6 +72,9 @@ pub const RESERVE_BYTES: usize = 4 * 1024 * 1024;
 /// read buffer, spare buffers, the tables of connections, and what the allocator wastes.
 pub const RESIDENT_SLACK_BYTES: usize = 16 * 1024 * 1024;
 
+/// What the process takes at its start, with room to spare.
+pub const RESIDENT_START_BYTES: usize = 4 * 1024 * 1024;
+
 /// A peer that takes less than this of its replies, while others wait for room, is ended as slow.
 pub const PEER_BYTES_PER_SECOND_MIN: u64 = 1024;
 
@@ -105,25 +116,6 @@ pub const SPARE_QUEUES_MAX: usize = 32;
 /// A send queue grown beyond this is given back to the allocator rather than kept as a spare.
 pub const SPARE_QUEUE_BYTES_MAX: usize = HEADROOM_BYTES;
 
-/// Where inflated bytes are looked at before they are thrown away. Smaller, and the inflater loses
-/// a quarter of its speed; larger, and it leaves the first-level cache.
-pub const INFLATE_SCRATCH_BYTES: usize = 16 * 1024;
-
-/// Bytes of one read from a connection that may send compressed messages. What a turn does not
-/// get to inflate of it has to be kept.
-pub const INFLATE_READ_BYTES: usize = 32 * 1024;
-
-/// Compressed bytes that are unmasked at one time. What the share of a turn leaves of them is
-/// masked again.
-pub const INFLATE_SLICE_BYTES: usize = 4 * 1024;
-
-/// Memory of an inflater: its window of 32 KiB, and its tables.
-pub const INFLATER_BYTES: usize = 48 * 1024;
-
-/// A compressed message may hold an inflater for this long while others wait for one, whatever of
-/// it arrives meanwhile.
-pub const INFLATER_TIME_MAX: Duration = Duration::from_secs(10);
-
 /// Longest name of a room, in bytes as they stand in the path: 64 characters of four bytes, each
 /// of them escaped.
 pub const ROOM_BYTES_MAX: usize = 64 * 4 * 3;
@@ -161,24 +153,6 @@ pub const TURN_EFFECT_BYTES_MAX: usize = 256 * 1024;
 
 /// Times in a turn that so many are handed out before members of rooms have to wait for the next.
 pub const TURN_DELIVERIES_MAX: usize = 16;
-
-/// Effort that one connection may spend on inflating in one turn: 2 for a byte that comes out, 32
-/// for one that goes in (256 with a window below 32 KiB, whose inflater builds tables slowly).
-/// Spent in full it is about 50 us, whatever was sent.
-pub const TURN_INFLATE_EFFORT: usize = 256 * 1024;
-
-/// The same while very many are ready.
-pub const TURN_INFLATE_EFFORT_MIN: usize = TURN_INFLATE_EFFORT / 8;
-
-/// Effort that a message takes however short it is: an inflater is fetched, reset and given back.
-pub const INFLATE_MESSAGE_EFFORT: usize = 1024;
-
-/// Inflaters kept for the next message. Within a turn one serves all.
-pub const SPARE_INFLATERS_MAX: usize = 4;
-
-/// A compressed message may be this much longer than the message limit, which is for what it
-/// inflates to: stored blocks and flushes add to incompressible data.
-pub const COMPRESSED_SLACK_BYTES: u64 = 64 * 1024;
 
 /// Resolution of all deadlines. The clock column counts these in 16 bits, see [`TIMEOUT_MAX`].
 pub const TICK: Duration = Duration::from_millis(250);
@@ -260,10 +234,31 @@ pub struct Config {
     pub status: bool,
     /// Where it listens, as it tells there. Set when it does.
     pub listeners: Vec<String>,
+    /// Which of the listeners are for proxies that send a header of the PROXY protocol. Set when it
+    /// listens.
+    pub proxied: Vec<bool>,
+    /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed.
+    pub trust_proxy: Vec<Network>,
+    /// Most connections of one address at one time.
+    pub max_connections_per_ip: Option<u32>,
+    /// How often one address may connect.
+    pub handshake_rate: Option<Rate>,
+    /// How many messages are read of one connection.
+    pub message_rate: Option<Rate>,
+    /// How many bytes are read of one connection.
+    pub byte_rate: Option<Rate>,
+    /// From accept to our Close 1012, less up to a tenth; zero for no end.
+    pub max_lifetime: Duration,
+    /// The file of tokens, if one is asked for of those who come.
+    pub auth_tokens: Option<PathBuf>,
+    /// `/metrics` is answered without a token.
+    pub metrics_open: bool,
     /// All echoes are exact, whatever a query says.
     pub exact: bool,
     /// A request that is shown is shown with its cookies and credentials.
     pub mirror_secrets: bool,
+    /// What gets through without WebSocket is served: `POST /echo`, `/sse`, `/poll`.
+    pub fallback: bool,
     /// Who the server is for clients of `wss://`.
     pub tls: TlsFiles,
 }
@@ -291,8 +286,18 @@ impl Default for Config {
             allowed: None,
             status: true,
             listeners: Vec::new(),
+            proxied: Vec::new(),
+            trust_proxy: Vec::new(),
+            max_connections_per_ip: None,
+            handshake_rate: None,
+            message_rate: None,
+            byte_rate: None,
+            max_lifetime: Duration::ZERO,
+            auth_tokens: None,
+            metrics_open: false,
             exact: false,
             mirror_secrets: false,
+            fallback: true,
             tls: TlsFiles::default(),
         }
     }

@@ -51,7 +51,7 @@ fn finish(result: Result<(), String>, status: u8) -> ExitCode {
 }
 
 fn serve(options: Options) -> ExitCode {
-    match server::run(&options.listen, options.max_connections, options.config) {
+    match server::run(&options.listen, options.asked, options.config) {
         Ok(Stopped::Drained) => ExitCode::SUCCESS,
         // The log has said so.
         Ok(Stopped::CutShort) => ExitCode::from(FAILURE),

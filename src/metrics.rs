@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use crate::ending::Ending;
 
-/// Statuses that are counted on their own: 200 and those registered from 400 on. Any other counts
-/// as the last.
-pub const STATUSES: [&str; 42] = [
-    "200", "400", "401", "402", "403", "404", "405", "406", "407", "408", "409", "410", "411",
-    "412", "413", "414", "415", "416", "417", "418", "421", "422", "423", "424", "425", "426",
-    "428", "429", "431", "451", "500", "501", "502", "503", "504", "505", "506", "507", "508",
-    "510", "511", "other",
+/// Statuses that are counted on their own: 200, 204 and those registered from 400 on. Any other
+/// counts as the last.
+pub const STATUSES: [&str; 43] = [
+    "200", "204", "400", "401", "402", "403", "404", "405", "406", "407", "408", "409", "410",
+    "411", "412", "413", "414", "415", "416", "417", "418", "421", "422", "423", "424", "425",
+    "426", "428", "429", "431", "451", "500", "501", "502", "503", "504", "505", "506", "507",
+    "508", "510", "511", "other",
 ];
 
 /// Plain HTTP answers, by [`STATUSES`].
@@ -35,15 +35,24 @@ pub enum Purpose {
     Behaviour,
     /// A service.
     Member,
+    /// A request whose body is sent back, or goes to a mailbox.
+    Body,
+    /// A stream of events.
+    Events,
+    /// A request that waits for a message.
+    Poll,
 }
 
 impl Purpose {
     /// All of them, in the order of their discriminants, with their labels.
-    const ALL: [(Self, &str); 4] = [
+    const ALL: [(Self, &str); 7] = [
         (Self::Echo, "echo"),
         (Self::CompressedEcho, "compressed"),
         (Self::Behaviour, "behaviour"),
         (Self::Member, "service"),
+        (Self::Body, "body"),
+        (Self::Events, "sse"),
+        (Self::Poll, "poll"),
     ];
 }
 
@@ -92,6 +101,12 @@ pub struct Metrics {
     pub inflaters_in_use: u64,
     /// Reads put off because no inflater was free.
     pub inflater_waits: u64,
+    /// Bodies sent back whole.
+    pub bodies: u64,
+    /// Messages put into mailboxes.
+    pub mails: u64,
+    /// Mailboxes there are now.
+    pub mailboxes: u64,
     /// Failures of accept other than a peer that had gone already.
     pub accept_errors: u64,
     /// Connections shed for want of a descriptor or above the limit.
@@ -110,6 +125,12 @@ pub struct Metrics {
     pub reloads: u64,
     /// Files that were to be loaded anew, and could not be.
     pub reload_errors: u64,
+    /// Connections refused because their address has as many as it may have.
+    pub address_connections_refused: u64,
+    /// Connections refused because their address connects too often.
+    pub address_rate_refused: u64,
+    /// Reads put off because a connection has sent more than its rate.
+    pub rate_waits: u64,
 }
 
 type Row = (&'static str, &'static str, &'static str, fn(&Metrics) -> u64);
@@ -142,6 +163,9 @@ const TABLE: &[Row] = &[
     ("inflated_bytes_total", "counter", "Bytes that came out of them.", |m| m.inflated_bytes),
     ("inflaters_in_use", "gauge", "Inflaters lent to messages now.", |m| m.inflaters_in_use),
     ("inflater_waits_total", "counter", "Reads put off for an inflater.", |m| m.inflater_waits),
+    ("bodies_echoed_total", "counter", "Request bodies echoed whole.", |m| m.bodies),
+    ("mailbox_messages_total", "counter", "Messages sent to streams and polls.", |m| m.mails),
+    ("mailboxes", "gauge", "Mailboxes of streams and polls, now.", |m| m.mailboxes),
     ("accept_errors_total", "counter", "Failures of accept.", |m| m.accept_errors),
     ("shed_total", "counter", "Connections turned away, too many open.", |m| m.shed),
     ("tls_full_handshakes_total", "counter", "TLS handshakes in full.", |m| m.tls_full_handshakes),
@@ -153,6 +177,19 @@ const TABLE: &[Row] = &[
     ("yields_total", "counter", "Turns that used up their share.", |m| m.yields),
     ("reloads_total", "counter", "Files loaded anew.", |m| m.reloads),
     ("reload_errors_total", "counter", "Files that could not be loaded anew.", |m| m.reload_errors),
+    (
+        "address_connections_refused_total",
+        "counter",
+        "Connections refused, their address has as many as it may have.",
+        |m| m.address_connections_refused,
+    ),
+    (
+        "address_rate_refused_total",
+        "counter",
+        "Connections refused, their address connects too often.",
+        |m| m.address_rate_refused,
+    ),
+    ("rate_waits_total", "counter", "Reads put off by the rate of a connection.", |m| m.rate_waits),
 ];
 
 impl Metrics {
@@ -174,7 +211,7 @@ impl Metrics {
     /// Refused requests, by status, of those that there were.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = STATUSES.into_iter().zip(self.answers.0);
-        counts.filter(|(status, count)| *status != "200" && *count > 0)
+        counts.filter(|(status, count)| !status.starts_with('2') && *count > 0)
     }
 
     /// Appends everything in the Prometheus text format, version 0.0.4.
@@ -183,7 +220,7 @@ impl Metrics {
             describe(out, name, kind, help);
             let _ = writeln!(out, "wsecho_{name} {}", field(self));
         }
-        describe(out, "open", "gauge", "Connections open as WebSockets now, by purpose.");
+        describe(out, "open", "gauge", "WebSockets, bodies, streams and polls now, by purpose.");
         for (purpose, label) in Purpose::ALL {
             let count = self.open_for[purpose as usize];
             let _ = writeln!(out, "wsecho_open{{purpose=\"{label}\"}} {count}");
@@ -232,15 +269,21 @@ mod tests {
             inflated_bytes: 16,
             inflaters_in_use: 17,
             inflater_waits: 18,
-            accept_errors: 19,
-            shed: 20,
-            tls_full_handshakes: 21,
-            tls_resumed_handshakes: 22,
-            tls_failures: 23,
-            turns: 24,
-            yields: 25,
-            reloads: 26,
-            reload_errors: 27,
+            bodies: 19,
+            mails: 20,
+            mailboxes: 21,
+            accept_errors: 22,
+            shed: 23,
+            tls_full_handshakes: 24,
+            tls_resumed_handshakes: 25,
+            tls_failures: 26,
+            turns: 27,
+            yields: 28,
+            reloads: 29,
+            reload_errors: 30,
+            address_connections_refused: 31,
+            address_rate_refused: 32,
+            rate_waits: 33,
             ..Metrics::default()
         };
         for (at, (name, _, _, field)) in TABLE.iter().enumerate() {

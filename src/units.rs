@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::rate::Rate;
+
 /// Units of time, largest first, in milliseconds.
 const TIMES: [(&str, u64); 4] = [("h", 60 * 60 * 1000), ("m", 60 * 1000), ("s", 1000), ("ms", 1)];
 
@@ -99,6 +101,24 @@ fn short(value: f64) -> String {
     }
 }
 
+/// A rate: so many in a second, or in a minute or an hour, such as `10`, `30/m` or `500/h`.
+pub fn rate(text: &str) -> Result<Rate, String> {
+    let (number, unit) = split_unit(text);
+    let seconds = match unit {
+        "" | "/s" => Some(1),
+        "/m" => Some(60),
+        "/h" => Some(60 * 60),
+        _ => None,
+    };
+    let count = number.parse().ok().filter(|count| (1..=RATE_COUNT_MAX).contains(count));
+    let rate = seconds.zip(count);
+    let rate = rate.map(|(seconds, count)| Rate { count, per: Duration::from_secs(seconds) });
+    rate.ok_or_else(|| format!("{text:?} is not a rate such as 10 (a second), 30/m or 500/h"))
+}
+
+/// More than this is no limit.
+const RATE_COUNT_MAX: u64 = 1_000_000_000;
+
 fn split_unit(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
 }
@@ -106,6 +126,27 @@ fn split_unit(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates_are_counts_in_a_time() {
+        let rate_of = |text: &str| rate(text).ok().map(|rate| (rate.count, rate.per.as_secs()));
+        let cases = [
+            ("10", Some((10, 1))),
+            ("10/s", Some((10, 1))),
+            ("30/m", Some((30, 60))),
+            ("500/h", Some((500, 3600))),
+            ("0", None),
+            ("1000000001", None),
+            ("/s", None),
+            ("1/", None),
+            ("1/d", None),
+            ("-1", None),
+            ("1.5", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(rate_of(text), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn durations_have_units() {

@@ -342,6 +342,47 @@ fn the_log_tells_what_a_connection_did() {
     );
 }
 
+/// The name in a private URL is a secret, and stays out.
+#[test]
+fn the_log_tells_of_bodies_and_streams() {
+    let mut server = serve(wsecho(&["-v"]).stderr(Stdio::piped()));
+    let ask = |request: &str| {
+        let mut stream = connect(&server);
+        stream.write_all(request.as_bytes()).expect("taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+    let chunks = "Host: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    ask(&format!("POST /echo HTTP/1.1\r\n{chunks}x\r\n"));
+    ask(&format!("POST /echo HTTP/1.1\r\n{chunks}1\r\nabc"));
+    let answer = ask("GET /poll HTTP/1.1\r\nHost: x\r\n\r\n");
+    let name = answer.trim_end().rsplit('/').next().expect("a name").to_owned();
+    let url = format!("/poll/{name}");
+    ask(&format!("POST {url} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"));
+    assert!(ask(&format!("GET {url} HTTP/1.1\r\nHost: x\r\n\r\n")).ends_with("hello"));
+    ask(&format!("GET {url}0 HTTP/1.1\r\nHost: x\r\n\r\n"));
+    server.child.kill().expect("it runs");
+    let mut log = String::new();
+    let stderr = server.child.stderr.as_mut().expect("piped");
+    stderr.read_to_string(&mut log).expect("UTF-8");
+    for (words, count) in [
+        (" POST /echo begun\n", 3),
+        (" answered, ", 3),
+        ("s, 56 B in, 257 B out\n", 1),
+        (" refused a request with 400: a chunk's size is malformed\n", 1),
+        (" refused a request with 400: CR LF is missing in a chunked body\n", 1),
+        (" GET /poll answered with 200\n", 1),
+        (" POST /poll/ begun\n", 1),
+        (" GET /poll/ begun\n", 1),
+        (" refused /poll/ with 404: no such mailbox", 1),
+    ] {
+        assert_eq!(log.matches(words).count(), count, "{words} in {log}");
+    }
+    assert!(!log.contains(&name), "{log}");
+}
+
 /// Frames of echoes, rooms and behaviours, in both directions, however they were sent.
 #[test]
 fn the_log_shows_frames_of_both_directions() {
@@ -494,8 +535,10 @@ fn every_refusal_is_logged_with_its_reason() {
     let mut log = String::new();
     let stderr = server.child.stderr.as_mut().expect("piped");
     stderr.read_to_string(&mut log).expect("UTF-8");
-    for (_, line) in cases {
+    for (nth, (_, line)) in cases.iter().enumerate() {
         assert_eq!(log.matches(line).count(), 1, "{line} in {log}");
+        let connection = format!("#{} ", nth + 1);
+        assert_eq!(log.matches(&connection).count(), 1, "one line says it all: {log}");
     }
 }
 

@@ -31,6 +31,7 @@ const PAGES: &[(&str, Option<&str>)] = &[
     ("README.md", Some("## One minute")),
     ("docs/getting-started.md", None),
     ("docs/deployment.md", None),
+    ("docs/fallbacks.md", None),
 ];
 
 /// A fenced block.

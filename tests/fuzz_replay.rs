@@ -84,6 +84,11 @@ fn request() {
 }
 
 #[test]
+fn body() {
+    replay("body", fuzz::body::body, 20_000);
+}
+
+#[test]
 fn decode() {
     replay("decode", fuzz::decode, 6000);
 }

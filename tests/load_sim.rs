@@ -40,8 +40,11 @@ enum Fault {
     Stall(Duration, Duration),
     /// Each message goes to all connections.
     Room,
-    /// The answer to a Close comes behind a lot of what nobody has asked for.
-    LastWords,
+    /// The answer to a Close comes behind a lot of what nobody has asked for, and meanwhile a
+    /// signal.
+    LastWords {
+        signal: bool,
+    },
     /// So many pings come with the first message, and nothing more is read.
     Pings(usize),
     /// A message comes that has no end.
@@ -176,8 +179,9 @@ impl World {
         match first {
             0x88 => {
                 wire.closed = true;
-                if self.fault == Fault::LastWords {
+                if let Fault::LastWords { signal } = self.fault {
                     let words = long_frame(LAST_WORDS_BYTES as u64, LAST_WORDS_BYTES);
+                    self.signal_at = signal.then_some(at + 3 * MILLI);
                     self.schedule(at, id, Action::Bytes(words));
                 }
                 self.schedule(at, id, Action::Bytes(frame(0x88, &payload)));
@@ -650,7 +654,7 @@ fn the_next_phase_takes_over_the_connections() {
 
 #[test]
 fn what_a_phase_leaves_unread_is_not_read_by_the_next() {
-    let world = world(Fault::LastWords, MILLI * 10);
+    let world = world(Fault::LastWords { signal: false }, MILLI * 10);
     let mut engine = engine(&world);
     let mut phase = |connections| {
         let plan = Plan { duration: MILLI * 100, ..plan(connections) };
@@ -725,4 +729,19 @@ fn the_next_phase_opens_what_the_last_has_lost() {
     let figures = phase(Fault::None, 1000);
     assert_eq!((figures.connections.opened, figures.connections.open_max), (10, 10));
     assert!(figures.messages > 900 && figures.errors.is_empty(), "{figures:?}");
+}
+
+#[test]
+fn a_signal_between_two_phases_lets_go_of_who_still_talks() {
+    let world = world(Fault::LastWords { signal: true }, MILLI * 10);
+    world.borrow_mut().tick = MILLI;
+    let mut engine = engine(&world);
+    for connections in [4, 2] {
+        assert!(!engine.was_interrupted(), "all was quiet so far");
+        let plan = Plan { duration: MILLI * 100, ..plan(connections) };
+        engine.run(&plan, &mut Rows::default()).expect("no failure");
+    }
+    assert!(engine.was_interrupted());
+    let left = world.borrow().wires.values().filter(|wire| !wire.down.is_empty()).count();
+    assert_eq!(left, 2, "nobody waited for the end of their words");
 }

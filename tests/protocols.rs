@@ -142,6 +142,7 @@ impl Stage {
                 Effect::Close(id, code, reason) => {
                     (id, format!("close {} {reason}", code.number()))
                 }
+                Effect::Wake(_) => unreachable!("services have no mailboxes"),
             };
             self.said.push_back((self.names[id.index()], words));
         }

@@ -79,6 +79,54 @@ fn both_families_reach_the_same_port() {
     }
 }
 
+/// A body much longer than all buffers, read while it is sent; and a stream with a message.
+#[test]
+fn without_a_websocket_bodies_and_messages_come_back() {
+    const LENGTH: usize = 20 << 20;
+    let server = Server::start(&[]);
+    let body: Vec<u8> = (0..LENGTH).map(|at| (at % 251) as u8).collect();
+    let mut peer = server.connect();
+    let mut writer = peer.0.try_clone().expect("a second handle");
+    let (echoed, sent) = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let head =
+                format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: {LENGTH}\r\n\r\n");
+            writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body))
+        });
+        (peer.rest(), sender.join().expect("no panic"))
+    });
+    sent.expect("the server reads all of it");
+    let head = echoed.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;
+    assert!(echoed.starts_with(b"HTTP/1.1 200 ") && echoed[head..] == body);
+
+    let mut stream = server.connect();
+    stream.send(b"GET /sse HTTP/1.1\r\nHost: h\r\n\r\n");
+    let mut until = |end: &str| {
+        let mut heard = String::new();
+        while !heard.ends_with(end) {
+            heard.push(char::from(stream.read(1)[0]));
+        }
+        heard
+    };
+    until("event: mailbox\ndata: ");
+    let url = until("\n\n\r\n");
+    let url = url.split('\n').next().expect("a line");
+    let request = format!("POST /{url} HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+    let answer = server.ask(&request);
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    assert_eq!(until("\n\n\r\n"), "d\r\ndata: hello\n\n\r\n");
+    drop(stream);
+}
+
+/// Each process has a secret of its own, so that nobody can tell its private URLs from another's.
+#[test]
+fn b17_private_urls_of_two_servers_differ() {
+    let asked = [(); 3].map(|()| Server::start(&[]).ask("GET /poll HTTP/1.1\r\nHost: h\r\n\r\n"));
+    let names = asked.each_ref().map(|answer| answer.trim_end().rsplit('/').next());
+    assert!(names.iter().all(|name| name.is_some_and(|name| name.len() == 32)), "{asked:?}");
+    assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2], "{names:?}");
+}
+
 /// The socket is reset, which only a kernel can show.
 #[test]
 fn a_reset_that_was_asked_for_is_one() {

@@ -41,7 +41,7 @@ _wsecho() {
 
     case "${cmd}" in
         wsecho)
-            opts="-v -h -V --listen --subprotocol --origin --deflate --max-connections --inflaters --max-message-size --max-fragments --buffer-budget --handshake-timeout --ping-interval --ping-timeout --stall-timeout --close-timeout --drain-delay --drain-timeout --tls-cert --tls-key --tls-self-signed --tls-client-ca --room-history --mirror-secrets --no-status --verbose --log-format --welcome --reply --delay --jitter --rate --fragment --ping --no-pong --close --reason --drop --after --at --refuse --mirror --allow-behaviour --exact --help --version healthcheck load help"
+            opts="-v -h -V --listen --subprotocol --origin --deflate --max-connections --inflaters --max-message-size --max-fragments --buffer-budget --handshake-timeout --ping-interval --ping-timeout --stall-timeout --close-timeout --drain-delay --drain-timeout --tls-cert --tls-key --tls-self-signed --tls-client-ca --room-history --trust-proxy --auth-tokens --metrics-open --max-connections-per-ip --handshake-rate --message-rate --byte-rate --max-lifetime --mirror-secrets --no-status --no-fallback --verbose --log-format --welcome --reply --delay --jitter --rate --fragment --ping --no-pong --close --reason --drop --after --at --refuse --mirror --allow-behaviour --exact --help --version healthcheck load help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -128,6 +128,34 @@ _wsecho() {
                     return 0
                     ;;
                 --room-history)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth-tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-connections-per-ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --handshake-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --byte-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-lifetime)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wsecho_global_optspecs
-    string join \n listen= subprotocol= origin= deflate= max-connections= inflaters= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= tls-cert= tls-key= tls-self-signed= tls-client-ca= room-history= mirror-secrets no-status v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
+    string join \n listen= subprotocol= origin= deflate= max-connections= inflaters= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= tls-cert= tls-key= tls-self-signed= tls-client-ca= room-history= trust-proxy= auth-tokens= metrics-open max-connections-per-ip= handshake-rate= message-rate= byte-rate= max-lifetime= mirror-secrets no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
 end
 
 function __fish_wsecho_needs_command
@@ -28,11 +28,11 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l listen -d 'Where to liste
 complete -c wsecho -n "__fish_wsecho_needs_command" -l subprotocol -d 'Subprotocol to accept, may be repeated; the first of the client\'s that is named is chosen. * accepts any; none, alone, accepts none [default: *]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l origin -d 'Origin of web pages to allow, such as https://example.org, may be repeated; others get 403. By default all are allowed' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l deflate -d 'permessage-deflate: on, takeover or off. With takeover a connection that has sent a compressed message keeps an inflater, 47 KiB; otherwise it keeps nothing [default: on]' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l max-connections -d 'Maximum number of connections; others get 503. By default what the limit on descriptors allows' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l max-connections -d 'Maximum number of connections; others get 503. By default what the limits on descriptors and memory allow' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l inflaters -d 'Maximum number of compressed messages in progress at one time, 47 KiB each; further ones wait [default: 256]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l max-message-size -d 'Maximum length of a message, 0 for no limit; a longer one is answered with Close 1009 [default: 64MiB]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l max-fragments -d 'Maximum number of frames in a message; more are answered with Close 1008 [default: 131072]' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l buffer-budget -d 'Maximum memory for what is kept for all clients together, at least 232KiB [default: 64MiB]' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l buffer-budget -d 'Maximum memory for what is kept for all clients together, at least 232KiB; less by default where the cgroup has little [default: 64MiB]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l handshake-timeout -d 'Time for a request to arrive, counted from accept, 0 for no limit [default: 10s]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l ping-interval -d 'Time without traffic after which the server sends a ping, 0 for no pings [default: 25s]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l ping-timeout -d 'Time to wait for the answer to a ping of --ping-interval, 0 for no limit [default: 30s]' -r
@@ -45,6 +45,13 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-key -d 'Private key o
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-self-signed -d 'Make a certificate for NAME, by default localhost, at each start, for trying wss:// out; its fingerprint is logged' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-client-ca -d 'Let in only clients of wss:// with a certificate that one of these has signed, PEM' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l room-history -d 'What a room keeps for those who join later: the last N messages of a chat, 0 to 1000, and of a chat or drawing board at most BYTES of memory, up to 128KiB. 0 keeps nothing [default: 50,64KiB]' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l trust-proxy -d 'Proxies whose Forwarded or X-Forwarded-For says who the client is, such as 10.0.0.0/8, or unix for those on Unix sockets; may be repeated. By default none is believed' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l auth-tokens -d 'Admit only clients with a token: a line of FILE is a name and the SHA-256 of a token in hex. SIGHUP loads it anew. /healthz is open' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l max-connections-per-ip -d 'Maximum number of connections of an address, IPv6 by its first 64 bits; more get 429. By default there is no limit' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l handshake-rate -d 'How often one address may connect, such as 10 (a second) or 30/m; more get 429. By default there is no limit' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l message-rate -d 'How many messages of a connection are read, such as 100 (a second) or 30/m; further ones wait. By default there is no limit' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l byte-rate -d 'How many bytes a second of a connection are read; further ones wait. By default there is no limit' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l max-lifetime -d 'Time after which a connection gets Close 1012, less up to a tenth by chance, counted from accept, 0 for no limit [default: 0ms]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l log-format -d 'Format of the log on stderr: text, or json for one object a line [default: text]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l welcome -d 'First message to each client' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l reply -d 'Reply to text messages; may contain {message}, {time}, {count}, {id} and {peer}' -r
@@ -60,8 +67,10 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l after -d 'Close or drop a
 complete -c wsecho -n "__fish_wsecho_needs_command" -l at -d 'Close or drop this long after the handshake, at most 10m' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l refuse -d 'Refuse each handshake with this HTTP status, 400 to 599' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l allow-behaviour -d 'Parameter that a query may set, may be repeated; none for no parameter. By default all' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l metrics-open -d 'Answer /metrics without a token as well'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l mirror-secrets -d 'Show the values of Cookie, Authorization, Proxy-Authorization and X-Api-Key at /info and in mirrors, instead of their lengths'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l no-status -d 'Do not tell at /status what the server does'
+complete -c wsecho -n "__fish_wsecho_needs_command" -l no-fallback -d 'Do not serve what gets through where WebSocket does not: POST /echo, /sse and /poll'
 complete -c wsecho -n "__fish_wsecho_needs_command" -s v -l verbose -d 'Log a line for each connection that opens or ends; given twice, for each frame too'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l no-pong -d 'Do not answer pings'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l mirror -d 'Send the request as JSON in the first message'

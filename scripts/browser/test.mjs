@@ -13,6 +13,7 @@ import path from 'node:path';
 import { chatScenarios } from './chat.mjs';
 import { consoleScenarios } from './console.mjs';
 import { drawScenarios } from './draw.mjs';
+import { fallbackScenarios } from './fallback.mjs';
 import { PATIENCE_MS } from './kit.mjs';
 import { launch, startServer } from './run.mjs';
 import { statusScenarios } from './status.mjs';
@@ -21,6 +22,7 @@ import { statusScenarios } from './status.mjs';
 // `startServer`, for one that it may stop.
 const scenarios = {
   ...consoleScenarios,
+  ...fallbackScenarios,
   ...statusScenarios,
 
   // COUNT messages through the browser's own permessage-deflate; compressed.sh counts at the server.

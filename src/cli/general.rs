@@ -15,7 +15,7 @@ pub(super) const GENERAL: &[Spec<Options>] = &[
         name: "mirror-secrets",
         variable: "WSECHO_MIRROR_SECRETS",
         takes: Takes::Switch,
-        heading: PROTOCOL,
+        heading: "Protocol",
         help: "Show the values of Cookie, Authorization,\n\
                Proxy-Authorization and X-Api-Key at /info\n\
                and in mirrors, instead of their lengths",
@@ -32,6 +32,16 @@ pub(super) const GENERAL: &[Spec<Options>] = &[
         help: "Do not tell at /status what the server does",
         default: |_| String::new(),
         apply: |options, text| value::switch(text).map(|off| options.config.status = !off),
+    },
+    Spec {
+        name: "no-fallback",
+        variable: "WSECHO_NO_FALLBACK",
+        takes: Takes::Switch,
+        heading: "Protocol",
+        help: "Do not serve what gets through where WebSocket\n\
+               does not: POST /echo, /sse and /poll",
+        default: |_| String::new(),
+        apply: |options, text| value::switch(text).map(|off| options.config.fallback = !off),
     },
     Spec {
         name: "verbose",

@@ -4,29 +4,18 @@
 //! byte now and then keep the check, and the orchestrator that waits for it, for ever.
 
 mod answer;
+mod peer;
 mod stream;
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
-#[cfg(feature = "tls")]
-use crate::net::tls::client::Trust;
-use answer::{described, head};
-use stream::Stream;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Instant;
 
 use super::Check;
 use super::url::Url;
-use crate::http::client::{self, Asked};
-use crate::limits::{CONTROL_BYTES_MAX, FRAME_HEAD_BYTES_MAX, HEAD_BYTES_MAX};
-use crate::ws::close::CloseCode;
-use crate::ws::head::{First, Opcode, write_client_head};
-use crate::ws::mask::unmask;
+use crate::http::shown_target;
+use answer::quoted;
+use peer::{Peer, remaining, said};
 
 /// Checks a server once, and tells `out` what it has done and how long each step took.
 ///
@@ -35,22 +24,19 @@ use crate::ws::mask::unmask;
 /// One line: the URL, the step that failed and why, at the latest when `check.timeout` is over.
 pub fn run(check: &Check, out: &mut dyn Write) -> Result<(), String> {
     let start = Instant::now();
+    let shown = shown_target(&check.url);
     let deadline = start + check.timeout;
     let mut report = Report { out, quiet: check.quiet, since: start };
     let mut healthy = || {
         let url = Url::parse(&check.url)?;
-        #[cfg(feature = "tls")]
-        let trust = url.secure.then(|| stream::trust(check)).transpose()?;
         let staged = |step: &'static str| move |wrong| format!("{step}: {wrong}");
         let addresses = addresses(&url, deadline, &mut report).map_err(staged("connecting"))?;
-        let mut peer = Peer::connect(&addresses, deadline).map_err(staged("connecting"))?;
-        report.step(&format!("connected to {}", peer.address));
-        #[cfg(feature = "tls")]
-        if let Some(trust) = trust {
-            let version = peer.secure(&url, &trust).map_err(staged("TLS handshake"))?;
-            report.step(&format!("TLS handshake, {version}"));
+        let mut peer = reach(check, &url, &addresses, deadline, &mut report)?;
+        if !peer.open(&url).map_err(staged("opening handshake"))? {
+            // Only those who have a token come in there, but it says to all that it is well.
+            let peer = reach(check, &url, &addresses, deadline, &mut report)?;
+            return ask_plainly(peer, &url, &mut report);
         }
-        peer.open(&url).map_err(staged("opening handshake"))?;
         report.step("opening handshake");
         let length = peer.echo().map_err(staged("echo"))?;
         report.step(&format!("echo of {length} bytes"));
@@ -58,9 +44,46 @@ pub fn run(check: &Check, out: &mut dyn Write) -> Result<(), String> {
         report.step("closing handshake");
         Ok(())
     };
-    healthy().map_err(|wrong: String| format!("healthcheck of {:?}: {wrong}", check.url))?;
+    healthy().map_err(|wrong: String| format!("healthcheck of {shown:?}: {wrong}"))?;
     report.since = start;
-    report.step(&format!("{} is healthy, checked", check.url));
+    report.step(&format!("{shown} is healthy, checked"));
+    Ok(())
+}
+
+/// A connection to the server, with TLS where the URL says so.
+fn reach(
+    check: &Check,
+    url: &Url<'_>,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    report: &mut Report<'_>,
+) -> Result<Peer, String> {
+    #[cfg(feature = "tls")]
+    let trust = url.secure.then(|| stream::trust(check)).transpose()?;
+    #[cfg(not(feature = "tls"))]
+    let _ = (check, url);
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "it stays as it is"))]
+    let mut peer =
+        Peer::connect(addresses, deadline).map_err(|wrong| format!("connecting: {wrong}"))?;
+    report.step(&format!("connected to {}", peer.address));
+    #[cfg(feature = "tls")]
+    if let Some(trust) = trust {
+        let secured = peer.secure(url, &trust);
+        let version = secured.map_err(|wrong| format!("TLS handshake: {wrong}"))?;
+        report.step(&format!("TLS handshake, {version}"));
+    }
+    Ok(peer)
+}
+
+/// Asks for the server's health without an upgrade.
+fn ask_plainly(mut peer: Peer, url: &Url<'_>, report: &mut Report<'_>) -> Result<(), String> {
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", url.authority);
+    let head = peer.ask(request.as_bytes())?;
+    if !head.starts_with(b"HTTP/1.1 200 ") {
+        let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        return Err(format!("/healthz is answered with {}", quoted(line)));
+    }
+    report.step("an echo takes a token; /healthz says that it is well");
     Ok(())
 }
 
@@ -101,200 +124,12 @@ fn counted(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "es" })
 }
 
-/// A server under check.
-struct Peer {
-    stream: Stream,
-    address: SocketAddr,
-    deadline: Instant,
-    /// Received and not yet looked at.
-    unread: Vec<u8>,
-}
-
-impl Peer {
-    /// Connects to the first address at which somebody listens.
-    fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<Self, String> {
-        let mut wrong = "the host has no address".to_owned();
-        for address in addresses.iter().copied() {
-            match TcpStream::connect_timeout(&address, remaining(deadline)?) {
-                Ok(stream) => {
-                    let stream = Stream::plain(stream);
-                    return Ok(Self { stream, address, deadline, unread: Vec::new() });
-                }
-                Err(error) => wrong = said(&error),
-            }
-        }
-        Err(wrong)
-    }
-
-    /// Has TLS spoken from here on; which version of it.
-    #[cfg(feature = "tls")]
-    fn secure(&mut self, url: &Url<'_>, trust: &Trust) -> Result<String, String> {
-        self.stream.secure(url.host, trust)?;
-        loop {
-            let timeout = Some(remaining(self.deadline)?);
-            let socket = self.stream.socket();
-            let ready = socket.set_read_timeout(timeout).and(socket.set_write_timeout(timeout));
-            match ready.and_then(|()| self.stream.shake_hands()) {
-                Ok(Some(version)) => return Ok(version),
-                Ok(None) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(said(&error)),
-            }
-        }
-    }
-
-    fn open(&mut self, url: &Url<'_>) -> Result<(), String> {
-        let nonce = [entropy().to_ne_bytes(), entropy().to_ne_bytes()];
-        let key = STANDARD.encode(nonce.as_flattened());
-        let Url { authority, target, .. } = url;
-        let agent = "wsecho-healthcheck";
-        let mut request = Vec::new();
-        Asked { target, authority, key: &key, agent, extensions: None }.write(&mut request);
-        self.send(&request)?;
-        let len = loop {
-            if let Some(len) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
-                break len;
-            }
-            if self.unread.len() > HEAD_BYTES_MAX {
-                return Err("the answer's head is too long".to_owned());
-            }
-            self.receive()?;
-        };
-        let head: Vec<u8> = self.unread.drain(..len + 4).collect();
-        client::upgraded(&head[..len], &key, false).map(drop)
-    }
-
-    /// Has one message echoed; how long it was.
-    fn echo(&mut self) -> Result<usize, String> {
-        let message = format!("wsecho healthcheck {:016x}", entropy());
-        self.send_frame(Opcode::Text, message.as_bytes())?;
-        match self.answer()? {
-            (First { fin: true, opcode: Opcode::Text, .. }, payload)
-                if payload == message.as_bytes() =>
-            {
-                Ok(message.len())
-            }
-            (first, payload) => Err(format!("answered with {}", described(first, &payload))),
-        }
-    }
-
-    /// RFC 6455 §7.1.1: the server closes TCP first, so the end of its stream is part of it.
-    fn close(&mut self) -> Result<(), String> {
-        let body = CloseCode::NORMAL.number().to_be_bytes();
-        self.send_frame(Opcode::Close, &body)?;
-        match self.answer()? {
-            (First { opcode: Opcode::Close, .. }, payload) if payload == body => {}
-            (first, payload) => {
-                return Err(format!("answered with {}", described(first, &payload)));
-            }
-        }
-        while self.unread.is_empty() {
-            if self.receive_some()? == 0 {
-                return Ok(());
-            }
-        }
-        Err("something came after the Close frame".to_owned())
-    }
-
-    /// The next frame that is no ping or pong: its first byte and payload.
-    fn answer(&mut self) -> Result<(First, Vec<u8>), String> {
-        loop {
-            let (first, payload) = self.frame()?;
-            match first.opcode {
-                Opcode::Ping => self.send_frame(Opcode::Pong, &payload)?,
-                Opcode::Pong => {}
-                _ => return Ok((first, payload)),
-            }
-        }
-    }
-
-    /// One frame. All that can be right here is short.
-    fn frame(&mut self) -> Result<(First, Vec<u8>), String> {
-        let (first, rest) = loop {
-            let head = head(&self.unread);
-            match head.map_err(|fault| format!("unexpected frame: {}", fault.reason()))? {
-                Some(head) => break head,
-                None => self.receive()?,
-            }
-        };
-        let short = usize::try_from(rest.length).ok().filter(|len| *len <= CONTROL_BYTES_MAX);
-        let Some(len) = short else {
-            return Err(format!("unexpected frame: {} bytes long", rest.length));
-        };
-        while self.unread.len() < rest.head_bytes + len {
-            self.receive()?;
-        }
-        let payload = self.unread.drain(..rest.head_bytes + len).skip(rest.head_bytes).collect();
-        Ok((first, payload))
-    }
-
-    fn send_frame(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), String> {
-        let [key @ .., _, _, _, _] = entropy().to_ne_bytes();
-        let first = First { fin: true, compressed: false, opcode };
-        let mut frame = vec![0; FRAME_HEAD_BYTES_MAX];
-        let at = write_client_head(&mut frame, first, payload.len() as u64, key);
-        frame.truncate(at);
-        frame.extend_from_slice(payload);
-        // Masking and unmasking are one operation (§5.3).
-        let end = frame.len();
-        unmask(&mut frame, at..end, at, key);
-        self.send(&frame)
-    }
-
-    fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let timeout = Some(remaining(self.deadline)?);
-        let ready = self.stream.socket().set_write_timeout(timeout);
-        let sent = ready.and_then(|()| self.stream.write_all(bytes));
-        sent.and_then(|()| self.stream.flush()).map_err(|error| said(&error))
-    }
-
-    fn receive(&mut self) -> Result<(), String> {
-        match self.receive_some()? {
-            0 => Err("the server closed the connection".to_owned()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Waits for more and returns how much came; 0 is the end of the stream.
-    fn receive_some(&mut self) -> Result<usize, String> {
-        let mut chunk = [0; 1024];
-        let timeout = Some(remaining(self.deadline)?);
-        self.stream.socket().set_read_timeout(timeout).map_err(|error| said(&error))?;
-        let len = match self.stream.read(&mut chunk) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return self.receive_some(),
-            result => result.map_err(|error| said(&error))?,
-        };
-        self.unread.extend_from_slice(&chunk[..len]);
-        Ok(len)
-    }
-}
-
-/// 64 bits that no observer can guess: SipHash under a key from the system's generator.
-fn entropy() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
-/// Never zero, which would mean no timeout to the system.
-fn remaining(deadline: Instant) -> Result<Duration, String> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(too_late()) } else { Ok(left) }
-}
-
-fn too_late() -> String {
-    "not done in time".to_owned()
-}
-
-fn said(error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => too_late(),
-        _ => error.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::io::{self, Read};
+    use std::net::{TcpListener, TcpStream};
     use std::thread::{self, JoinHandle};
+    use std::time::Duration;
 
     use tungstenite::Message;
 

@@ -3,6 +3,7 @@
 //! [`parse`] takes arguments and environment as values, so that all of it is tested without a
 //! process. What it finds wrong is one line that names the flag or the variable.
 
+mod admission;
 mod behaviours;
 mod general;
 pub mod healthcheck;
@@ -38,7 +39,8 @@ const NOTES: &str = "\
 ADDR is IP:PORT or [IPV6]:PORT; PORT or :PORT for all addresses; with wss:// in
 front of it TLS is spoken there, see --tls-cert; unix:/path or
 unix:/path,mode=0660; fd:N for a socket the process was started with; systemd or
-systemd:NAME for those that systemd passes on.
+systemd:NAME for those that systemd passes on. With ,proxy-protocol behind it,
+each connection there has to begin with a header of the PROXY protocol.
 BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
 TIME is a number with its unit: ms, s, m or h, such as 500ms or 2m. Timeouts are
 at most 4h, in steps of 250ms.
@@ -176,7 +178,9 @@ fn check(matches: &ArgMatches, environment: &Environment) -> Result<Check, Strin
 
 /// Where a server that listens there is asked for its health.
 fn first_url(listen: &str) -> Result<String, String> {
-    let address = value::listen_address(spec::list(listen)?[0])?;
+    let mut places = Vec::new();
+    spec::list(listen)?.into_iter().try_for_each(|text| value::listen(text, &mut places))?;
+    let address = &places[0];
     match address.loopback() {
         Some(address) if address.port() == 0 => {
             Err("port 0 does not say where to check".to_owned())

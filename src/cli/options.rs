@@ -2,6 +2,7 @@
 
 use clap::ArgMatches;
 
+use super::admission::ADMISSION;
 use super::behaviours::{self, BEHAVIOURS};
 use super::general::GENERAL;
 use super::log::Format;
@@ -11,26 +12,28 @@ use super::tls::{self, TLS};
 use super::value;
 use crate::limits::Config;
 use crate::net::listen::ListenAddress;
+use crate::server::Asked;
 
 /// What the server is to do.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where to listen: at least one.
     pub listen: Vec<ListenAddress>,
-    /// Most connections; `None` leaves it to the limit of descriptors.
-    pub max_connections: Option<usize>,
+    /// What is otherwise left to the limits of the process.
+    pub asked: Asked,
     /// Subprotocols named, before they replace those of `config`.
     subprotocols: Option<Vec<String>>,
     /// How often `-v` was said.
     pub verbosity: u8,
     /// How the log looks.
     pub log_format: Format,
-    /// Everything that the server's own parts read. Its `max_connections` is not set here.
+    /// Everything that the server's own parts read, but what is `asked`.
     pub config: Config,
 }
 
 /// The tables of options, in the order of the help.
-pub(super) const TABLES: [&[Spec<Options>]; 5] = [OPTIONS, TLS, ROOMS, GENERAL, BEHAVIOURS];
+pub(super) const TABLES: [&[Spec<Options>]; 6] =
+    [OPTIONS, TLS, ROOMS, ADMISSION, GENERAL, BEHAVIOURS];
 
 /// Every option of the server.
 pub(super) fn all() -> impl Iterator<Item = &'static Spec<Options>> {
@@ -41,7 +44,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: vec![ListenAddress::Everywhere(8080)],
-            max_connections: None,
+            asked: Asked::default(),
             subprotocols: None,
             verbosity: 0,
             log_format: Format::default(),
@@ -132,11 +135,11 @@ const OPTIONS: &[Spec<Options>] = &[
         takes: Takes::One("N"),
         heading: LIMITS,
         help: "Maximum number of connections; others get\n\
-               503. By default what the limit on descriptors\n\
-               allows",
+               503. By default what the limits on descriptors\n\
+               and memory allow",
         default: |_| String::new(),
         apply: |options, text| {
-            value::count(text).map(|value| options.max_connections = Some(value))
+            value::count(text).map(|value| options.asked.connections = Some(value))
         },
     },
     Spec {
@@ -182,10 +185,11 @@ const OPTIONS: &[Spec<Options>] = &[
         takes: Takes::One("BYTES"),
         heading: LIMITS,
         help: "Maximum memory for what is kept for all\n\
-               clients together, at least 232KiB",
+               clients together, at least 232KiB; less by\n\
+               default where the cgroup has little",
         default: |options| value::show_bytes(options.config.buffer_budget as u64),
         apply: |options, text| {
-            value::buffer_budget(text).map(|value| options.config.buffer_budget = value)
+            value::buffer_budget(text).map(|value| options.asked.budget = Some(value))
         },
     },
     Spec {
@@ -318,6 +322,7 @@ mod tests {
             Takes::One("N" | "RATE") | Takes::Count(_) => "7",
             Takes::One("TEXT") => "words",
             Takes::One("HOW") => "fin",
+            Takes::One("FILE") => "tokens",
             Takes::Many("PARAMETER") => "delay",
             Takes::Switch | Takes::ShortSwitch(_) => "1",
             Takes::One("BYTES") => "1GiB",
@@ -327,6 +332,7 @@ mod tests {
             Takes::Many("ADDR") => "127.0.0.1:7",
             Takes::Many("NAME") => "chat",
             Takes::Many("ORIGIN") => "https://example.org",
+            Takes::Many("NETWORK") => "10.0.0.0/8",
             Takes::One(other)
             | Takes::Short(_, other)
             | Takes::Many(other)
@@ -453,10 +459,9 @@ mod tests {
 
     #[test]
     fn o04_errors_name_the_flag_or_the_variable() {
-        // Any text will do, and any name of a file that may be there later.
-        let free =
-            |spec: &&Spec<Options>| spec.takes != Takes::One("TEXT") && spec.heading != "TLS";
-        for spec in all().filter(free) {
+        let free = [Takes::One("TEXT"), Takes::One("FILE")];
+        // What the options of TLS say, they say together.
+        for spec in all().filter(|spec| !free.contains(&spec.takes) && spec.heading != "TLS") {
             let flag = format!("--{}", spec.name);
             if !matches!(spec.takes, Takes::Count(_) | Takes::Switch) {
                 let error = parsed(&format!("{flag}=a/b"), &[]).expect_err(&flag);

@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 pub type Environment = dyn Fn(&str) -> Option<OsString>;
 
 /// What is left of 80 columns beside the longest flag.
-const HELP_COLUMNS_MAX: usize = 46;
+const HELP_COLUMNS_MAX: usize = 44;
 
 /// An option that changes some `T`.
 pub struct Spec<T: 'static> {

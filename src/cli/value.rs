@@ -13,14 +13,17 @@ use crate::limits::{
     TIMEOUT_MAX,
 };
 use crate::net::listen::ListenAddress;
+use crate::peer::Network;
+use crate::rate::Rate;
 use crate::units;
-pub use crate::units::{bytes, show_bytes, show_duration};
+pub use crate::units::{bytes, rate, show_bytes, show_duration};
 
 /// Takes over one place to listen at: `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`, with or without
 /// `ws://`, or with `wss://`; `unix:/path`, `unix:/path,mode=0660`; `fd:N`; `systemd`,
-/// `systemd:NAME`.
+/// `systemd:NAME`. Each but `wss://` may end in `,proxy-protocol`.
 ///
-/// In a list with commas `mode=` stands by itself, behind the path that it belongs to.
+/// In a list with commas `mode=` and `proxy-protocol` stand by themselves, behind the place that
+/// they belong to.
 pub fn listen(text: &str, listen: &mut Vec<ListenAddress>) -> Result<(), String> {
     if let Some(digits) = text.strip_prefix("mode=") {
         let Some(ListenAddress::Unix(_, mode @ None)) = listen.last_mut() else {
@@ -29,12 +32,36 @@ pub fn listen(text: &str, listen: &mut Vec<ListenAddress>) -> Result<(), String>
         *mode = Some(permissions(digits)?);
         return Ok(());
     }
-    listen.push(listen_address(text)?);
+    let address = match text {
+        PROXY_PROTOCOL => match listen.pop() {
+            Some(address) => proxied(text, address)?,
+            None => return Err(format!("{text:?} has no place in front of it")),
+        },
+        _ => listen_address(text)?,
+    };
+    listen.push(address);
     Ok(())
+}
+
+const PROXY_PROTOCOL: &str = "proxy-protocol";
+
+/// A place for proxies.
+fn proxied(text: &str, address: ListenAddress) -> Result<ListenAddress, String> {
+    if address.is_proxied() {
+        return Err(format!("{text:?} says {PROXY_PROTOCOL} twice"));
+    }
+    if address.is_secure() {
+        // The header would stand in front of TLS, where nobody looks for it.
+        return Err(format!("{text:?}: {PROXY_PROTOCOL} does not go with wss://"));
+    }
+    Ok(ListenAddress::Proxied(Box::new(address)))
 }
 
 /// One place to listen at; see [`listen`].
 pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
+    if let Some(place) = text.strip_suffix(PROXY_PROTOCOL).and_then(|rest| rest.strip_suffix(',')) {
+        return proxied(text, listen_address(place)?);
+    }
     if let Some(path) = text.strip_prefix("unix:") {
         let (path, mode) = match path.rsplit_once(",mode=") {
             Some((path, digits)) => (path, Some(permissions(digits)?)),
@@ -84,6 +111,14 @@ fn address(text: &str, address: &str) -> Result<ListenAddress, String> {
     exact.map_err(|_| {
         format!("{text:?} is not IP:PORT, [IPV6]:PORT, PORT, wss://…, unix:/path, fd:N or systemd")
     })
+}
+
+/// Proxies that are trusted: a network, an address, or `unix`.
+pub fn network(text: &str) -> Result<Network, String> {
+    let wrong = |()| {
+        format!("{text:?} is not a network such as 10.0.0.0/8, without bits behind it, nor unix")
+    };
+    text.parse().map_err(wrong)
 }
 
 /// Permissions of a file, in octal digits as chmod(1) takes them.
@@ -167,6 +202,29 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How long a connection may last.
+pub fn lifetime(text: &str) -> Result<Duration, String> {
+    let duration = units::duration(text)?;
+    match duration <= LIFETIME_MAX {
+        true => Ok(duration),
+        false => Err(format!("{text:?} is longer than {}, the most", show_duration(LIFETIME_MAX))),
+    }
+}
+
+/// A year: whoever says more means that there is no limit.
+const LIFETIME_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Bytes in a second.
+pub fn byte_rate(text: &str) -> Result<Rate, String> {
+    match bytes(text)? {
+        count @ 1..=BYTE_RATE_MAX => Ok(Rate::per_second(count)),
+        _ => Err(format!("{text:?} is not from 1 to {} a second", show_bytes(BYTE_RATE_MAX))),
+    }
+}
+
+/// More than this is no limit.
+const BYTE_RATE_MAX: u64 = 1 << 40;
+
 /// A subprotocol, which is a token (RFC 6455 §4.1, RFC 9110 §5.6.2). So is `*`.
 pub fn subprotocol(text: &str) -> Result<String, String> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -249,6 +307,15 @@ mod tests {
             ("systemd", Some(ListenAddress::Passed(None))),
             ("systemd:web", Some(ListenAddress::Passed(Some("web".to_owned())))),
             ("systemd:", None),
+            ("8080,proxy-protocol", Some(proxied(ListenAddress::Everywhere(8080)))),
+            (
+                "unix:/a,mode=0660,proxy-protocol",
+                Some(proxied(ListenAddress::Unix("/a".into(), Some(0o660)))),
+            ),
+            ("8080,proxy-protocol,proxy-protocol", None),
+            ("wss://8443,proxy-protocol", None),
+            (",proxy-protocol", None),
+            ("proxy-protocol", None),
         ];
         for (text, expected) in cases {
             assert_eq!(listen_address(text).ok(), expected, "{text:?}");
@@ -291,6 +358,14 @@ mod tests {
             assert!(listen(wrong, &mut places).is_err(), "{wrong}");
         }
         assert!(listen("mode=0660", &mut Vec::new()).is_err(), "of what?");
+        listen("proxy-protocol", &mut places).expect("a place");
+        assert_eq!(places[2], proxied(unix("/b", Some(0o660))));
+        assert!(listen("proxy-protocol", &mut places).is_err(), "twice");
+        assert!(listen("proxy-protocol", &mut Vec::new()).is_err(), "of what?");
+    }
+
+    fn proxied(address: ListenAddress) -> ListenAddress {
+        ListenAddress::Proxied(Box::new(address))
     }
 
     #[test]

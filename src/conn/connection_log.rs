@@ -4,14 +4,19 @@
 //! pay for words that nobody will see. Each line says the same twice, in words for people and in
 //! fields for machines.
 
+mod words;
+
 use std::fmt::Write;
+use std::rc::Rc;
 use std::time::Duration;
 
 use log::{debug, trace};
 
 use super::Cause;
 use super::frame_log::FrameLog;
+use super::session::Farewell;
 use crate::ending::Ending;
+use crate::http::{shown_subprotocol, shown_target};
 use crate::limits::LOGGED_BYTES_MAX;
 use crate::peer::Peer;
 use crate::text::is_invisible;
@@ -24,6 +29,8 @@ pub struct ConnectionLog {
     /// Its number, counted from 1 since the server began.
     number: u64,
     peer: Peer,
+    /// The name of the token that let it in.
+    token: Option<Rc<str>>,
     since: Duration,
     /// Frames received whole.
     pub frames: u64,
@@ -35,6 +42,8 @@ pub struct ConnectionLog {
     pub sent: u64,
     /// It has been upgraded.
     opened: bool,
+    /// It is a plain request that takes longer than its answer.
+    plain: bool,
     /// Its request was answered, and that has been said: nothing else will happen.
     answered: bool,
     /// How it came to its end.
@@ -46,8 +55,8 @@ pub struct ConnectionLog {
 #[derive(Debug)]
 struct End {
     cause: Cause,
-    /// Our Close was out when it came.
-    closing: bool,
+    /// Why we had begun to close when it came, if we had.
+    farewell: Option<Farewell>,
     /// The peer's words, escaped and cut.
     reason: String,
 }
@@ -55,9 +64,10 @@ struct End {
 impl End {
     /// The code of the Close that ended it.
     fn code(&self) -> Option<u16> {
-        let going = matches!(self.cause, Cause::PeerClosed(_) | Cause::PeerFinished);
+        let going =
+            matches!(self.cause, Cause::PeerClosed(_) | Cause::PeerFinished | Cause::PeerTruncated);
         let code = match self.cause {
-            _ if self.closing && going => Some(CloseCode::GOING_AWAY),
+            _ if self.farewell.is_some() && going => self.farewell.map(Farewell::code),
             Cause::PeerClosed(code) => code,
             Cause::Fault(fault) => Some(fault.close_code()),
             _ => self.cause.farewell().map(|(code, _)| code),
@@ -73,23 +83,42 @@ impl ConnectionLog {
         Box::new(Self {
             number,
             peer,
+            token: None,
             since: now,
             frames: 0,
             messages: 0,
             received: 0,
             sent: 0,
             opened: false,
+            plain: false,
             answered: false,
             end: None,
             trace: None,
         })
     }
 
+    /// The peer, as far as it is known by now, is a proxy: from here on its client is meant.
+    pub fn introduce(&mut self, client: Peer) {
+        let (number, proxy) = (self.number, self.peer);
+        if client != proxy {
+            trace!(
+                event = "introduced", connection = number, peer:% = client, proxy:% = proxy;
+                "#{number} {proxy} speaks for {client}"
+            );
+        }
+        self.peer = client;
+    }
+
+    /// It was let in with the token of this name.
+    pub fn let_in(&mut self, token: Option<Rc<str>>) {
+        self.token = token;
+    }
+
     /// Logs a handshake that is answered with 101, and what was agreed on.
     pub fn open(&self, target: &str, subprotocol: Option<&str>, extension: Option<&str>) {
         let (number, peer) = (self.number, self.peer);
-        let target = escape(target.as_bytes());
-        let subprotocol = subprotocol.map(|name| escape(name.as_bytes()));
+        let target = escape(shown_target(target).as_bytes());
+        let subprotocol = subprotocol.map(|name| escape(shown_subprotocol(name).as_bytes()));
         let mut line = format!("#{number} {peer} opened {target}");
         // Writing to a `String` cannot fail.
         if let Some(name) = &subprotocol {
@@ -98,9 +127,12 @@ impl ConnectionLog {
         if let Some(extension) = extension {
             let _ = write!(line, ", {extension}");
         }
+        if let Some(token) = &self.token {
+            let _ = write!(line, ", token of {token}");
+        }
         debug!(
             event = "opened", connection = number, peer:% = peer, target = target,
-            subprotocol = subprotocol, extension = extension;
+            subprotocol = subprotocol, extension = extension, token = self.token.as_deref();
             "{line}"
         );
     }
@@ -118,11 +150,26 @@ impl ConnectionLog {
     /// Logs a plain request that is answered with what it asked for.
     pub fn answer(&self, method: &str, target: &str) {
         let (number, peer) = (self.number, self.peer);
-        let target = escape(target.as_bytes());
+        let target = escape(shown_target(target).as_bytes());
         debug!(
             event = "answered", connection = number, peer:% = peer, target = target, status = 200;
             "#{number} {peer} {method} {target} answered with 200"
         );
+    }
+
+    /// Logs a plain request that takes longer than its answer.
+    pub fn start(&self, method: &str, target: &str) {
+        let (number, peer) = (self.number, self.peer);
+        let target = escape(shown_target(target).as_bytes());
+        debug!(
+            event = "begun", connection = number, peer:% = peer, method = method, target = target;
+            "#{number} {peer} {method} {target} begun"
+        );
+    }
+
+    /// The request of [`Self::start`] goes on.
+    pub fn go_on(&mut self) {
+        self.plain = true;
     }
 
     /// Takes note of bytes that were received. Those of an open connection are frames.
@@ -148,9 +195,10 @@ impl ConnectionLog {
         }
     }
 
-    /// Takes note of why the connection comes to its end; `closing` if our Close was out before.
+    /// Takes note of why the connection comes to its end; `farewell` if we had begun to
+    /// close before.
     /// A refusal is logged at once.
-    pub fn note_end(&mut self, cause: &Cause, closing: bool, reason: String) {
+    pub fn note_end(&mut self, cause: &Cause, farewell: Option<Farewell>, reason: String) {
         let answers = [Cause::Answered(Ending::Refused), Cause::NoRequest, Cause::TurnedAway];
         let refused = answers.contains(cause) && !reason.is_empty();
         if refused {
@@ -160,8 +208,9 @@ impl ConnectionLog {
                 "#{number} {peer} refused {reason}"
             );
         }
-        self.answered = refused || *cause == Cause::Answered(Ending::Answered);
-        self.end = Some(End { cause: cause.clone(), closing, reason });
+        let answered = *cause == Cause::Answered(Ending::Answered) && !self.plain;
+        self.answered = refused || answered;
+        self.end = Some(End { cause: cause.clone(), farewell, reason });
     }
 
     /// Logs the ending.
@@ -182,6 +231,10 @@ impl ConnectionLog {
             let _ = write!(line, ", reason \"{reason}\"");
         }
         let _ = write!(line, ", {}", about_duration(time));
+        if self.plain {
+            let (received, sent) = (about_bytes(self.received), about_bytes(self.sent));
+            let _ = write!(line, ", {received} in, {sent} out");
+        }
         if self.opened {
             let (received, sent) = (about_bytes(self.received), about_bytes(self.sent));
             let messages = counted(self.messages, "message");
@@ -194,45 +247,6 @@ impl ConnectionLog {
             received_bytes = self.received, sent_bytes = self.sent;
             "{line}"
         );
-    }
-
-    /// Who ended it, and why, as a reader of the RFC would say it.
-    fn how(&self) -> String {
-        let Some(End { cause, closing, .. }) = &self.end else {
-            return "cut off, the server ends".to_owned();
-        };
-        let words = match cause {
-            Cause::PeerClosed(_) | Cause::PeerFinished | Cause::PeerTruncated if *closing => {
-                "closed by server, going away"
-            }
-            Cause::PeerClosed(_) => "closed by peer",
-            Cause::PeerFinished if !self.opened => "left by peer before a request was complete",
-            Cause::PeerFinished => "ended by peer without a Close",
-            Cause::PeerTruncated => "cut off on the way, or by peer without the end of TLS",
-            Cause::TlsFailed(why) => {
-                return format!("closed by server, TLS: {}", escape(why.as_bytes()));
-            }
-            Cause::Fault(fault) => return format!("closed by server, {}", fault.reason()),
-            Cause::Dropped(fault) => {
-                return format!("dropped by server, {} within a reply", fault.reason());
-            }
-            Cause::SocketFailed => "lost, reset by peer or broken on the way",
-            Cause::Answered(_) => "closed before a request was complete, the server ends",
-            Cause::TurnedAway => "turned away",
-            Cause::NoReserve => "dropped by server, no room for its answer",
-            Cause::NoRequest => "closed by server, no request in time",
-            Cause::NoPong => "closed by server, no pong in time",
-            Cause::Stalled => "closed by server, stalled within a frame",
-            Cause::HoldsInflater => "closed by server, a compressed message took too long",
-            Cause::Slow => "dropped by server, its peer reads too slowly",
-            Cause::Starved => "closed by server, overloaded",
-            Cause::TimeIsUp => "cut off, no answer to Close in time",
-            Cause::Dismissed(_, reason) => return format!("closed by server, {reason}"),
-            Cause::ScriptCloses(..) => "closed by server, as asked",
-            Cause::ScriptFinishes => "finished by server without a Close, as asked",
-            Cause::ScriptResets => "reset by server, as asked",
-        };
-        words.to_owned()
     }
 }
 
@@ -278,10 +292,10 @@ mod tests {
 
     #[test]
     fn who_ended_it_is_said_in_the_words_of_the_rfc() {
-        let said = |cause: Cause, closing: bool| {
+        let said = |cause: Cause, farewell: Option<Farewell>| {
             let mut log = ConnectionLog::new(1, somebody(), Duration::ZERO);
             log.begin(false, 0);
-            log.note_end(&cause, closing, String::new());
+            log.note_end(&cause, farewell, String::new());
             let code = log.end.as_ref().and_then(End::code);
             format!("{}{}", log.how(), code.map_or(String::new(), |code| format!(", code {code}")))
         };
@@ -300,8 +314,14 @@ mod tests {
             (Cause::ScriptCloses(policy, "x".to_owned()), "closed by server, as asked, code 1008"),
         ];
         for (cause, expected) in cases {
-            assert_eq!(said(cause, false), expected);
+            assert_eq!(said(cause, None), expected);
         }
-        assert_eq!(said(Cause::PeerFinished, true), "closed by server, going away, code 1001");
+        let farewells = [
+            (Farewell::Shutdown, "closed by server, going away, code 1001"),
+            (Farewell::Expired, "closed by server, open for as long as may be, code 1012"),
+        ];
+        for (farewell, expected) in farewells {
+            assert_eq!(said(Cause::PeerFinished, Some(farewell)), expected);
+        }
     }
 }

@@ -1,10 +1,14 @@
 //! What all connections of a loop share.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::inflaters::Inflaters;
+use super::mailboxes::Mailboxes;
 use super::send_queue::SendQueues;
 use super::timers::Timers;
+use crate::admission::tokens::Tokens;
+use crate::admission::{Addresses, Excess};
 use crate::behaviour::Behaviours;
 use crate::budget::Budget;
 use crate::http::{Refusal, Rules, write_refusal};
@@ -13,8 +17,12 @@ use crate::limits::{
     TURN_INFLATE_EFFORT,
 };
 use crate::metrics::Metrics;
+use crate::peer::Peer;
 use crate::service::{Effects, Facts, MOUNTED, Now, Population, Service, mounted};
 use crate::ws::decoder::Bounds;
+
+/// Mailboxes that have run out of time are looked for at most this often.
+const MAILBOXES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The shared state that a connection works with during its turn.
 #[derive(Debug)]
@@ -33,8 +41,12 @@ pub struct Context {
     pub bounds: Bounds,
     /// Which opening handshakes are wanted.
     pub rules: Rules,
+    /// What the addresses of peers have.
+    pub addresses: Addresses,
+    /// The tokens of those who may come; `None` if all may.
+    pub tokens: Option<Rc<Tokens>>,
     /// The whole 503 for a peer that is turned away.
-    pub busy: Vec<u8>,
+    pub busy: Rc<[u8]>,
     /// Where HTTP answers are composed.
     pub scratch: Vec<u8>,
     /// The reason of a Close just received, or of a refusal; only filled for the log.
@@ -47,6 +59,8 @@ pub struct Context {
     pub tracing: bool,
     /// The services, in the order of [`MOUNTED`].
     pub services: Vec<Box<dyn Service>>,
+    /// What was sent with requests.
+    pub mailboxes: Mailboxes,
     /// How echoes behave.
     pub behaviours: Behaviours,
     /// Who wants to be woken when.
@@ -72,15 +86,20 @@ impl Context {
         let rules = Rules {
             subprotocols: config.subprotocols.clone(),
             origins: config.origins.clone(),
+            tokens: config.auth_tokens.is_some(),
             services: mounted(&config).iter().map(|mounted| mounted.path).collect(),
+            fallback: config.fallback,
         };
         Self {
             rules,
-            busy,
+            addresses: Addresses::new(&config),
+            tokens: None,
+            busy: busy.into(),
             metrics: Metrics::default(),
             queues: SendQueues::new(budget.clone()),
             inflaters: Inflaters::new(config.inflaters, budget.clone()),
             effects: Effects::new(budget.clone()),
+            mailboxes: Mailboxes::new(budget.clone()),
             bounds,
             scratch: Vec::new(),
             reason: String::new(),
@@ -98,6 +117,34 @@ impl Context {
             quantum: 0,
             utc_offset: Duration::ZERO,
             config,
+        }
+    }
+
+    /// The whole answer for a peer that is turned away.
+    pub fn turning_away(&self, refusal: Refusal) -> Rc<[u8]> {
+        if refusal == Refusal::Busy {
+            return Rc::clone(&self.busy);
+        }
+        let mut answer = Vec::new();
+        write_refusal(&mut answer, refusal, false);
+        answer.into()
+    }
+
+    /// Whether there may be another connection of this peer, as far as its address goes.
+    ///
+    /// # Errors
+    /// What it is refused with. That has been counted.
+    pub fn admit(&mut self, peer: Peer) -> Result<(), Refusal> {
+        match self.addresses.admit(peer, self.now) {
+            Ok(()) => Ok(()),
+            Err(Excess::Connections) => {
+                self.metrics.address_connections_refused += 1;
+                Err(Refusal::AddressConnections)
+            }
+            Err(Excess::Rate) => {
+                self.metrics.address_rate_refused += 1;
+                Err(Refusal::AddressRate)
+            }
         }
     }
 
@@ -154,6 +201,10 @@ impl Context {
     #[inline(never)]
     pub fn call_services(&mut self) {
         let now = self.clocks();
+        if let Some(at) = self.mailboxes.expire(self.now) {
+            self.effects.call_at(at.max(self.now + MAILBOXES_INTERVAL));
+        }
+        self.metrics.mailboxes = self.mailboxes.len() as u64;
         for service in &mut self.services {
             service.end_of_turn(now, &mut self.effects);
         }

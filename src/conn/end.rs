@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::exchange::Exchange;
 use super::handler::Handler;
-use super::session::Session;
+use super::session::{Farewell, Session};
 use super::{Connection, Context, Phase};
 use crate::ending::Ending;
+use crate::http::{BodyFault, write_refusal};
 use crate::ws::Fault;
 use crate::ws::close::CloseCode;
 
@@ -24,6 +26,8 @@ pub enum Cause {
     Fault(Fault),
     /// The peer broke a rule where no Close can be sent.
     Dropped(Fault),
+    /// A body is malformed, of which a part has been sent back.
+    BodyDropped(BodyFault),
     /// The socket failed.
     SocketFailed,
     /// A plain request was answered, or refused.
@@ -114,7 +118,7 @@ impl Connection {
                 *now = true;
                 return;
             }
-            (Phase::Head(_) | Phase::Open(_), _) => {}
+            (Phase::Head(_) | Phase::Open(_) | Phase::Exchange(_), _) => {}
         }
         self.note(&cause, cx);
         let (ending, manner) = self.judge(&cause);
@@ -130,17 +134,15 @@ impl Connection {
 
     /// The table: cause -> what the connection counts as, and what is still done for it.
     fn judge(&self, cause: &Cause) -> (Ending, Manner) {
-        let closing = matches!(&self.phase, Phase::Open(session) if session.is_closing());
+        let farewell = self.farewell().map(Farewell::ending);
         match cause {
-            Cause::PeerClosed(_) if closing => (Ending::Shutdown, Manner::Orderly),
-            Cause::PeerClosed(_) => (Ending::Closed, Manner::Orderly),
-            Cause::PeerFinished | Cause::PeerTruncated if closing => {
-                (Ending::Shutdown, Manner::Finished)
+            Cause::PeerClosed(_) => (farewell.unwrap_or(Ending::Closed), Manner::Orderly),
+            Cause::PeerFinished | Cause::PeerTruncated => {
+                (farewell.unwrap_or(Ending::Gone), Manner::Finished)
             }
-            Cause::PeerFinished | Cause::PeerTruncated => (Ending::Gone, Manner::Finished),
             Cause::TlsFailed(_) => (Ending::Tls, Manner::Orderly),
             Cause::Fault(_) | Cause::Dismissed(..) => (Ending::Fault, Manner::Orderly),
-            Cause::Dropped(_) => (Ending::Dropped, Manner::Orderly),
+            Cause::Dropped(_) | Cause::BodyDropped(_) => (Ending::Dropped, Manner::Orderly),
             Cause::SocketFailed => (Ending::Io, Manner::AtOnce),
             Cause::Answered(ending) => (*ending, Manner::Orderly),
             Cause::TurnedAway | Cause::Starved => (Ending::Shed, Manner::Orderly),
@@ -149,14 +151,22 @@ impl Connection {
             Cause::NoPong => (Ending::Idle, Manner::Orderly),
             Cause::Stalled | Cause::HoldsInflater => (Ending::Stalled, Manner::Orderly),
             Cause::Slow => (Ending::Slow, Manner::AtOnce),
-            Cause::TimeIsUp => (Ending::Shutdown, Manner::AtOnce),
+            Cause::TimeIsUp => (farewell.unwrap_or(Ending::Shutdown), Manner::AtOnce),
             Cause::ScriptCloses(..) | Cause::ScriptFinishes => (Ending::Scripted, Manner::Orderly),
             Cause::ScriptResets => (Ending::Scripted, Manner::Reset),
         }
     }
 
-    /// A Close, where one may stand.
+    /// A Close, where one may stand, or a refusal, where nothing has been answered.
     fn say_last(&mut self, cause: &Cause, cx: &mut Context) {
+        if let Phase::Exchange(exchange) = &self.phase {
+            let Some(refusal) = exchange.last_words(cause) else { return };
+            cx.scratch.clear();
+            write_refusal(&mut cx.scratch, refusal, false);
+            cx.metrics.count_answer(refusal.status().label());
+            cx.queues.push(&mut self.queue, &cx.scratch);
+            return cx.scratch.clear();
+        }
         let Phase::Open(session) = &mut self.phase else { return };
         if let Some((code, reason)) = cause.farewell() {
             session.say_close(code, reason, &mut self.queue, cx);
@@ -165,9 +175,16 @@ impl Connection {
 
     /// Notes for the log.
     fn note(&mut self, cause: &Cause, cx: &mut Context) {
+        let farewell = self.farewell();
         if let Some(log) = &mut self.log {
-            let closing = matches!(&self.phase, Phase::Open(session) if session.is_closing());
-            log.note_end(cause, closing, std::mem::take(&mut cx.reason));
+            log.note_end(cause, farewell, std::mem::take(&mut cx.reason));
+        }
+    }
+
+    fn farewell(&self) -> Option<Farewell> {
+        match &self.phase {
+            Phase::Open(session) => session.farewell(),
+            _ => None,
         }
     }
 
@@ -186,10 +203,31 @@ impl Connection {
         match &mut self.phase {
             Phase::Head(_) => self.end(Cause::Answered(Ending::Shutdown), cx),
             Phase::Open(session) => {
-                session.start_closing(&mut self.queue, cx);
+                session.start_closing(Farewell::Shutdown, &mut self.queue, cx);
+            }
+            Phase::Exchange(exchange) => {
+                exchange.say_goodbye(Ending::Shutdown, &mut self.queue, cx);
             }
             Phase::Closing { .. } | Phase::Resetting { .. } | Phase::Ended(_) => {}
         }
+    }
+
+    /// The connection has lasted as long as one may: Close 1012, as soon as it may stand, or the
+    /// end of a stream. False if it is not open yet: the request has a time of its own.
+    pub fn expire_life(&mut self, cx: &mut Context) -> bool {
+        match &mut self.phase {
+            Phase::Head(_) => return false,
+            Phase::Open(session) => {
+                session.start_closing(Farewell::Expired, &mut self.queue, cx);
+            }
+            Phase::Exchange(exchange) if exchange.is_stream() => {
+                exchange.say_goodbye(Ending::Expired, &mut self.queue, cx);
+            }
+            // A body that has not come to its end by now is one that dribbles.
+            Phase::Exchange(_) => self.end(Cause::Answered(Ending::Expired), cx),
+            Phase::Closing { .. } | Phase::Resetting { .. } | Phase::Ended(_) => {}
+        }
+        true
     }
 
     /// Gives everything back; the log line if a log was kept.
@@ -210,10 +248,23 @@ impl Connection {
 
     /// A handler is told that its connection goes.
     fn turn_into(&mut self, phase: Phase, cx: &mut Context) {
-        if let Phase::Open(mut session) = std::mem::replace(&mut self.phase, phase) {
-            cx.metrics.open_for[session.handler_ref().purpose() as usize] -= 1;
-            session.handler().end(cx);
+        match std::mem::replace(&mut self.phase, phase) {
+            Phase::Open(mut session) => {
+                cx.metrics.open_for[session.handler_ref().purpose() as usize] -= 1;
+                session.handler().end(cx);
+            }
+            Phase::Exchange(mut exchange) => {
+                cx.metrics.open_for[exchange.purpose() as usize] -= 1;
+                exchange.end(cx);
+            }
+            _ => {}
         }
+    }
+
+    /// The request takes longer than its answer.
+    pub(super) fn begin(&mut self, exchange: Box<Exchange>, cx: &mut Context) {
+        cx.metrics.open_for[exchange.purpose() as usize] += 1;
+        self.phase = Phase::Exchange(exchange);
     }
 
     /// The request was upgraded.

@@ -1,10 +1,13 @@
 //! A connection before it is open: the request head, and what it is answered.
 
+mod introduction;
+mod refusing;
+
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::answer::give;
-use super::connection_log::escape;
+use super::exchange::{Begun, Exchange};
 use super::handler::{Handler, Member, ScriptedEcho};
 use super::inflaters::Deflate as Deflating;
 use super::read_buffer::ReadBuffer;
@@ -13,14 +16,14 @@ use crate::behaviour::Behaviour;
 use crate::budget::Charge;
 use crate::ending::Ending;
 use crate::http::{
-    self, Answer, Head, Media, Mount, Progress, Refusal, Route, Scan, Status, route, write_answer,
-    write_opening, write_refusal,
+    self, Answer, Head, Mount, Progress, Refusal, Route, Scan, Status, route, write_opening,
 };
 use crate::id::ConnId;
 use crate::limits::{Deflate, HEAD_BYTES_MAX};
 use crate::peer::Peer;
 use crate::service::mirror::mirror;
 use crate::ws::deflate::{Agreement, negotiate};
+pub use introduction::Introduction;
 
 /// Memory of a partial head beside its bytes.
 const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;
@@ -30,6 +33,7 @@ const PARTIAL_BYTES: usize = size_of::<Partial>() + 32;
 pub struct Handshake {
     id: ConnId,
     peer: Peer,
+    introduction: Introduction,
     partial: Option<Box<Partial>>,
 }
 
@@ -54,37 +58,68 @@ pub enum Outcome {
         /// What the connection is for.
         handler: Handler,
     },
+    /// It takes longer than its answer. A body may begin in the buffer at `behind`.
+    Begun {
+        /// The first byte behind the head.
+        behind: usize,
+        /// What it does.
+        exchange: Box<Exchange>,
+    },
 }
 
 impl Handshake {
     /// Nothing has arrived yet.
-    pub fn new(id: ConnId, peer: Peer) -> Self {
-        Self { id, peer, partial: None }
+    pub fn new(id: ConnId, peer: Peer, introduction: Introduction) -> Self {
+        Self { id, peer, introduction, partial: None }
     }
 
-    /// Takes the bytes `buffer[span]` of the head, and maybe of frames behind it.
+    /// Takes the bytes `buffer[span]` of a header of the PROXY protocol, where one has to be; of
+    /// the head; and maybe of frames behind it.
     pub fn receive(
         &mut self,
         buffer: &ReadBuffer,
         span: Range<usize>,
-        log: Option<&ConnectionLog>,
+        mut log: Option<&mut ConnectionLog>,
+        cx: &mut Context,
+    ) -> Outcome {
+        if self.introduction != Introduction::Header {
+            return self.receive_head(buffer, span, log, cx);
+        }
+        match self.receive_header(buffer, span.clone(), log.as_deref_mut(), cx) {
+            Ok(behind) if behind < span.end => self.receive_head(buffer, behind..span.end, log, cx),
+            Ok(_) => Outcome::Partial,
+            Err(refused) => refused,
+        }
+    }
+
+    /// Keeps the beginning of a head, unless there is no room for it.
+    fn keep_partial(&mut self, bytes: &[u8], scan: Scan, cx: &mut Context) -> Result<(), Outcome> {
+        // The oldest make room at the end of the turn, until then there is some to spare.
+        if cx.budget.reserve_is_far_too_short() {
+            return Err(self.refuse(Refusal::Busy, None, cx));
+        }
+        let charge = cx.budget.reserve(PARTIAL_BYTES + bytes.len());
+        self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan, charge }));
+        Ok(())
+    }
+
+    fn receive_head(
+        &mut self,
+        buffer: &ReadBuffer,
+        span: Range<usize>,
+        log: Option<&mut ConnectionLog>,
         cx: &mut Context,
     ) -> Outcome {
         let Some(mut partial) = self.partial.take() else {
             let mut scan = Scan::default();
             let bytes = buffer.part_of(span.clone());
             return match scan.advance(bytes) {
-                // The oldest make room at the end of the turn, until then there is some to spare.
-                Ok(Progress::Partial) if cx.budget.reserve_is_far_too_short() => {
-                    self.refuse(Refusal::Busy, None, cx)
-                }
-                Ok(Progress::Partial) => {
-                    let charge = cx.budget.reserve(PARTIAL_BYTES + bytes.len());
-                    self.partial = Some(Box::new(Partial { bytes: bytes.to_vec(), scan, charge }));
-                    Outcome::Partial
-                }
+                Ok(Progress::Partial) => match self.keep_partial(bytes, scan, cx) {
+                    Ok(()) => Outcome::Partial,
+                    Err(refused) => refused,
+                },
                 Ok(Progress::Complete(head)) => {
-                    self.decide(&head, span.start + head.length(), log, cx)
+                    self.decide(&head, span.start + head.length()..span.end, log, cx)
                 }
                 Err(fault) => self.refuse(fault.into(), None, cx),
             };
@@ -102,7 +137,7 @@ impl Handshake {
                 Outcome::Partial
             }
             Ok(Progress::Complete(head)) => {
-                self.decide(&head, span.start + head.length() - before, log, cx)
+                self.decide(&head, span.start + head.length() - before..span.end, log, cx)
             }
             Err(fault) => self.refuse(fault.into(), None, cx),
         }
@@ -125,17 +160,35 @@ impl Handshake {
 
     /// Composes what a complete request is answered.
     fn decide(
-        &self,
+        &mut self,
         head: &Head<'_>,
-        behind: usize,
-        log: Option<&ConnectionLog>,
+        span: Range<usize>,
+        mut log: Option<&mut ConnectionLog>,
         cx: &mut Context,
     ) -> Outcome {
+        let behind = span.start;
+        if self.introduction == Introduction::Fields {
+            if let Err(refused) = self.introduce(head, log.as_deref_mut(), cx) {
+                return refused;
+            }
+        }
+        match introduction::may_come(head, cx) {
+            Ok(token) => log.iter_mut().for_each(|log| log.let_in(token.clone())),
+            Err(refusal) => return self.refuse(refusal, Some(head), cx),
+        }
         let (outcome, subprotocol) = match route(head, &cx.rules, cx.draining) {
             Route::Upgrade(mount, opening) => {
                 (self.upgrade(head, mount, &opening, behind, cx), opening.subprotocol)
             }
             Route::Answer(answer) => (self.give(answer, head, cx), None),
+            Route::Fallback(fallback) => {
+                let outcome = match Exchange::begin(fallback, self.id, span.is_empty(), cx) {
+                    Ok(Begun::Exchange(exchange)) => Outcome::Begun { behind, exchange },
+                    Ok(Begun::Answered) => Outcome::Answered(Ending::Answered),
+                    Err(refusal) => self.refuse(refusal, Some(head), cx),
+                };
+                (outcome, None)
+            }
             Route::Explain { query } => (self.explain(head, query, cx), None),
             Route::Refuse(refusal) => (self.refuse(refusal, Some(head), cx), None),
         };
@@ -144,7 +197,10 @@ impl Handshake {
             Outcome::Opened { handler, .. } => {
                 log.open(head.target(), subprotocol, handler.extension().as_deref());
             }
-            Outcome::Answered(Ending::Answered) => log.answer(head.method(), head.target()),
+            Outcome::Begun { .. } => log.start(head.method(), head.target()),
+            Outcome::Answered(Ending::Answered) => {
+                log.answer(head.method(), head.target());
+            }
             // It is logged with its reason.
             Outcome::Answered(_) | Outcome::Partial => {}
         }
@@ -237,37 +293,5 @@ impl Handshake {
         write_opening(&mut cx.scratch, opening, extensions);
         let deflate = agreement.map(|agreement| Deflating::new(agreement, &cx.budget));
         Outcome::Opened { behind, handler: Handler::Echo(deflate) }
-    }
-
-    /// Refuses the request, of which there may be no whole head.
-    fn refuse(&self, refusal: Refusal, head: Option<&Head<'_>>, cx: &mut Context) -> Outcome {
-        let head_only = head.is_some_and(|head| head.method() == "HEAD");
-        write_refusal(&mut cx.scratch, refusal, head_only);
-        self.note(refusal.status(), refusal.reason(), head, cx)
-    }
-
-    /// Refuses a handshake, or what asks for one, for a reason of its own.
-    fn turn_down(&self, status: Status, why: &str, head: &Head<'_>, cx: &mut Context) -> Outcome {
-        let body = format!("{why}\n");
-        let head_only = head.method() == "HEAD";
-        write_answer(&mut cx.scratch, status, Media::Text, body.as_bytes(), head_only);
-        self.note(status, why, Some(head), cx)
-    }
-
-    /// Counts a refusal, and notes it for the log.
-    fn note(
-        &self,
-        status: Status,
-        reason: &str,
-        head: Option<&Head<'_>>,
-        cx: &mut Context,
-    ) -> Outcome {
-        cx.metrics.count_answer(status.label());
-        if cx.logging {
-            let target = head.map_or("a request".into(), |head| escape(head.target().as_bytes()));
-            let (code, reason) = (status.code(), escape(reason.as_bytes()));
-            cx.reason = format!("{target} with {code}: {reason}");
-        }
-        Outcome::Answered(Ending::Refused)
     }
 }

@@ -6,7 +6,9 @@
 //! ```text
 //! phase     event                              next phase
 //! Head      request completes, may upgrade     Open
+//! Head      request has a body, or waits       Exchange
 //! Head      page, refusal, fault, time is up   Closing
+//! Exchange  response sent, fault, time is up   Closing
 //! Open      Close received, fault, time is up  Closing
 //! Open      end of stream                      Closing (the peer has finished)
 //! Open      a script resets                    Resetting
@@ -24,11 +26,14 @@ mod answer;
 mod connection_log;
 mod context;
 mod end;
+mod exchange;
 mod frame_log;
 mod handler;
 mod handshake;
 pub mod inflaters;
+pub mod mailboxes;
 mod noting;
+mod proxy;
 pub mod read_buffer;
 mod receive;
 pub mod send_queue;
@@ -47,8 +52,10 @@ use crate::service::SharedFrame;
 pub use connection_log::ConnectionLog;
 pub use context::Context;
 pub use end::Cause;
+use exchange::Exchange;
 use handler::{Handler, Wish};
 use handshake::Handshake;
+pub use handshake::Introduction;
 use send_queue::Slot;
 use session::Session;
 pub use timeout::Timeout;
@@ -70,6 +77,8 @@ enum Phase {
     Head(Handshake),
     /// Frames flow, and are answered.
     Open(Session),
+    /// A plain request takes longer than its answer.
+    Exchange(Box<Exchange>),
     /// Replies, then FIN, are on their way out; what still arrives is thrown away.
     Closing { ending: Ending, shut: bool, peer_finished: bool },
     /// The socket is to be reset, `now` or once the peer has had time to read the 101.
@@ -131,7 +140,17 @@ pub enum Reply {
 impl Connection {
     /// A connection just accepted. A log is kept if somebody will read it.
     pub fn new(id: ConnId, peer: Peer, log: Option<Box<ConnectionLog>>) -> Self {
-        let phase = Phase::Head(Handshake::new(id, peer));
+        Self::introduced(id, peer, Introduction::Done, log)
+    }
+
+    /// As [`Self::new`], of a peer that may be a proxy.
+    pub fn introduced(
+        id: ConnId,
+        peer: Peer,
+        introduction: Introduction,
+        log: Option<Box<ConnectionLog>>,
+    ) -> Self {
+        let phase = Phase::Head(Handshake::new(id, peer, introduction));
         Self { phase, queue: None, log, pinged: false }
     }
 
@@ -144,6 +163,7 @@ impl Connection {
             Phase::Resetting { now: true } => Next::Reset,
             Phase::Closing { shut: false, .. } => Next::Shut,
             Phase::Open(session) => self.next_open(session),
+            Phase::Exchange(exchange) if exchange.speaks() => Next::Speak,
             _ => Next::Read,
         }
     }
@@ -186,7 +206,14 @@ impl Connection {
     /// Says what there is to say by itself: the 101 has gone, or more has fallen due.
     #[inline(never)]
     pub fn speak(&mut self, cx: &mut Context) {
-        let Phase::Open(session) = &mut self.phase else { return };
+        let session = match &mut self.phase {
+            Phase::Open(session) => session,
+            Phase::Exchange(exchange) => {
+                let ending = exchange.speak(&mut self.queue, cx);
+                return ending.into_iter().for_each(|end| self.end(Cause::Answered(end), cx));
+            }
+            _ => return,
+        };
         if session.handler_ref().is_new() {
             session.handler().begin(cx);
         }
@@ -202,13 +229,17 @@ impl Connection {
         }
     }
 
-    /// The time of a timer in [`Context::timers`] has come.
+    /// The time of a timer in [`Context::timers`] has come, or something is in its mailbox.
     pub fn wake(&mut self, cx: &mut Context) {
-        if let Phase::Open(session) = &mut self.phase {
-            if let Handler::Script(script) = session.handler() {
-                script.wake();
+        match &mut self.phase {
+            Phase::Open(session) => {
+                if let Handler::Script(script) = session.handler() {
+                    script.wake();
+                }
+                self.speak(cx);
             }
-            self.speak(cx);
+            Phase::Exchange(exchange) => exchange.wake(),
+            _ => {}
         }
     }
 

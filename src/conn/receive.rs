@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::handler::Handler;
 use super::read_buffer::{READ_AT, ReadBuffer};
 use super::session::{Outcome, Verdict};
-use super::{Cause, Connection, Context, Need, Phase, Received, Reply, handshake};
+use super::{Cause, Connection, Context, Need, Phase, Received, Reply, exchange, handshake};
 use crate::limits::{
     HEAD_BYTES_MAX, INFLATE_READ_BYTES, MEMBER_READ_BYTES, READ_BYTES_MAX, READ_BYTES_MIN,
 };
@@ -19,6 +19,11 @@ impl Connection {
             Phase::Open(session) if !session.has_closed() => session,
             // What is kept of a request stands in the reserve, which nobody else uses.
             Phase::Head(_) => return Ok(HEAD_BYTES_MAX + 1),
+            Phase::Exchange(exchange) if !exchange.is_discarding() => {
+                let limit = if others_wait { None } else { cx.budget.read_limit() };
+                let most = if exchange.is_echo() { READ_BYTES_MAX } else { MEMBER_READ_BYTES };
+                return limit.map(|limit| limit.min(most)).ok_or(Need::Room);
+            }
             // What is thrown away needs no room.
             _ => return Ok(READ_BYTES_MAX),
         };
@@ -33,12 +38,37 @@ impl Connection {
     /// whole of their message before they read any of its echo would wait for ever otherwise. No
     /// more than that message, while its connection keeps no more than it leaves free.
     pub fn finishing(&self, cx: &Context) -> Option<usize> {
-        let Phase::Open(session) = &self.phase else { return None };
+        let (kept, wanted) = match &self.phase {
+            Phase::Open(session) if !session.is_closing() => {
+                (session.handler_ref().charged(), session.wanted())
+            }
+            Phase::Exchange(exchange) => (exchange.charged(), exchange.wanted()),
+            _ => return None,
+        };
         let queue = self.queue.as_ref().filter(|queue| queue.is_stuck())?;
-        let left = cx.budget.share_left(queue.charged() + session.handler_ref().charged());
+        let left = cx.budget.share_left(queue.charged() + kept);
         // A read is kept once by the script that answers it and once on its way out.
-        let limit = (left / 2).min(session.wanted()).min(READ_BYTES_MAX);
-        (limit > 0 && left >= READ_BYTES_MIN && !session.is_closing()).then_some(limit)
+        let limit = (left / 2).min(wanted).min(READ_BYTES_MAX);
+        (limit > 0 && left >= READ_BYTES_MIN).then_some(limit)
+    }
+
+    /// True when what arrives counts for the rates of the connection.
+    pub fn is_metered(&self) -> bool {
+        match &self.phase {
+            Phase::Open(session) => !session.has_closed(),
+            Phase::Exchange(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Bytes that complete what is wanted next of a message in progress; 0 between messages.
+    pub fn wanted(&self) -> usize {
+        match &self.phase {
+            Phase::Open(session) => session.wanted(),
+            // The bytes of a body are no messages.
+            Phase::Exchange(_) => usize::MAX,
+            _ => 0,
+        }
     }
 
     /// True when what arrives is thrown away, for which there is always room.
@@ -46,6 +76,7 @@ impl Connection {
     pub fn is_discarding(&self) -> bool {
         match &self.phase {
             Phase::Open(session) => session.has_closed(),
+            Phase::Exchange(exchange) => exchange.is_discarding(),
             phase => matches!(phase, Phase::Closing { .. }),
         }
     }
@@ -125,6 +156,10 @@ impl Connection {
         let nothing = Received { reply: Reply::Buffer(end..end), rest: end..end };
         let handshake = match &mut self.phase {
             Phase::Head(handshake) => handshake,
+            Phase::Exchange(exchange) => {
+                let outcome = exchange.receive(buffer, span, cx);
+                return self.go_on(outcome, end, cx);
+            }
             Phase::Resetting { now } => {
                 *now = true;
                 return nothing;
@@ -134,7 +169,7 @@ impl Connection {
             _ => return nothing,
         };
         cx.scratch.clear();
-        let outcome = handshake.receive(buffer, span, self.log.as_deref(), cx);
+        let outcome = handshake.receive(buffer, span, self.log.as_deref_mut(), cx);
         let behind = match outcome {
             handshake::Outcome::Partial => return nothing,
             handshake::Outcome::Answered(ending) => {
@@ -149,8 +184,31 @@ impl Connection {
                 self.open(handler, cx);
                 behind
             }
+            handshake::Outcome::Begun { behind, exchange } => {
+                if let Some(log) = &mut self.log {
+                    log.go_on();
+                }
+                self.begin(exchange, cx);
+                behind
+            }
         };
         Received { reply: Reply::Scratch, rest: behind..end }
+    }
+
+    /// What a part of a body came to.
+    fn go_on(&mut self, outcome: exchange::Outcome, end: usize, cx: &mut Context) -> Received {
+        let reply = match outcome {
+            exchange::Outcome::Reply(reply) => Reply::Buffer(reply),
+            exchange::Outcome::Answered(ending) => {
+                self.end(Cause::Answered(ending), cx);
+                Reply::Scratch
+            }
+            exchange::Outcome::Dropped(fault) => {
+                self.end(Cause::BodyDropped(fault), cx);
+                Reply::Buffer(end..end)
+            }
+        };
+        Received { reply, rest: end..end }
     }
 
     #[inline]

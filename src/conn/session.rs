@@ -27,6 +27,7 @@ use crate::limits::{FRAME_HEAD_BYTES_MAX, MASKING_KEY_BYTES};
 use crate::ws::Fault;
 use crate::ws::close::CloseCode;
 use crate::ws::decoder::{Bounds, Decoder};
+pub use closing::Farewell;
 
 /// State of an open connection between two reads.
 ///
@@ -59,7 +60,7 @@ enum Reply {
     Streamed,
 }
 
-/// Our own closing handshake.
+/// Our own closing handshake. One byte says both how far it is and why it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Closing {
     /// Nobody has asked for it.
@@ -67,8 +68,12 @@ enum Closing {
     No,
     /// The server goes: our Close goes out as soon as the frame being sent is complete.
     Wanted,
+    /// The same, because the connection has lasted as long as one may.
+    WantedExpired,
     /// Our Close is out. Data is ignored until the peer's.
     Sent,
+    /// The same, because the connection has lasted as long as one may.
+    SentExpired,
 }
 
 /// Whether a frame of ours may stand at the end of what has been sent.
@@ -151,7 +156,7 @@ impl Session {
         let mut outcome =
             Outcome { reply: 0..0, verdict: Verdict::Continue, frames: 0, messages: 0 };
         let result = match self.closing {
-            Closing::Sent => Ok(self.await_close(bytes, &mut cursor, cx)),
+            Closing::Sent | Closing::SentExpired => Ok(self.await_close(bytes, &mut cursor, cx)),
             _ => self.frames(bytes, &mut cursor, slot, cx, &mut outcome),
         };
         outcome.verdict = match result {
@@ -203,7 +208,7 @@ impl Session {
     /// True when our Close is out and nothing but the peer's counts.
     #[inline]
     pub fn has_closed(&self) -> bool {
-        self.closing == Closing::Sent
+        matches!(self.closing, Closing::Sent | Closing::SentExpired)
     }
 
     /// The one answer to where a frame of ours may stand.

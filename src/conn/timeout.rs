@@ -1,6 +1,7 @@
 //! What a connection waits for, and what becomes of it when that does not come in time.
 
 use super::end::Cause;
+use super::exchange::Exchange;
 use super::handler::Handler;
 use super::session::{Boundary, Session};
 use super::{Connection, Context, Phase};
@@ -29,7 +30,7 @@ pub enum Timeout {
     Reset,
     /// Room or an inflater: what the peer says is not read.
     Starved,
-    /// Its own script: it is not read while so much waits for its time.
+    /// Its own script: it is not read while so much waits for its time. Or its rate.
     Rest,
     /// Nothing: no connection is here.
     Vacant,
@@ -52,6 +53,14 @@ impl Timeout {
             _ => self,
         }
     }
+
+    /// The same, of a connection that is not read because it has sent more than its rate.
+    pub fn while_held(self) -> Self {
+        match self {
+            Self::Idle | Self::Pong | Self::Stall => Self::Rest,
+            _ => self,
+        }
+    }
 }
 
 impl Connection {
@@ -66,8 +75,21 @@ impl Connection {
             Phase::Open(_) if self.pinged => Timeout::Pong,
             Phase::Open(session) if session.in_frame() => Timeout::Stall,
             Phase::Open(_) => Timeout::Idle,
+            Phase::Exchange(exchange) => self.timeout_of(exchange),
             Phase::Resetting { .. } => Timeout::Reset,
             Phase::Closing { .. } | Phase::Ended(_) => Timeout::Close,
+        }
+    }
+
+    #[inline(never)]
+    fn timeout_of(&self, exchange: &Exchange) -> Timeout {
+        let stuck = self.queue.as_ref().is_some_and(|queue| queue.is_stuck());
+        match (self.is_flushed(), exchange.wanted()) {
+            (true, 0) => Timeout::Idle,
+            (true, _) => Timeout::Stall,
+            (false, 0) => Timeout::Slow,
+            (false, _) if stuck => Timeout::Slow,
+            (false, _) => Timeout::Blocked,
         }
     }
 
@@ -115,6 +137,9 @@ impl Connection {
     /// RFC 6455 §5.5.2: a ping may serve "as a keepalive". Only silent peers get one: load
     /// generators count every frame as an echo.
     fn ping(&mut self, cx: &mut Context) {
+        if let Phase::Exchange(exchange) = &mut self.phase {
+            return exchange.idle(&mut self.queue, cx);
+        }
         let Phase::Open(session) = &self.phase else { return };
         if session.boundary() == Boundary::Here {
             cx.queues.push(&mut self.queue, &[0x89, 0]);

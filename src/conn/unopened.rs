@@ -2,6 +2,7 @@
 
 use super::{Cause, Connection, ConnectionLog, Context, Phase};
 use crate::ending::Ending;
+use crate::http::Refusal;
 use crate::id::ConnId;
 use crate::peer::Peer;
 
@@ -18,24 +19,30 @@ impl Connection {
         }
     }
 
-    /// A connection above the limit: it is told so and closed in order.
+    /// A connection above a limit: it is told so and closed in order.
     pub fn turned_away(
         id: ConnId,
         peer: Peer,
+        refusal: Refusal,
         log: Option<Box<ConnectionLog>>,
         cx: &mut Context,
     ) -> Self {
         let mut connection = Self::new(id, peer, log);
-        connection.turn_away("too many connections", cx);
+        let reason = match refusal {
+            Refusal::Busy => "too many connections",
+            refusal => refusal.reason(),
+        };
+        connection.turn_away(refusal, reason, cx);
         connection
     }
 
     /// There is no room for a peer that has no open connection.
-    fn turn_away(&mut self, reason: &str, cx: &mut Context) {
+    fn turn_away(&mut self, refusal: Refusal, reason: &str, cx: &mut Context) {
         if cx.logging && matches!(self.phase, Phase::Head(_)) {
-            cx.reason = format!("a connection with 503: {reason}");
+            cx.reason = format!("a connection with {}: {reason}", refusal.status().code());
         }
-        cx.queues.push_reserved(&mut self.queue, &cx.busy);
+        let answer = cx.turning_away(refusal);
+        cx.queues.push_reserved(&mut self.queue, &answer);
         self.end(Cause::TurnedAway, cx);
     }
 
@@ -53,7 +60,7 @@ impl Connection {
     /// with a 503, and an answer that the peer does not take is dropped.
     pub fn leave_reserve(&mut self, cx: &mut Context) {
         if matches!(self.phase, Phase::Head(_)) {
-            return self.turn_away("too many unfinished requests", cx);
+            return self.turn_away(Refusal::Busy, "too many unfinished requests", cx);
         }
         cx.queues.reclaim(&mut self.queue);
         self.end(Cause::NoReserve, cx);

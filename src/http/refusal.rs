@@ -1,6 +1,6 @@
 //! The reasons for which a request is refused: each has one status and one text.
 
-use super::Status;
+use super::{BodyFault, Methods, Status};
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub enum Refusal {
     Host,
     /// The target has none of the forms of RFC 9112 §3.2.
     Target,
-    /// A registered method that no resource here has.
-    Method,
+    /// A registered method that the resource does not have, and those that it has.
+    Method(Methods),
     /// A method nobody knows.
     MethodUnknown,
     /// `Content-Length` or `Transfer-Encoding` is malformed, repeated, or both are there.
@@ -21,6 +21,20 @@ pub enum Refusal {
     Coding,
     /// The request has a body.
     Body,
+    /// The chunks of the body are malformed.
+    Chunks(BodyFault),
+    /// The body is longer than a message may be.
+    TooLong,
+    /// The body was to be text, and is not UTF-8.
+    Text,
+    /// The rest of the body did not arrive in time.
+    BodyTimeout,
+    /// There is no mailbox of this name any more, or never was.
+    Mailbox,
+    /// No more messages may wait in the mailbox.
+    MailboxFull,
+    /// Another request polls the mailbox now.
+    Replaced,
     /// An expectation other than `100-continue`.
     Expectation,
     /// No resource has this path.
@@ -41,6 +55,18 @@ pub enum Refusal {
     Extensions,
     /// `Sec-WebSocket-Protocol` is not a list of unique tokens.
     Subprotocol,
+    /// `Forwarded` and `X-Forwarded-For` contradict each other, or hide what a proxy has added.
+    Forwarded,
+    /// No header of the PROXY protocol in front of the request, where there has to be one.
+    Proxy,
+    /// The address has as many connections as it may have.
+    AddressConnections,
+    /// The address has connected too often lately.
+    AddressRate,
+    /// No token was brought along, where one has to be.
+    Token,
+    /// None of those that were is known.
+    TokenUnknown,
     /// The server is going away.
     Draining,
     /// The server has as many connections as it may have.
@@ -56,17 +82,41 @@ impl Refusal {
         match self {
             Self::Head(fault) => fault.status(),
             Self::Host | Self::Target | Self::Framing | Self::Body => Status::BAD_REQUEST,
+            Self::Chunks(_) | Self::Text | Self::Forwarded | Self::Proxy => Status::BAD_REQUEST,
             Self::Key | Self::VersionRepeated | Self::Subprotocol | Self::Extensions => {
                 Status::BAD_REQUEST
             }
-            Self::Method => Status::METHOD_NOT_ALLOWED,
+            Self::Method(_) => Status::METHOD_NOT_ALLOWED,
             Self::MethodUnknown | Self::Coding => Status::NOT_IMPLEMENTED,
             Self::Expectation => Status::EXPECTATION_FAILED,
-            Self::NotFound => Status::NOT_FOUND,
+            Self::NotFound | Self::Mailbox => Status::NOT_FOUND,
+            Self::TooLong => Status::CONTENT_TOO_LARGE,
+            Self::MailboxFull => Status::TOO_MANY_REQUESTS,
+            Self::Replaced => Status::CONFLICT,
             Self::UpgradeOnly | Self::Stripped | Self::Version => Status::UPGRADE_REQUIRED,
             Self::Origin => Status::FORBIDDEN,
+            Self::Token | Self::TokenUnknown => Status::UNAUTHORIZED,
+            Self::AddressConnections | Self::AddressRate => Status::TOO_MANY_REQUESTS,
             Self::Draining | Self::Busy => Status::UNAVAILABLE,
-            Self::Timeout => Status::REQUEST_TIMEOUT,
+            Self::Timeout | Self::BodyTimeout => Status::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// The fields that the response has, as whole lines: those of its status, and for a token both
+    /// challenges, since browsers know only one (RFC 9110 §11.6.1, RFC 6750 §3, RFC 7617 §2).
+    pub(super) fn lines(self) -> &'static str {
+        match self {
+            Self::Token => {
+                "Connection: close\r\nWWW-Authenticate: Bearer realm=\"wsecho\"\r\n\
+                 WWW-Authenticate: Basic realm=\"wsecho\", charset=\"UTF-8\"\r\n"
+            }
+            Self::TokenUnknown => {
+                "Connection: close\r\n\
+                 WWW-Authenticate: Bearer realm=\"wsecho\", error=\"invalid_token\"\r\n\
+                 WWW-Authenticate: Basic realm=\"wsecho\", charset=\"UTF-8\"\r\n"
+            }
+            Self::Method(methods) => methods.lines(),
+            _ => self.status().lines(),
         }
     }
 
@@ -77,11 +127,18 @@ impl Refusal {
             Self::Head(fault) => fault.reason(),
             Self::Host => "exactly one valid Host field is needed",
             Self::Target => "the request target is malformed",
-            Self::Method => "only GET and HEAD are served here",
+            Self::Method(methods) => methods.reason(),
             Self::MethodUnknown => "the method is not known",
             Self::Framing => "Content-Length or Transfer-Encoding is malformed",
             Self::Coding => "the transfer coding is not known",
             Self::Body => "a request body is not read here",
+            Self::Chunks(fault) => fault.reason(),
+            Self::TooLong => "the body is too long",
+            Self::Text => "the body is not UTF-8: send other bytes as application/octet-stream",
+            Self::BodyTimeout => "the body did not arrive in time",
+            Self::Mailbox => "no such mailbox: its stream or its polls have ended",
+            Self::MailboxFull => "too much waits in this mailbox: read first",
+            Self::Replaced => "another request polls this mailbox now",
             Self::Expectation => "the expectation cannot be met",
             Self::NotFound => "nothing is here",
             Self::UpgradeOnly => "this is a WebSocket endpoint: connect with a WebSocket client",
@@ -95,6 +152,15 @@ impl Refusal {
             Self::Origin => "this origin may not connect",
             Self::Extensions => "Sec-WebSocket-Extensions is malformed",
             Self::Subprotocol => "Sec-WebSocket-Protocol is not a list of unique tokens",
+            Self::Forwarded => {
+                "Forwarded and X-Forwarded-For disagree, or one is malformed: the proxy should set \
+                 one of them and remove the other"
+            }
+            Self::Proxy => "this port is for a proxy that sends a header of the PROXY protocol",
+            Self::AddressConnections => "too many connections from this address",
+            Self::AddressRate => "this address connects too often",
+            Self::Token => "a token is needed here",
+            Self::TokenUnknown => "the token is not known",
             Self::Draining => "the server is draining: connect to another",
             Self::Busy => "no room for more connections",
             Self::Timeout => "the request head did not arrive in time",

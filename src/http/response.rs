@@ -1,10 +1,10 @@
-//! Responses as bytes: the 101, plain answers, refusals. No byte of the request is ever reflected
-//! but the subprotocol that was chosen, a token.
+//! Responses as bytes: the 101, plain answers, refusals, heads of what is sent back. No byte of the
+//! request's head is ever reflected but the subprotocol that was chosen, a token.
 //!
 //! DEVIATION: RFC 9110 §6.6.1 wants `Date` from a server with a clock. This floor has none, and
 //! what it says may not be cached anyway.
 
-use super::{Opening, Refusal, Status};
+use super::{Content, Framing, Opening, Refusal, Status};
 
 /// What a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +73,19 @@ pub fn write_opening<'a>(
 /// Appends a plain response to `out`, with the fields that its status asks for. `head_only` leaves
 /// the body away and nothing else (RFC 9110 §9.3.2).
 pub fn write_answer(out: &mut Vec<u8>, status: Status, media: Media, body: &[u8], head_only: bool) {
-    push(out, &[b"HTTP/1.1 ", status.line().as_bytes(), b"\r\n"]);
-    out.extend_from_slice(status.lines().as_bytes());
+    write_with(out, status, status.lines(), media, body, head_only);
+}
+
+/// As [`write_answer`], with other lines than those of the status.
+fn write_with(
+    out: &mut Vec<u8>,
+    status: Status,
+    lines: &str,
+    media: Media,
+    body: &[u8],
+    head_only: bool,
+) {
+    push(out, &[b"HTTP/1.1 ", status.line().as_bytes(), b"\r\n", lines.as_bytes()]);
     push(out, &media.lines().map(str::as_bytes));
     let length = body.len().to_string();
     push(out, &[b"Content-Length: ", length.as_bytes(), b"\r\n"]);
@@ -87,7 +98,74 @@ pub fn write_answer(out: &mut Vec<u8>, status: Status, media: Media, body: &[u8]
 /// Appends a refusal to `out`: its status, and its reason as one line of text.
 pub fn write_refusal(out: &mut Vec<u8>, refusal: Refusal, head_only: bool) {
     let body = [refusal.reason(), "\n"].concat();
-    write_answer(out, refusal.status(), Media::Text, body.as_bytes(), head_only);
+    let (status, lines) = (refusal.status(), refusal.lines());
+    write_with(out, status, lines, Media::Text, body.as_bytes(), head_only);
+}
+
+/// The interim response for a client that waits for it before it sends a body (RFC 9110 §10.1.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Appends the head of a response that has the client's own bytes as its body. A page of somebody
+/// else's may have had them sent, so no browser may run them as a page of this server: they are
+/// never HTML, whatever they were sent as, nothing guesses their type, and their document, if it
+/// is shown as one, is sandboxed. Pages of other origins cannot embed it, nor read it, since no
+/// field of CORS says so.
+pub fn write_echo_head(out: &mut Vec<u8>, content: Content, framing: Framing) {
+    let media = match content {
+        Content::Text => "text/plain; charset=utf-8",
+        Content::Bytes => "application/octet-stream",
+    };
+    push(out, &[b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: ", media.as_bytes()]);
+    match framing {
+        Framing::Length(length) => {
+            push(out, &[b"\r\nContent-Length: ", length.to_string().as_bytes()]);
+        }
+        Framing::Chunked => out.extend_from_slice(b"\r\nTransfer-Encoding: chunked"),
+    }
+    out.extend_from_slice(
+        b"\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+          Content-Security-Policy: default-src 'none'; sandbox\r\n\
+          Cross-Origin-Resource-Policy: same-origin\r\n\r\n",
+    );
+}
+
+/// Appends the head of a stream of events (WHATWG HTML, "Server-sent events"), whose end is told by
+/// a last chunk, or to a client of HTTP/1.0 by the end of the connection. nginx passes such a
+/// response on as it comes only if it is told so.
+pub fn write_events_head(out: &mut Vec<u8>, chunked: bool) {
+    out.extend_from_slice(
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n",
+    );
+    if chunked {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+    out.extend_from_slice(
+        b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n\
+          X-Content-Type-Options: nosniff\r\n\
+          Cross-Origin-Resource-Policy: same-origin\r\n\r\n",
+    );
+}
+
+/// Appends a 204, which has no body, nor a length of one (RFC 9110 §8.6, §15.3.5).
+pub fn write_nothing(out: &mut Vec<u8>) {
+    push(out, &[b"HTTP/1.1 ", Status::NO_CONTENT.line().as_bytes(), b"\r\n"]);
+    out.extend_from_slice(b"Connection: close\r\nCache-Control: no-store\r\n\r\n");
+}
+
+/// What stands in front of a chunk of `length` bytes, laid to the end of `into`.
+pub fn chunk_head(length: usize, into: &mut [u8; 18]) -> &[u8] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut at = into.len() - 2;
+    into[at..].copy_from_slice(b"\r\n");
+    let mut left = length;
+    loop {
+        at -= 1;
+        into[at] = DIGITS[left % 16];
+        left /= 16;
+        if left == 0 {
+            return &into[at..];
+        }
+    }
 }
 
 /// Appends the answer to `OPTIONS *` to `out`: RFC 9110 §9.3.7 wants a Content-Length of 0 if there
@@ -107,7 +185,7 @@ fn push(out: &mut Vec<u8>, parts: &[&[u8]]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AcceptKey, HeadFault};
+    use super::super::{AcceptKey, HeadFault, Methods};
     use super::*;
 
     fn opening(subprotocol: Option<&str>, extensions: &[&str]) -> String {
@@ -191,7 +269,13 @@ mod tests {
         let cases = [
             (Refusal::UpgradeOnly, "Connection: Upgrade, close\r\nUpgrade: websocket\r\n"),
             (Refusal::Version, "\r\nSec-WebSocket-Version: 13\r\n"),
-            (Refusal::Method, "\r\nAllow: GET, HEAD\r\n"),
+            (Refusal::Method(Methods::Read), "\r\nAllow: GET, HEAD\r\n"),
+            (Refusal::Method(Methods::Echo), "\r\nAllow: GET, HEAD, POST\r\n"),
+            (Refusal::Method(Methods::Open), "\r\nAllow: GET\r\n"),
+            (Refusal::Method(Methods::Send), "\r\nAllow: POST\r\n"),
+            (Refusal::Method(Methods::Poll), "\r\nAllow: GET, POST\r\n"),
+            (Refusal::MailboxFull, "\r\nRetry-After: 1\r\n"),
+            (Refusal::TooLong, "HTTP/1.1 413 Content Too Large\r\n"),
             (Refusal::Busy, "\r\nRetry-After: 1\r\n"),
             (Refusal::Draining, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"),
             (Refusal::Draining, "\r\n\r\nthe server is draining: connect to another\n"),
@@ -237,5 +321,58 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("HTTP/1.1 200 OK\r\nConnection: close\r\nAllow: GET, HEAD\r\n"));
         assert!(text.contains("\r\nContent-Length: 0\r\n") && text.ends_with("\r\n\r\n"));
+    }
+
+    /// The client's own bytes cannot become a page of this server.
+    #[test]
+    fn b15_what_is_sent_back_cannot_run() {
+        for content in [Content::Text, Content::Bytes] {
+            for framing in [Framing::Length(7), Framing::Chunked] {
+                let mut out = Vec::new();
+                write_echo_head(&mut out, content, framing);
+                let text = String::from_utf8(out).unwrap();
+                let has = |line: &str| text.contains(&format!("\r\n{line}\r\n"));
+                assert!(has("Connection: close") && has("X-Content-Type-Options: nosniff"));
+                assert!(has("Content-Security-Policy: default-src 'none'; sandbox"), "{text}");
+                assert!(has("Cross-Origin-Resource-Policy: same-origin"), "{text}");
+                assert!(!text.contains("html") && !text.contains("Access-Control"), "{text}");
+                let plain = has("Content-Type: text/plain; charset=utf-8");
+                assert_eq!(plain, content == Content::Text, "{text}");
+                assert_eq!(has("Content-Length: 7"), framing != Framing::Chunked, "{text}");
+                assert_eq!(has("Transfer-Encoding: chunked"), framing == Framing::Chunked);
+                assert!(text.ends_with("\r\n\r\n"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_204_has_no_length() {
+        let mut out = Vec::new();
+        write_nothing(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("HTTP/1.1 204 No Content\r\nConnection: close\r\n"), "{text}");
+        assert!(text.ends_with("\r\n\r\n") && !text.contains("Length"), "{text}");
+    }
+
+    #[test]
+    fn a_stream_says_how_it_ends() {
+        for chunked in [false, true] {
+            let mut out = Vec::new();
+            write_events_head(&mut out, chunked);
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains("\r\nContent-Type: text/event-stream\r\n"), "{text}");
+            assert_eq!(text.contains("\r\nTransfer-Encoding: chunked\r\n"), chunked);
+            assert!(text.ends_with("\r\n\r\n") && !text.contains("Content-Length"));
+        }
+    }
+
+    #[test]
+    fn a_chunk_has_its_length_in_front() {
+        let cases = [(0, "0\r\n"), (10, "a\r\n"), (255, "ff\r\n"), (4096, "1000\r\n")];
+        for (length, head) in cases {
+            assert_eq!(chunk_head(length, &mut [0; 18]), head.as_bytes());
+        }
+        let most = chunk_head(usize::MAX, &mut [0; 18]).len();
+        assert_eq!(most, usize::BITS as usize / 4 + 2);
     }
 }

@@ -3,6 +3,8 @@
 //! Checks are made in this order, and the first that fails is the answer: `Host`, method, target,
 //! body, `Expect`, path, and then the opening handshake's own list.
 
+use super::fallback::{self, Fallback, Methods, Place};
+use super::framing::{Framing, framing};
 use super::target;
 use super::{Head, Name, Opening, Refusal, Rules, Version, upgrade};
 use crate::limits::ROOM_BYTES_MAX;
@@ -18,6 +20,8 @@ pub enum Route<'a> {
         /// The target's query, raw.
         query: &'a str,
     },
+    /// Serve what gets through where WebSocket does not.
+    Fallback(Fallback<'a>),
     /// Send this and close.
     Answer(Answer),
     /// Send the refusal and close.
@@ -178,11 +182,16 @@ pub fn route<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Route<'a> {
 
 fn decide<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Result<Route<'a>, Refusal> {
     check_host(head)?;
-    check_method(head.method(), head.target())?;
+    let target = target::parse(head.target());
+    let place = target.as_ref().filter(|_| rules.fallback).and_then(|at| Place::of(at.path));
+    check_method(head.method(), head.target(), place)?;
     let target = match head.method() {
         "OPTIONS" => None,
-        _ => Some(target::parse(head.target()).ok_or(Refusal::Target)?),
+        _ => Some(target.ok_or(Refusal::Target)?),
     };
+    if let Some(place) = place.filter(|place| place.serves(head)) {
+        return fallback::decide(head, place, rules, draining).map(Route::Fallback);
+    }
     check_body(head)?;
     check_expectation(head)?;
     let Some(target) = target else {
@@ -236,58 +245,31 @@ fn check_host(head: &Head<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// GET and HEAD are served, and `OPTIONS *`, a no-op (RFC 9110 §9.3.7). TRACE is never reflected.
-fn check_method(method: &str, target: &str) -> Result<(), Refusal> {
+/// GET and HEAD are served, POST in some places, and `OPTIONS *`, a no-op (RFC 9110 §9.3.7). TRACE
+/// is never reflected.
+fn check_method(method: &str, target: &str, place: Option<Place<'_>>) -> Result<(), Refusal> {
     match method {
         "GET" | "HEAD" => Ok(()),
+        "POST" if place.is_some() => Ok(()),
         "OPTIONS" if target == "*" => Ok(()),
         "CONNECT" | "DELETE" | "OPTIONS" | "PATCH" | "POST" | "PUT" | "TRACE" => {
-            Err(Refusal::Method)
+            Err(Refusal::Method(place.map_or(Methods::Read, Place::methods)))
         }
         _ => Err(Refusal::MethodUnknown),
     }
 }
 
-/// No request may have a body (RFC 9112 §6): it would have to be read before anything behind it.
-fn check_body(head: &Head<'_>) -> Result<(), Refusal> {
-    let mut lengths = head.field(Name::ContentLength);
-    let length = lengths.next();
-    if head.field(Name::TransferEncoding).next().is_some() {
-        // §6.1: a server may reject both together; and with HTTP/1.0 "as if the framing is faulty".
-        let faulty = length.is_some() || head.version() == Version::Http10;
-        return Err(if faulty { Refusal::Framing } else { judge_codings(head) });
-    }
-    let Some(length) = length else { return Ok(()) };
-    let digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(length).ok().and_then(|text| text.parse::<u64>().ok());
-    match number.filter(|_| digits && lengths.next().is_none()) {
-        Some(0) => Ok(()),
-        Some(_) => Err(Refusal::Body),
-        None => Err(Refusal::Framing),
+/// No such request may have a body (RFC 9112 §6): it would have to be read before anything behind
+/// it.
+pub(super) fn check_body(head: &Head<'_>) -> Result<(), Refusal> {
+    match framing(head)? {
+        Framing::Length(0) => Ok(()),
+        Framing::Length(_) | Framing::Chunked => Err(Refusal::Body),
     }
 }
 
-/// Why a request with these transfer codings is refused: §6.1, §6.3 item 4 (`chunked` once, and
-/// last).
-fn judge_codings(head: &Head<'_>) -> Refusal {
-    let mut known = true;
-    let mut chunked = false;
-    for coding in head.list(Name::TransferEncoding) {
-        if chunked {
-            return Refusal::Framing;
-        }
-        chunked = coding.eq_ignore_ascii_case(b"chunked");
-        known &= chunked;
-    }
-    match (known, chunked) {
-        (false, _) => Refusal::Coding,
-        (true, true) => Refusal::Body,
-        (true, false) => Refusal::Framing,
-    }
-}
-
-/// No body is ever waited for, so the final status answers `100-continue` (RFC 9110 §10.1.1).
-fn check_expectation(head: &Head<'_>) -> Result<(), Refusal> {
+/// Where no body is waited for, the final status answers `100-continue` (RFC 9110 §10.1.1).
+pub(super) fn check_expectation(head: &Head<'_>) -> Result<(), Refusal> {
     let known = |member: &[u8]| member.eq_ignore_ascii_case(b"100-continue");
     if head.list(Name::Expect).all(known) { Ok(()) } else { Err(Refusal::Expectation) }
 }
@@ -316,7 +298,7 @@ mod tests {
     const PAGE: Got = Got::Answer(Answer::Page);
     const HOST: Got = Got::Refused(Refusal::Host, "400");
     const TARGET: Got = Got::Refused(Refusal::Target, "400");
-    const METHOD: Got = Got::Refused(Refusal::Method, "405");
+    const METHOD: Got = Got::Refused(Refusal::Method(Methods::Read), "405");
     const UNKNOWN: Got = Got::Refused(Refusal::MethodUnknown, "501");
     const FRAMING: Got = Got::Refused(Refusal::Framing, "400");
     const BODY: Got = Got::Refused(Refusal::Body, "400");
@@ -347,6 +329,7 @@ mod tests {
             }
             Route::Answer(answer) => Got::Answer(answer),
             Route::Explain { .. } => UPGRADE_NEEDED,
+            Route::Fallback(_) => unreachable!("no rule allows it"),
             Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().label()),
         }
     }

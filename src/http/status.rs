@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-/// 200, or a status from 400 to 599.
+/// 200, 204, or a status from 400 to 599.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status(u16);
 
-/// Code and reason phrase of 200 and of all that are registered from 400 on (IANA, "HTTP Status
-/// Code Registry").
-const REGISTERED: [&str; 41] = [
+/// Code and reason phrase of 200, 204 and of all that are registered from 400 on (IANA, "HTTP
+/// Status Code Registry").
+const REGISTERED: [&str; 42] = [
     "200 OK",
+    "204 No Content",
     "400 Bad Request",
     "401 Unauthorized",
     "402 Payment Required",
@@ -55,8 +56,12 @@ const REGISTERED: [&str; 41] = [
 impl Status {
     /// 200
     pub const OK: Self = Self(200);
+    /// 204, which has no body
+    pub const NO_CONTENT: Self = Self(204);
     /// 400
     pub const BAD_REQUEST: Self = Self(400);
+    /// 401, sent with `WWW-Authenticate`
+    pub const UNAUTHORIZED: Self = Self(401);
     /// 403
     pub const FORBIDDEN: Self = Self(403);
     /// 404
@@ -65,12 +70,18 @@ impl Status {
     pub const METHOD_NOT_ALLOWED: Self = Self(405);
     /// 408
     pub const REQUEST_TIMEOUT: Self = Self(408);
+    /// 409
+    pub const CONFLICT: Self = Self(409);
+    /// 413
+    pub const CONTENT_TOO_LARGE: Self = Self(413);
     /// 414
     pub const URI_TOO_LONG: Self = Self(414);
     /// 417
     pub const EXPECTATION_FAILED: Self = Self(417);
     /// 426, sent with `Upgrade` and `Sec-WebSocket-Version`
     pub const UPGRADE_REQUIRED: Self = Self(426);
+    /// 429 (RFC 6585 §4), sent with `Retry-After`
+    pub const TOO_MANY_REQUESTS: Self = Self(429);
     /// 431 (RFC 6585 §5)
     pub const FIELDS_TOO_LARGE: Self = Self(431);
     /// 501

@@ -10,7 +10,7 @@ use sha1_smol::Sha1;
 
 use super::class::is_token;
 use super::name::is_word;
-use super::{Head, Name, Refusal, ServicePath, Version, normalize_origin};
+use super::{Head, Name, Refusal, ServicePath, Version, credentials, normalize_origin};
 use crate::limits::SUBPROTOCOLS_MAX;
 
 /// Which handshakes the operator wants.
@@ -20,8 +20,12 @@ pub struct Rules {
     pub subprotocols: Vec<String>,
     /// Origins that may connect, as [`normalize_origin`] writes them; if there are none, all may.
     pub origins: Vec<String>,
+    /// A token is asked for, and may be among the subprotocols.
+    pub tokens: bool,
     /// Where services other than the echo are.
     pub services: Vec<ServicePath>,
+    /// What gets through without WebSocket is served.
+    pub fallback: bool,
 }
 
 /// A handshake that may be answered with 101.
@@ -60,7 +64,7 @@ pub(super) fn check<'a>(head: &Head<'a>, rules: &Rules) -> Result<Opening<'a>, R
     if !origin_allowed(head, &rules.origins) {
         return Err(Refusal::Origin);
     }
-    let subprotocol = choose_subprotocol(head, &rules.subprotocols)?;
+    let subprotocol = choose_subprotocol(head, rules)?;
     Ok(Opening { accept, subprotocol })
 }
 
@@ -115,7 +119,7 @@ fn only<'a>(head: &Head<'a>, name: Name) -> Result<Option<&'a [u8]>, Repeated> {
 /// §10.2: servers that are not meant for any web page "SHOULD verify the |Origin| field is an
 /// origin they expect". Clients that are no browsers send none, and could send what they like: they
 /// may connect.
-fn origin_allowed(head: &Head<'_>, origins: &[String]) -> bool {
+pub(super) fn origin_allowed(head: &Head<'_>, origins: &[String]) -> bool {
     if origins.is_empty() {
         return true;
     }
@@ -136,7 +140,7 @@ fn origin_allowed(head: &Head<'_>, origins: &[String]) -> bool {
 /// §4.1 item 10: the elements "MUST be non-empty strings with characters in the range U+0021 to
 /// U+007E not including separator characters [...] and MUST all be unique strings". Empty members
 /// between commas are no elements (RFC 9110 §5.6.1.2), but one element there has to be.
-fn choose_subprotocol<'a>(head: &Head<'a>, allowed: &[String]) -> Result<Option<&'a str>, Refusal> {
+fn choose_subprotocol<'a>(head: &Head<'a>, rules: &Rules) -> Result<Option<&'a str>, Refusal> {
     if head.field(Name::WebSocketProtocol).next().is_none() {
         return Ok(None);
     }
@@ -155,8 +159,13 @@ fn choose_subprotocol<'a>(head: &Head<'a>, allowed: &[String]) -> Result<Option<
     if count == 0 {
         return Err(Refusal::Subprotocol);
     }
-    let chosen = |offer: &&&str| allowed.iter().any(|name| name == "*" || name == **offer);
-    Ok(offers[..count].iter().find(chosen).copied())
+    let allowed = |offer: &str| rules.subprotocols.iter().any(|name| name == "*" || name == offer);
+    let mut offers = offers[..count].iter().copied().filter(|offer| allowed(offer));
+    let first = offers.clone().next();
+    // A token is no subprotocol. It is only chosen where nothing else is offered, because a browser
+    // fails a connection whose server has chosen none.
+    let is_token = |offer: &str| rules.tokens && credentials::is_token(offer);
+    Ok(offers.find(|offer| !is_token(offer)).or(first))
 }
 
 #[cfg(test)]

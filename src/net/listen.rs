@@ -35,6 +35,8 @@ pub enum ListenAddress {
     Passed(Option<String>),
     /// Such an address, where TLS is spoken.
     Secure(Box<Self>),
+    /// There, for proxies that send a header of the PROXY protocol ahead.
+    Proxied(Box<ListenAddress>),
 }
 
 impl ListenAddress {
@@ -54,7 +56,7 @@ impl ListenAddress {
             }
             Self::Descriptor(number) => Ok(vec![adopt(inherited::descriptor(*number)?)?]),
             Self::Passed(name) => passed.take(name.as_deref())?.into_iter().map(adopt).collect(),
-            Self::Secure(address) => address.open(passed),
+            Self::Secure(address) | Self::Proxied(address) => address.open(passed),
         }
     }
 
@@ -67,12 +69,19 @@ impl ListenAddress {
             Self::Exactly(address) => Some(reachable(*address)),
             Self::Unix(..) | Self::Descriptor(_) | Self::Passed(_) => None,
             Self::Secure(address) => address.loopback(),
+            // A client that is no proxy is not understood there.
+            Self::Proxied(_) => None,
         }
     }
 
     /// True where TLS is spoken.
     pub fn is_secure(&self) -> bool {
         matches!(self, Self::Secure(_))
+    }
+
+    /// Is it for proxies that send a header of the PROXY protocol?
+    pub fn is_proxied(&self) -> bool {
+        matches!(self, Self::Proxied(_))
     }
 }
 
@@ -86,6 +95,7 @@ impl fmt::Display for ListenAddress {
             Self::Passed(None) => f.write_str("systemd"),
             Self::Passed(Some(name)) => write!(f, "systemd:{name}"),
             Self::Secure(address) => write!(f, "wss://{address}"),
+            Self::Proxied(address) => write!(f, "{address},proxy-protocol"),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! [`mio_net`] is the real form, the only place that names mio. Tests give the server a fake
 //! that plays the same edge-triggered rules.
 
+pub mod cgroup;
 #[cfg(feature = "load")]
 pub mod dial;
 pub mod listen;

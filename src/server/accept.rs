@@ -7,9 +7,10 @@ use log::{error, warn};
 use rustix::io::Errno;
 
 use super::Server;
-use crate::conn::{Cause, Connection, ConnectionLog};
+use crate::conn::{Cause, Connection, ConnectionLog, Introduction};
 use crate::ending::Ending;
-use crate::limits::{SHED_CONNECTIONS_MAX, TICK, TURN_ACCEPTS_MAX};
+use crate::http::Refusal;
+use crate::limits::{READ_BYTES_MIN, SHED_CONNECTIONS_MAX, TICK, TURN_ACCEPTS_MAX};
 use crate::net::{Net, Stream};
 use crate::peer::Peer;
 
@@ -23,6 +24,8 @@ pub(super) struct Acceptor {
     /// Which listener is served first: another one in each turn.
     first: usize,
     paused_until: Option<Duration>,
+    /// Connections that were turned away and are not gone yet.
+    turned_away: usize,
     complained: [Option<Duration>; Complaint::COUNT],
 }
 
@@ -33,17 +36,19 @@ enum Complaint {
     Register,
     Descriptors,
     Connections,
+    Address,
 }
 
 impl Complaint {
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 }
 
 impl Acceptor {
     pub(super) fn new(listeners: usize) -> Self {
         // Connections that came before the registration raise no edge afterwards.
         let acceptable = vec![true; listeners];
-        Self { acceptable, first: 0, paused_until: None, complained: [None; Complaint::COUNT] }
+        let complained = [None; Complaint::COUNT];
+        Self { acceptable, first: 0, paused_until: None, turned_away: 0, complained }
     }
 
     /// True when the loop should not sleep, because there is something to accept.
@@ -71,6 +76,16 @@ impl Acceptor {
     pub(super) fn close(&mut self) {
         self.acceptable.clear();
         self.paused_until = None;
+    }
+
+    /// How many were turned away and are not gone yet; for checks.
+    pub(super) fn turned_away(&self) -> usize {
+        self.turned_away
+    }
+
+    /// A connection has gone.
+    pub(super) fn forget(&mut self, turned_away: bool) {
+        self.turned_away -= usize::from(turned_away);
     }
 
     fn complain(&mut self, kind: Complaint, now: Duration, complaint: impl FnOnce()) {
@@ -111,7 +126,7 @@ impl<N: Net> Server<N> {
 
     fn accept_one(&mut self, listener: usize) {
         match self.net.accept(listener) {
-            Ok((stream, peer)) => self.admit(stream, peer),
+            Ok((stream, peer)) => self.admit(listener, stream, peer),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.acceptor.acceptable[listener] = false;
             }
@@ -127,30 +142,40 @@ impl<N: Net> Server<N> {
         }
     }
 
-    fn admit(&mut self, mut stream: N::Stream, peer: Peer) {
+    fn admit(&mut self, listener: usize, mut stream: N::Stream, peer: Peer) {
         self.cx.metrics.connections_accepted += 1;
-        let open = self.registry.len();
-        let limit = self.cx.config.max_connections;
-        if open >= limit {
-            self.cx.metrics.shed += 1;
-            self.complain(Complaint::Connections, || {
-                warn!("{open} connections, turning others away");
-            });
-            if open >= limit + shed_connections_max(limit) {
-                let _ = stream.write(&self.cx.busy);
-                self.cx.metrics.endings[Ending::Shed as usize] += 1;
-                return;
-            }
+        let proxied = self.cx.config.proxied.get(listener).is_some_and(|proxied| *proxied);
+        let introduction = Introduction::of(peer, proxied, &self.cx);
+        let refusal = self.refusal(peer, introduction);
+        let most = self.cx.config.max_connections;
+        let most = most + shed_connections_max(most);
+        if let Some(refusal) = refusal.filter(|_| self.registry.len() >= most) {
+            // Best effort: unread input would turn the close into a reset that eats the answer.
+            let _ = stream.write(&self.cx.turning_away(refusal));
+            let _ = stream.shut();
+            let _ = stream.read(self.buffer.window(READ_BYTES_MIN));
+            self.buffer.part();
+            self.cx.metrics.endings[Ending::Shed as usize] += 1;
+            return;
         }
         let cx = &mut self.cx;
         let number = cx.metrics.connections_accepted;
         let log = cx.logging.then(|| ConnectionLog::new(number, peer, cx.now));
-        let id = self.registry.insert(stream, |id| match open < limit {
-            true => Connection::new(id, peer, log),
-            false => Connection::turned_away(id, peer, log, cx),
+        let id = self.registry.insert(stream, |id| match refusal {
+            None => Connection::introduced(id, peer, introduction, log),
+            Some(refusal) => Connection::turned_away(id, peer, refusal, log, cx),
         });
         cx.metrics.connections_open = self.registry.len() as u64;
+        self.meters.enter(id, cx);
         let Some(entry) = self.registry.get(id) else { return };
+        match refusal {
+            None if introduction == Introduction::Done => cx.addresses.seat(id.index(), peer),
+            None => {}
+            Some(_) => {
+                entry.turned_away = true;
+                self.acceptor.turned_away += 1;
+            }
+        }
         if let Err(error) = self.net.register(&mut entry.stream, id.token()) {
             self.cx.metrics.accept_errors += 1;
             self.acceptor
@@ -159,6 +184,27 @@ impl<N: Net> Server<N> {
         }
         self.timeouts.insert(id.index(), entry.connection.timeout());
         self.wake(id);
+    }
+
+    /// Why the peer is turned away, if it is. Those who have been turned away and have not gone yet
+    /// take nobody's place.
+    fn refusal(&mut self, peer: Peer, introduction: Introduction) -> Option<Refusal> {
+        let open = self.registry.len() - self.acceptor.turned_away;
+        if open >= self.cx.config.max_connections {
+            self.cx.metrics.shed += 1;
+            self.complain(Complaint::Connections, || {
+                warn!("{open} connections, turning others away");
+            });
+            return Some(Refusal::Busy);
+        }
+        if introduction != Introduction::Done {
+            return None;
+        }
+        let refusal = self.cx.admit(peer).err()?;
+        self.complain(Complaint::Address, || {
+            warn!("turning {peer} away: {}", refusal.reason());
+        });
+        Some(refusal)
     }
 
     /// No descriptor is free: the peer is told, on the spare one, rather than left waiting.

@@ -26,9 +26,18 @@ impl<N: Net> Server<N> {
             let Some(entry) = self.registry.get(id) else { continue };
             self.schedule.check(id, entry.standing);
         }
+        assert!(self.cx.addresses.seated() <= self.registry.len(), "nobody sits there twice");
         if self.registry.is_empty() {
+            assert_eq!(self.cx.addresses.seated(), 0, "nobody has gone and kept a seat");
+            assert_eq!(self.meters.next(), None, "nobody is woken who has gone");
+            assert_eq!(self.acceptor.turned_away(), 0);
             assert_eq!(open, 0, "nobody counts who has gone");
-            assert_eq!(self.charged(), 0, "nothing is kept for who has gone");
+            // What is polled outlives connections.
+            assert_eq!(
+                self.charged(),
+                self.cx.mailboxes.charged(),
+                "nothing is kept for who has gone"
+            );
             assert_eq!(self.cx.inflaters.lent(), 0);
             let waiting = [Need::Room, Need::Inflater].map(|need| self.schedule.waiting(need));
             assert_eq!(waiting, [0, 0], "nobody is waited for who has gone");

@@ -16,7 +16,7 @@ impl<N: Net> Server<N> {
     pub(super) fn deliver(&mut self) {
         let mut effects = self.cx.effects.take();
         for effect in effects.drain(..) {
-            let (Effect::Send(id, _) | Effect::Close(id, ..)) = effect;
+            let (Effect::Send(id, _) | Effect::Close(id, ..) | Effect::Wake(id)) = effect;
             let Some(entry) = self.registry.get(id) else { continue };
             match effect {
                 Effect::Send(_, frame) => {
@@ -25,6 +25,7 @@ impl<N: Net> Server<N> {
                         entry.connection.end(Cause::Slow, cx);
                     }
                 }
+                Effect::Wake(_) => entry.connection.wake(&mut self.cx),
                 Effect::Close(_, code, reason) => {
                     entry.connection.end(Cause::Dismissed(code, reason), &mut self.cx);
                 }

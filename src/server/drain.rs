@@ -78,6 +78,7 @@ impl<N: Net> Server<N> {
                 self.schedule.wake(id, &mut entry.standing);
             }
         }
+        self.cx.mailboxes.close_all();
     }
 
     /// True when nobody is left who has to be waited for. Those who ask on the way are answered,

@@ -30,7 +30,9 @@ impl<N: Net> Server<N> {
         let mut left = if in_turn { READ_BYTES_MIN } else { quantum };
         let mut moved = 0;
         loop {
-            let step = entry.step(left, others_wait, &mut self.buffer, cx);
+            let (share, before) = self.meters.begin(id, entry, left, cx);
+            let step = entry.step(share, others_wait, &mut self.buffer, cx);
+            self.meters.note(id, before, &entry.connection, cx);
             match step {
                 Step::Moved(count) => {
                     moved += count;
@@ -66,7 +68,10 @@ impl<N: Net> Server<N> {
         }
         let waits = entry.standing.waits_for().is_some();
         let timeout = entry.connection.timeout();
-        let timeout = if waits { timeout.while_starved() } else { timeout };
+        let timeout = match waits {
+            true => timeout.while_starved(),
+            false => self.meters.timeout(id, timeout),
+        };
         self.timeouts.note(id.index(), timeout, moved > 0);
         cx.part();
         self.buffer.part();

@@ -7,12 +7,15 @@
 //! id, and the reaper runs last, so that no event of the same turn meets a new tenant of its slot.
 
 mod accept;
+mod capacity;
 #[cfg(feature = "tls")]
 mod certificates;
 mod check;
 mod deliver;
 mod drain;
 mod drive;
+mod meters;
+mod police;
 mod registry;
 mod reload;
 mod reserve;
@@ -25,14 +28,16 @@ use std::io;
 use std::time::Duration;
 
 use crate::conn::read_buffer::ReadBuffer;
-use crate::conn::{Cause, Context, Need, Timeout};
+use crate::conn::{Context, Timeout};
 use crate::ending::Ending;
 use crate::id::ConnId;
-use crate::limits::{Config, POLICE_INTERVAL, TURN_EVENTS_MAX};
+use crate::limits::{Config, TURN_EVENTS_MAX};
 use crate::metrics::Metrics;
 use crate::net::{Event, Net, Source};
 use accept::Acceptor;
+pub use capacity::Asked;
 use drain::Drain;
+use meters::Meters;
 use registry::Registry;
 pub use reload::Reload;
 pub use run::{Failure, Stopped, run};
@@ -50,6 +55,7 @@ pub struct Server<N: Net> {
     cx: Context,
     events: Vec<Event>,
     schedule: Schedule,
+    meters: Meters,
     ended: Vec<(ConnId, Ending)>,
     drain: Drain,
     /// A second signal has cut the drain short.
@@ -67,6 +73,7 @@ impl<N: Net> Server<N> {
         let mut cx = Context::new(config);
         net.keep_accounts(&cx.budget);
         cx.utc_offset = net.utc().saturating_sub(net.now());
+        let meters = Meters::new(&cx.config, u64::from(net.utc().subsec_nanos()));
         Self {
             registry: Registry::new(),
             timeouts: Timeouts::new(&cx.config),
@@ -75,6 +82,7 @@ impl<N: Net> Server<N> {
             cx,
             events: Vec::with_capacity(TURN_EVENTS_MAX),
             schedule: Schedule::default(),
+            meters,
             ended: Vec::new(),
             drain: Drain::No,
             cut_short: false,
@@ -94,6 +102,9 @@ impl<N: Net> Server<N> {
         self.mark();
         if self.cx.timers.next().is_some() {
             self.ring();
+        }
+        if self.meters.next().is_some() {
+            self.ring_meters();
         }
         if self.drain != Drain::No {
             self.advance_drain();
@@ -141,6 +152,11 @@ impl<N: Net> Server<N> {
         self.cut_short
     }
 
+    /// Makes private URLs of `secret`, so that nobody can guess them.
+    pub fn set_secret(&mut self, secret: [u64; 4]) {
+        self.cx.mailboxes.set_secret(secret);
+    }
+
     /// The counters, for tests and at the end.
     pub fn metrics(&self) -> &Metrics {
         &self.cx.metrics
@@ -165,6 +181,7 @@ impl<N: Net> Server<N> {
         or_at(self.drain.next());
         or_at(self.acceptor.paused_until());
         or_at(self.cx.timers.next());
+        or_at(self.meters.next());
         or_at(self.cx.effects.due());
         or_at(self.somebody_waits().then_some(self.police_at));
         next.map(|at| at.saturating_sub(self.cx.now))
@@ -227,32 +244,6 @@ impl<N: Net> Server<N> {
         }
     }
 
-    fn somebody_waits(&self) -> bool {
-        self.schedule.waiting(Need::Room) + self.schedule.waiting(Need::Inflater) > 0
-    }
-
-    /// While somebody waits: ends those who keep what is waited for, and take their time.
-    #[inline(never)]
-    fn police(&mut self) {
-        if self.cx.now < self.police_at {
-            return;
-        }
-        self.police_at = self.cx.now + POLICE_INTERVAL;
-        let room = self.schedule.waiting(Need::Room) > 0;
-        let inflater = self.schedule.waiting(Need::Inflater) > 0;
-        for id in self.registry.ids() {
-            let Some(entry) = self.registry.get(id) else { continue };
-            let (connection, cx) = (&mut entry.connection, &self.cx);
-            let cause = match () {
-                () if room && connection.is_too_slow(cx) => Cause::Slow,
-                () if inflater && connection.keeps_inflater_too_long(cx) => Cause::HoldsInflater,
-                () => continue,
-            };
-            entry.connection.end(cause, &mut self.cx);
-            self.schedule.wake(id, &mut entry.standing);
-        }
-    }
-
     fn wake(&mut self, id: ConnId) {
         if let Some(entry) = self.registry.get(id) {
             self.schedule.wake(id, &mut entry.standing);
@@ -272,6 +263,9 @@ impl<N: Net> Server<N> {
     fn reap(&mut self) {
         for (id, ending) in self.ended.drain(..) {
             let Some(mut entry) = self.registry.remove(id) else { continue };
+            self.acceptor.forget(entry.turned_away);
+            self.cx.addresses.leave(id.index());
+            self.meters.leave(id);
             self.schedule.leave(&mut entry.standing);
             self.timeouts.remove(id.index());
             entry.connection.bury(ending, self.cx.now, &mut self.cx);

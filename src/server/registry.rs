@@ -21,6 +21,8 @@ pub(super) struct Entry<S> {
     pub hangup: bool,
     /// The socket failed.
     pub failed: bool,
+    /// It was turned away as soon as it came.
+    pub turned_away: bool,
     /// In which queues its id is.
     pub standing: Standing,
 }
@@ -65,6 +67,7 @@ impl<S> Registry<S> {
             writable: true,
             hangup: false,
             failed: false,
+            turned_away: false,
             standing: Standing::Parked,
         });
         id

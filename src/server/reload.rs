@@ -1,11 +1,16 @@
 //! Files that are loaded anew while the server runs: SIGHUP asks for it.
 
 use std::fmt::Debug;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use log::{error, info};
 
 use super::Server;
 use super::drain::Drain;
+use crate::admission::tokens::{self, Known, Tokens};
 use crate::net::Net;
 
 /// Something that was made of a file, and can be made of it again.
@@ -18,7 +23,48 @@ pub trait Reload: Debug {
     fn reload(&mut self) -> Result<String, String>;
 }
 
+/// The file of those who may come.
+#[derive(Debug)]
+struct TokenFile {
+    path: PathBuf,
+    tokens: Rc<Tokens>,
+}
+
+/// Longest file of tokens, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+impl Reload for TokenFile {
+    fn reload(&mut self) -> Result<String, String> {
+        let count = self.tokens.replace(read_tokens(&self.path)?);
+        Ok(format!("{count} tokens in {}", self.path.display()))
+    }
+}
+
+fn read_tokens(path: &Path) -> Result<Vec<Known>, String> {
+    let wrong = |wrong: String| format!("tokens in {}: {wrong}", path.display());
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    read.map_err(|error| wrong(error.to_string()))?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(wrong("it is longer than 1MiB".to_owned()));
+    }
+    tokens::parse(&text).map_err(wrong)
+}
+
 impl<N: Net> Server<N> {
+    /// From here on only those come who have one of the tokens in this file.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the file and says what is wrong with it.
+    pub fn ask_for_tokens(&mut self, path: &Path) -> Result<(), String> {
+        let tokens = Rc::new(Tokens::new(read_tokens(path)?));
+        self.cx.tokens = Some(Rc::clone(&tokens));
+        self.reloads(Box::new(TokenFile { path: path.to_owned(), tokens }));
+        Ok(())
+    }
+
     /// Adds to what SIGHUP loads anew.
     pub fn reloads(&mut self, what: Box<dyn Reload>) {
         self.reloads.push(what);

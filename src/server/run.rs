@@ -1,26 +1,26 @@
 //! From options to a running loop: limits, listeners, signals, the ready lines, the last line.
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use log::{debug, error, info, warn};
 
-use super::accept::shed_connections_max;
+use super::capacity::{Asked, Capacity, Limits};
 #[cfg(feature = "tls")]
 use super::certificates::Certificates;
 use super::{Reload, Server};
-use crate::limits::{Config, RESERVED_DESCRIPTORS};
-use crate::net::Net;
+use crate::limits::Config;
 use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Passed, Place};
 use crate::net::mio_net::{LISTENERS_MAX, MioNet};
 use crate::net::service_manager::ServiceManager;
 use crate::net::signals::{self, Signals};
 #[cfg(feature = "tls")]
 use crate::net::tls::{TlsNet, identity::Identity};
-
-/// Fewer connections than this are worth a warning.
-const CONNECTIONS_USUAL: usize = 1000;
+use crate::net::{Net, cgroup};
 
 /// Exit status of a process that is ended while its loop does not listen.
 const IMPATIENT_STATUS: i32 = 1;
@@ -37,6 +37,8 @@ pub enum Failure {
     Tls(String),
     /// The poll, or something else that the loop cannot live without.
     System(&'static str, io::Error),
+    /// A file that does not hold what it should.
+    File(String),
 }
 
 impl fmt::Display for Failure {
@@ -49,6 +51,7 @@ impl fmt::Display for Failure {
             #[cfg(feature = "tls")]
             Self::Tls(wrong) => write!(f, "TLS: {wrong}"),
             Self::System(what, error) => write!(f, "{what}: {error}"),
+            Self::File(wrong) => f.write_str(wrong),
         }
     }
 }
@@ -64,29 +67,29 @@ pub enum Stopped {
     CutShort,
 }
 
-/// Serves on `addresses` until a signal ends it. `max_connections` is by default what the
-/// descriptor limit leaves room for.
+/// Serves on `addresses` until a signal ends it. What is not asked for is what the limits of the
+/// process leave room for.
 ///
 /// # Errors
 ///
-/// An address that cannot be used, before anything is announced; a poll that fails.
+/// An address that cannot be used, or a file, before anything is announced; a poll that fails.
 pub fn run(
     addresses: &[ListenAddress],
-    max_connections: Option<usize>,
+    asked: Asked,
     mut config: Config,
 ) -> Result<Stopped, Failure> {
     #[cfg(feature = "tls")]
     let identity = identity(addresses, &config)?;
     let process = Process::set_up(addresses)?;
-    let room = process.connections_that_fit();
-    config.max_connections = max_connections.unwrap_or(room);
+    let capacity = Capacity::new(asked, process.limits(), process.listeners.len());
+    config.max_connections = capacity.connections;
+    config.buffer_budget = capacity.budget;
     let places = process.places().map_err(system("listener"))?;
+    config.proxied.clone_from(&process.proxied);
     config.listeners = places.iter().map(Place::to_string).collect();
     debug!("{}", process.descriptors);
-    if max_connections.map_or(room < CONNECTIONS_USUAL, |wanted| wanted > room) {
-        warn!(
-            "the limit on open files leaves room for {room} connections only: raise it (ulimit -n)"
-        );
+    for warning in &capacity.warnings {
+        warn!("{warning}");
     }
     let Process { listeners, signals, .. } = process;
     let manager = ServiceManager::from_environment();
@@ -119,7 +122,12 @@ fn serve<N: Net>(
     config: Config,
     reloads: Option<Box<dyn Reload>>,
 ) -> Result<Stopped, Failure> {
+    let tokens = config.auth_tokens.clone();
     let mut server = Server::new(net, places.len(), config);
+    server.set_secret([(); 4].map(|()| RandomState::new().hash_one(0)));
+    if let Some(path) = tokens {
+        server.ask_for_tokens(&path).map_err(Failure::File)?;
+    }
     reloads.into_iter().for_each(|what| server.reloads(what));
     announce(places);
     below(server.net()).service_manager().ready();
@@ -137,6 +145,8 @@ struct Process {
     listeners: Vec<Listener>,
     /// Of each listener: it speaks TLS.
     secure: Vec<bool>,
+    /// Which of them are for proxies.
+    proxied: Vec<bool>,
     signals: Signals,
 }
 
@@ -144,22 +154,24 @@ impl Process {
     fn set_up(addresses: &[ListenAddress]) -> Result<Self, Failure> {
         let descriptors = DescriptorLimit::raise();
         let mut passed = Passed::from_environment();
-        let (mut listeners, mut secure) = (Vec::new(), Vec::new());
+        let (mut listeners, mut secure, mut proxied) = (Vec::new(), Vec::new(), Vec::new());
         for address in addresses {
             let opened = address.open(&mut passed);
             listeners.extend(opened.map_err(|error| Failure::Listen(address.clone(), error))?);
             secure.resize(listeners.len(), address.is_secure());
+            proxied.resize(listeners.len(), address.is_proxied());
         }
         if listeners.len() > LISTENERS_MAX {
             return Err(Failure::Listeners(listeners.len()));
         }
         let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
-        Ok(Self { descriptors, listeners, secure, signals })
+        Ok(Self { descriptors, listeners, secure, proxied, signals })
     }
 
-    fn connections_that_fit(&self) -> usize {
-        let limit = self.descriptors.now.and_then(|limit| usize::try_from(limit).ok());
-        connections_that_fit(limit.unwrap_or(usize::MAX), self.listeners.len())
+    fn limits(&self) -> Limits {
+        let descriptors = self.descriptors.now.and_then(|limit| usize::try_from(limit).ok());
+        let memory = cgroup::memory_limit(Path::new("/"));
+        Limits { descriptors: descriptors.unwrap_or(usize::MAX), memory }
     }
 
     /// Where the listeners are.
@@ -174,13 +186,6 @@ impl Process {
 
 fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::System(what, error)
-}
-
-/// How many connections a limit on open files leaves room for, beside those that are turned away
-/// in an orderly way.
-fn connections_that_fit(descriptors: usize, listeners: usize) -> usize {
-    let left = descriptors.saturating_sub(RESERVED_DESCRIPTORS + listeners);
-    left.saturating_sub(shed_connections_max(left)).max(1)
 }
 
 /// Tells scripts that connections are accepted, and where; and a person at a terminal where to

@@ -183,7 +183,7 @@ mod tests {
             .into_iter()
             .map(|effect| match effect {
                 Effect::Send(id, frame) => (id, frame.to_vec()),
-                Effect::Close(..) => unreachable!(),
+                Effect::Close(..) | Effect::Wake(_) => unreachable!(),
             })
             .collect();
         let binary = vec![0x82, 2, 0, 255];
@@ -196,6 +196,7 @@ mod tests {
         let sent = effects.take().into_iter().map(|effect| match effect {
             Effect::Send(id, frame) => (id, String::from_utf8_lossy(&frame[2..]).into_owned()),
             Effect::Close(id, code, reason) => (id, format!("{} {reason}", code.number())),
+            Effect::Wake(_) => unreachable!(),
         });
         sent.map(|(id, text)| (id, text.replace(r#","time":"1970-01-01T00:00:00.000Z""#, "")))
             .collect()

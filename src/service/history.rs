@@ -281,7 +281,7 @@ mod tests {
         let replayed = stage.effects.take();
         let frames = replayed.iter().filter(|effect| match effect {
             Effect::Send(_, sent) => Rc::ptr_eq(sent, &frame),
-            Effect::Close(..) => false,
+            Effect::Close(..) | Effect::Wake(_) => false,
         });
         assert_eq!(frames.count(), 100, "the very same");
         drop(replayed);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::http::{Head, Version};
+use crate::http::{Head, Version, shown_target};
 use crate::peer::Peer;
 
 /// Fields that let their reader act as the client. Any page that a browser shows may ask for
@@ -35,7 +35,9 @@ impl Serialize for Mirror<'_> {
         let mut object = serializer.serialize_struct("Mirror", 5)?;
         object.serialize_field("peer", &self.peer.to_string())?;
         object.serialize_field("method", self.head.method())?;
-        object.serialize_field("target", self.head.target())?;
+        let target = self.head.target();
+        let target = if self.secrets { target.into() } else { shown_target(target) };
+        object.serialize_field("target", &target)?;
         object.serialize_field("version", version)?;
         object.serialize_field("fields", &fields.collect::<Vec<_>>())?;
         object.end()
@@ -45,13 +47,19 @@ impl Serialize for Mirror<'_> {
 impl Mirror<'_> {
     fn field<'a>(&self, name: &'a [u8], value: &'a [u8]) -> (Cow<'a, str>, Cow<'a, str>) {
         let name = String::from_utf8_lossy(name);
-        let secret = SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret));
+        let secret = SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+            || name.eq_ignore_ascii_case("sec-websocket-protocol") && has_token(value);
         let value = match secret && !self.secrets {
             true => format!("({} bytes)", value.len()).into(),
             false => String::from_utf8_lossy(value),
         };
         (name, value)
     }
+}
+
+/// Is one of these subprotocols a token?
+fn has_token(value: &[u8]) -> bool {
+    value.windows("bearer.".len()).any(|window| window == b"bearer.")
 }
 
 #[cfg(test)]

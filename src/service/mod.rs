@@ -164,6 +164,8 @@ pub enum Effect {
     Send(ConnId, Rc<SharedFrame>),
     /// Start the closing handshake behind what was sent.
     Close(ConnId, CloseCode, &'static str),
+    /// Look for messages in the mailbox.
+    Wake(ConnId),
 }
 
 impl Effects {
@@ -196,6 +198,11 @@ impl Effects {
     /// Ends a connection with a Close.
     pub fn close(&mut self, id: ConnId, code: CloseCode, reason: &'static str) {
         self.queue.push(Effect::Close(id, code, reason));
+    }
+
+    /// Has a connection look into its mailbox.
+    pub fn wake(&mut self, id: ConnId) {
+        self.queue.push(Effect::Wake(id));
     }
 
     /// Asks for a call of [`Service::end_of_turn`] in the first turn that ends at `at` or later, in

@@ -141,6 +141,7 @@ fn connections(facts: &Facts<'_>) -> String {
         ("echo", of(Purpose::Echo)),
         ("compressed", of(Purpose::CompressedEcho)),
         ("behaviour", of(Purpose::Behaviour)),
+        ("fallback", of(Purpose::Body) + of(Purpose::Events) + of(Purpose::Poll)),
     ];
     let members = populations(facts).map(|(name, there)| (name, there.members as u64));
     let kinds: Vec<(&str, u64)> = echoes.into_iter().chain(members).collect();
@@ -264,6 +265,12 @@ mod tests {
             assert_eq!(effects.due(), Some(2 * INTERVAL));
             service.close(a, at(1600), &mut effects);
         }
+        // Nor because another service asks to be called.
+        service.open(a, "", "", at(1600), &mut effects);
+        effects.take();
+        effects.call_at(at(1700).monotonic);
+        assert_eq!(end_turn(&mut service, &metrics, at(1700), &mut effects), []);
+        assert_eq!(effects.due(), Some(2 * INTERVAL));
     }
 
     #[test]

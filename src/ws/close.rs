@@ -28,6 +28,9 @@ impl CloseCode {
         self.0
     }
 
+    /// 1012: the service restarts, or wants its connections to be made anew.
+    pub const RESTART: Self = Self(1012);
+
     /// Accepts what an endpoint may send: 1000–1003 and 1007–1011 of §7.4.1, 1012–1014 from the
     /// IANA registry, and the ranges 3000–4999 of §7.4.2.
     pub fn from_wire(number: u16) -> Option<Self> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wsecho::limits::TICK;
 
+use crate::bodies;
 use crate::compress::Decompressor;
 use crate::dice::Dice;
 use crate::link::{Link, Seen};
@@ -358,6 +359,8 @@ impl Client {
                 let cut = code == 0 && partial.starts_with(rest);
                 assert!(code == *wanted || cut, "{kind}: Close {code}");
             }
+            Owed::Body(data) => bodies::judge(&self.raw, kind, data, None),
+            Owed::BodyOrCut(status, data) => bodies::judge(&self.raw, kind, data, Some(status)),
             Owed::Status(status) => self.judge_answer(status),
             Owed::StatusOrNothing(_) if self.raw.is_empty() => {}
             Owed::StatusOrNothing(status) => self.judge_answer(status),

@@ -2,6 +2,7 @@
 //!
 //! `SIM_SEEDS=n` runs more seeds, `SIM_SEED=x` runs one; a failure says which.
 
+mod bodies;
 mod client;
 #[path = "../support/compress.rs"]
 mod compress;
@@ -33,10 +34,12 @@ use script::{Owed, Script};
 use world::World;
 
 const SEEDS: u64 = 500;
+const METERED_SEEDS: u64 = 100;
 const HOSTILE_SEEDS: u64 = 40;
 #[cfg(feature = "tls")]
 const SECURED_SEEDS: u64 = 100;
 const GATHERINGS: u64 = 5 * gatherings::KINDS;
+const BODY_SEEDS: u64 = 100;
 const SPLITS: u64 = 6;
 
 fn number(name: &str) -> Option<u64> {
@@ -74,10 +77,22 @@ fn swarm_of_all_kinds() {
     play_all(SEEDS, |seed| World::of_seed(seed, true));
 }
 
+/// Whoever is read at a rate only gets the same answers, later.
+#[test]
+fn the_metered() {
+    play_all(METERED_SEEDS, World::metered);
+}
+
 /// Populations that are nothing but hostile: memory stays, and others are served.
 #[test]
 fn hostile_populations() {
     play_all(HOSTILE_SEEDS, World::hostile);
+}
+
+/// Bodies of all kinds, well framed and otherwise, and streams that are read or not.
+#[test]
+fn bodies_and_streams() {
+    play_all(BODY_SEEDS, World::bodies);
 }
 
 /// Worlds made for one question each.

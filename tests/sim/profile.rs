@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use wsecho::limits::{Config, Deflate, TICK};
+use wsecho::rate::Rate;
 
 use crate::dice::Dice;
 
@@ -42,6 +43,8 @@ pub struct Profile {
     pub takeover: bool,
     /// There is one inflater for all.
     pub scarce: bool,
+    /// What a connection says is read at a rate.
+    pub metered: bool,
     /// Sizes of the buffers in the kernel, to clients and to the server.
     pub pipes: &'static [usize],
     pub up_pipes: &'static [usize],
@@ -86,6 +89,7 @@ impl Profile {
             shuffle: dice.chance(500),
             takeover: false,
             scarce: false,
+            metered: false,
             pipes,
             up_pipes: pipes,
         }
@@ -115,6 +119,8 @@ impl Profile {
             buffer_budget: self.budget.unwrap_or(if self.tight { 40_000 } else { 64 << 20 }),
             deflate: if self.takeover { Deflate::Takeover } else { Deflate::On },
             inflaters: if self.scarce { 1 } else { 256 },
+            byte_rate: self.metered.then(|| Rate::per_second(BYTES_PER_SECOND)),
+            message_rate: self.metered.then(|| Rate::per_second(MESSAGES_PER_SECOND)),
             ..Config::default()
         }
     }
@@ -122,3 +128,7 @@ impl Profile {
 
 pub const MESSAGE_BYTES_MAX: u64 = 220_000;
 pub const FRAGMENTS_MAX: u32 = 50;
+
+/// Few enough that most who are metered have to wait.
+const BYTES_PER_SECOND: u64 = 50_000;
+const MESSAGES_PER_SECOND: u64 = 10;

@@ -43,6 +43,10 @@ pub enum Owed {
     CodeOrCut(u16, Vec<u8>),
     /// An HTTP answer with this status.
     Status(&'static str),
+    /// A 200 with this body.
+    Body(Vec<u8>),
+    /// An HTTP answer with this status, or a 200 that breaks off in this body.
+    BodyOrCut(&'static str, Vec<u8>),
     /// Nothing at all, or an HTTP answer with this status.
     StatusOrNothing(&'static str),
     /// Any part of `expect`.

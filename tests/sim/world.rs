@@ -12,6 +12,7 @@ use wsecho::limits::{
 };
 use wsecho::server::Server;
 
+use crate::bodies;
 use crate::client::Client;
 use crate::dice::Dice;
 use crate::gatherings;
@@ -31,6 +32,8 @@ const SPINS_MAX: u32 = 500;
 const SLACK: Duration = Duration::from_secs(4);
 /// The longest that a connection stands in line for room: twice the stall timeout.
 const STARVED_MAX: Duration = Duration::from_secs(120);
+/// The longest that the rate of one who is metered keeps what it said from being read.
+const METERED_MAX: Duration = Duration::from_secs(300);
 /// Bytes that a server may take beside its budget and what it had at its start. It promises 16 MiB
 /// to thousands of clients; these are dozens.
 const BESIDE_BUDGET: usize = wsecho::limits::RESERVE_BYTES + (2 << 20);
@@ -102,6 +105,17 @@ impl Memory {
 impl World {
     /// Everything follows from the seed. `all`: also the kinds that wear a server out.
     pub fn of_seed(seed: u64, all: bool) -> Self {
+        let (profile, arrivals, word) = Self::draw(seed, all);
+        Self::new(profile, arrivals, word)
+    }
+
+    /// The same clients, of whom no more than a rate is read.
+    pub fn metered(seed: u64) -> Self {
+        let (profile, arrivals, word) = Self::draw(seed, false);
+        Self::new(Profile { metered: true, ..profile }, arrivals, word)
+    }
+
+    fn draw(seed: u64, all: bool) -> (Profile, Vec<(Duration, Script)>, u64) {
         let mut dice = Dice::new(seed);
         let mut profile = Profile::draw(&mut dice);
         let mut arrivals = Vec::new();
@@ -167,7 +181,7 @@ impl World {
             arrivals.push((Duration::from_secs(3), packed::draw(false, &mut more)));
             profile.scarce = true;
         }
-        Self::new(profile, arrivals, dice.word())
+        (profile, arrivals, dice.word())
     }
 
     /// One client, whose bytes arrive and leave in pieces that the seed chooses.
@@ -181,6 +195,13 @@ impl World {
     pub fn hostile(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let (profile, arrivals) = hostile::draw(&mut dice);
+        Self::new(profile, arrivals, dice.word())
+    }
+
+    /// Some who send bodies, or listen to streams.
+    pub fn bodies(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let (profile, arrivals) = bodies::draw(&mut dice);
         Self::new(profile, arrivals, dice.word())
     }
 
@@ -351,7 +372,9 @@ impl World {
             let held = dropped.saturating_sub(client.spoke);
             // What it said last may have stood in line for room until then.
             let line = if profile.tight { STARVED_MAX } else { Duration::ZERO };
-            let limit = client.script.limit + SLACK + net.leapt + line;
+            // Or for its rate.
+            let rate = if profile.metered { METERED_MAX } else { Duration::ZERO };
+            let limit = client.script.limit + SLACK + net.leapt + line + rate;
             assert!(held <= limit, "{} was held for {held:?}", client.script.kind);
         }
     }

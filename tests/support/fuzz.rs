@@ -6,6 +6,8 @@
 
 #[path = "fuzz_behaviour.rs"]
 pub mod behaviour;
+#[path = "fuzz_body.rs"]
+pub mod body;
 #[path = "fuzz_chat.rs"]
 pub mod chat;
 #[path = "fuzz_deflate.rs"]
@@ -51,6 +53,8 @@ fn config() -> Config {
         max_connections: 4,
         deflate: Deflate::Off,
         exact: true,
+        // How bytes are cut shows in chunks of a response; `body` looks at those.
+        fallback: false,
         subprotocols: vec!["*".to_owned()],
         ..Config::default()
     }
@@ -137,7 +141,7 @@ fn check_response(head: &Head<'_>) {
     match route(head, &rules, false) {
         Route::Upgrade(_, opening) => write_opening(&mut out, &opening, None),
         Route::Refuse(refusal) => write_refusal(&mut out, refusal, head.method() == "HEAD"),
-        Route::Answer(_) | Route::Explain { .. } => return,
+        Route::Answer(_) | Route::Explain { .. } | Route::Fallback(_) => return,
     }
     let text = std::str::from_utf8(&out).expect("responses are ASCII");
     let (lines, body) = text.split_once("\r\n\r\n").expect("a response has an end");

@@ -145,6 +145,7 @@ impl Model {
                     1000 => self.members.retain(|member| member.id != id),
                     code => assert_eq!((id, code), (by, 1008)),
                 },
+                Effect::Wake(_) => unreachable!("services have no mailboxes"),
             }
         }
         for (frame, to) in told {

@@ -10,6 +10,7 @@ pub mod net;
 use std::io;
 use std::time::Duration;
 
+#[allow(unused_imports, reason = "each test target uses its own part")]
 pub use frames::masked as frame;
 use net::{MemoryNet, Peer};
 use wsecho::limits::Config;

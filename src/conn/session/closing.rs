@@ -5,29 +5,77 @@ use crate::conn::Context;
 use crate::conn::connection_log::escape;
 use crate::conn::handler::Handler;
 use crate::conn::send_queue::Slot;
+use crate::ending::Ending;
 use crate::ws::Fault;
 use crate::ws::close::{self, CloseCode, FRAME_BYTES_MAX};
 use crate::ws::decoder::Piece;
 use crate::ws::head::Opcode;
 use crate::ws::mask::unmask;
 
-impl Session {
-    /// Starts our closing handshake: the server goes, and the peer is waited for. The Close goes to
-    /// the send queue now, or later behind the frame that is being sent.
-    pub fn start_closing(&mut self, slot: &mut Slot, cx: &mut Context) {
-        if self.closing == Closing::No {
-            self.closing = Closing::Wanted;
-            self.say_close(CloseCode::GOING_AWAY, "", slot, cx);
+/// Why a closing handshake of ours begins without a fault of the peer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// The server goes.
+    Shutdown,
+    /// The connection has lasted as long as one may.
+    Expired,
+}
+
+impl Farewell {
+    /// The code of the Close.
+    pub fn code(self) -> CloseCode {
+        match self {
+            Self::Shutdown => CloseCode::GOING_AWAY,
+            Self::Expired => CloseCode::RESTART,
         }
+    }
+
+    /// What the connection counts as, if the peer answers or not.
+    pub fn ending(self) -> Ending {
+        match self {
+            Self::Shutdown => Ending::Shutdown,
+            Self::Expired => Ending::Expired,
+        }
+    }
+}
+
+impl Session {
+    /// Starts our closing handshake, in which the peer is waited for. The Close goes to
+    /// the send queue now, or later behind the frame that is being sent.
+    pub fn start_closing(&mut self, farewell: Farewell, slot: &mut Slot, cx: &mut Context) {
+        if self.closing == Closing::No {
+            self.closing = match farewell {
+                Farewell::Shutdown => Closing::Wanted,
+                Farewell::Expired => Closing::WantedExpired,
+            };
+            self.say_close(farewell.code(), "", slot, cx);
+        }
+    }
+
+    /// Why we have begun to close, if we have.
+    pub fn farewell(&self) -> Option<Farewell> {
+        match self.closing {
+            Closing::No => None,
+            Closing::Wanted | Closing::Sent => Some(Farewell::Shutdown),
+            Closing::WantedExpired | Closing::SentExpired => Some(Farewell::Expired),
+        }
+    }
+
+    /// Our Close is out.
+    fn note_closed(&mut self) {
+        self.closing = match self.closing {
+            Closing::No | Closing::Wanted | Closing::Sent => Closing::Sent,
+            Closing::WantedExpired | Closing::SentExpired => Closing::SentExpired,
+        };
     }
 
     /// Puts a Close into the send queue, behind what is there, if it may stand there.
     pub fn say_close(&mut self, code: CloseCode, reason: &str, slot: &mut Slot, cx: &mut Context) {
-        if self.closing != Closing::Sent && self.clear_boundary(slot, cx) {
+        if !self.has_closed() && self.clear_boundary(slot, cx) {
             let mut frame = [0; FRAME_BYTES_MAX];
             let length = close::write(&mut frame, Some((code, reason)));
             cx.queues.push(slot, &frame[..length]);
-            self.closing = Closing::Sent;
+            self.note_closed();
         }
     }
 
@@ -54,11 +102,13 @@ impl Session {
         slot: &mut Slot,
         cx: &mut Context,
     ) {
-        if self.closing == Closing::Wanted && self.clear_boundary(slot, cx) {
-            let content = (CloseCode::GOING_AWAY, "");
-            cursor.write += close::write(&mut bytes[cursor.write..], Some(content));
-            self.closing = Closing::Sent;
+        if self.closing == Closing::No {
+            return;
         }
+        let farewell = self.farewell().filter(|_| !self.has_closed());
+        let Some(farewell) = farewell.filter(|_| self.clear_boundary(slot, cx)) else { return };
+        cursor.write += close::write(&mut bytes[cursor.write..], Some((farewell.code(), "")));
+        self.note_closed();
     }
 
     /// Reads on for nothing but the peer's answer to our Close (RFC 6455 §7.1.2). A fault is as

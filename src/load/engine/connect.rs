@@ -258,8 +258,6 @@ impl<D: Dial> Engine<D> {
             }
         }
         self.clients.truncate(first);
-        // What those who have gone left unread is nobody's, whoever has their number next.
-        self.again.retain(|(at, _)| *at < first);
         Ok(())
     }
 }

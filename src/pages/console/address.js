@@ -2,6 +2,7 @@
 
 // The server that this page came from, with the path that a proxy serves it under.
 const home = new URL('.', location.href);
+export const httpHome = home.href;
 
 // Its echo, by TLS if the page came by TLS.
 export const echoUrl = new URL('ws', home.href.replace(/^http/, 'ws')).href;
@@ -36,25 +37,26 @@ export function isEcho(text) {
 const BROWSER_IS_SILENT = 'Browsers do not tell pages why.';
 
 // Why a connection could not be opened, as far as that can be found out: this server answers a plain
-// request for a path of a WebSocket as it would answer the handshake.
+// request for a path of a WebSocket as it would answer the handshake. `reachable` if it does so.
 export async function whyFailed(text) {
   const url = new URL(text);
+  const told = (why, reachable = false) => ({ why, reachable });
   if (location.protocol === 'https:' && url.protocol === 'ws:') {
-    return 'A page that came by TLS may only use wss:// URLs.';
+    return told('A page that came by TLS may only use wss:// URLs.');
   }
-  if (!isOwn(url)) return `${BROWSER_IS_SILENT} Is the server running, is the path right, and may this page connect to it?`;
+  if (!isOwn(url)) return told(`${BROWSER_IS_SILENT} Is the server running, is the path right, and may this page connect to it?`);
   const path = url.pathname.slice(home.pathname.length);
   const asked = new URL((SERVICES.test(path) ? path : 'ws') + url.search, home);
   let answer;
   try {
     answer = await fetch(asked, { cache: 'no-store' });
   } catch {
-    return `Nothing answers at ${url.host}: the server is down, or the network to it is.`;
+    return told(`Nothing answers at ${url.host}: the server is down, or the network to it is.`);
   }
   const UPGRADE_REQUIRED = 426;
   if (answer.ok || answer.status === UPGRADE_REQUIRED) {
-    return 'Plain requests are answered there, so the handshake was refused for its origin (see --origin), or cut off on its way. The log of the server (-v) has the reason.';
+    return told('Plain requests are answered there, so the handshake was refused for its origin (see --origin), or cut off on its way. The log of the server (-v) has the reason.', true);
   }
   const reason = (await answer.text()).slice(0, 200).trim();
-  return `The server refused the handshake with ${answer.status} ${answer.statusText}: ${reason}`;
+  return told(`The server refused the handshake with ${answer.status} ${answer.statusText}: ${reason}`);
 }

@@ -2,19 +2,22 @@ import { $ } from '../shared/dom.js';
 import { Retry } from '../shared/retry.js';
 import { speak } from '../shared/speak.js';
 import { visible } from '../shared/visible.js';
-import { whyFailed, wrongUrl } from './address.js';
+import { echoUrl, isEcho, whyFailed, wrongUrl } from './address.js';
 import { showMs } from './bytes.js';
+import { CARRIERS, carry } from './carriers.js';
 import { fault, note, relog } from './log.js';
 
 // The connection: one at a time, connected again if it was lost. `connection` says what happens to
-// it: 'open', 'message' (its detail is the data) and 'closed'.
+// it: 'open', 'message' (its detail is the data) and 'closed'. It is a WebSocket, or where that does
+// not get through to this server's echo, what carries messages in its place.
 
 export const connection = new EventTarget();
 
 let socket = null;
 let wanted = false;          // the person wants to be connected
 let again = false;           // and, once this connection is closed, with the URL that is in the field
-let failures = null;         // the row for a series of attempts that failed: { entry, count, why }
+let failures = null;         // the row for a series of attempts that failed: { entry, count, why, reachable }
+let carrier = 'ws';          // by what it connects now
 let secondsLeft = null;
 
 const retry = new Retry(connect, seconds => {
@@ -39,7 +42,7 @@ function connect() {
   const names = $('subprotocol').value.split(',').map(name => name.trim()).filter(Boolean);
   let ws;
   try {
-    ws = new WebSocket($('url').value.trim(), names);
+    ws = carry(carrier, $('url').value.trim(), names);
   } catch (error) {
     wanted = false;
     fault(visible(error.message));
@@ -50,14 +53,15 @@ function connect() {
   ws.binaryType = 'arraybuffer';
   const began = performance.now();
   let opened = false;
-  if (!failures) note(`Connecting to ${visible(ws.url)}`);
+  const by = carrier === 'ws' ? '' : ` by ${CARRIERS[carrier].words}`;
+  if (!failures) note(`Connecting to ${visible(ws.url)}${by}`);
   ws.onopen = () => {
     opened = true;
     failures = null;
     const chosen = ws.protocol ? `, subprotocol ${visible(ws.protocol)}` : '';
     const extensions = ws.extensions ? `, ${visible(ws.extensions)}` : '';
-    note(`Connected in ${showMs(performance.now() - began)}${chosen}${extensions}`);
-    speak('Connected');
+    note(`Connected in ${showMs(performance.now() - began)}${by}${chosen}${extensions}`);
+    speak(`Connected${by}`);
     retry.opened();
     tell('open');
   };
@@ -85,14 +89,36 @@ async function failed(url) {
   if (failures) {
     failures.count += 1;
     relog(failures.entry, `Could not connect, ${failures.count} attempts. ${failures.why}`);
-    return ended('');
+    ended('');
+    return fallBack(failures, url);
   }
-  const series = failures = { entry: fault('Could not connect.'), count: 1, why: '' };
+  const series = failures = { entry: fault('Could not connect.'), count: 1, why: '', reachable: false };
   ended('');
-  series.why = visible(await whyFailed(url));
+  const told = await whyFailed(url);
+  series.why = visible(told.why);
+  series.reachable = told.reachable;
   const attempts = series.count > 1 ? `, ${series.count} attempts` : '';
   relog(series.entry, `Could not connect${attempts}. ${series.why}`);
-  if (failures === series) speak(`Could not connect. ${series.why}${wanted ? ' Trying again.' : ''}`);
+  if (failures !== series) return;
+  const next = fallBack(series, url);
+  if (!next) speak(`Could not connect. ${series.why}${wanted ? ' Trying again.' : ''}`);
+}
+
+// The server is there, and what should carry messages to it does not get through: takes the next. True
+// if there is one, and nothing else is tried at the moment.
+function fallBack(series, url) {
+  const { next } = CARRIERS[carrier];
+  const may = $('transport').value === 'auto' && next && series.reachable && isEcho(url);
+  if (!may || !wanted || socket || failures !== series) return false;
+  const query = new URL(url).search ? ' Behaviours need a WebSocket, so there are none.' : '';
+  const words = `${CARRIERS[carrier].blocked} Falling back to ${CARRIERS[next].words}.${query}`;
+  note(words);
+  speak(words);
+  carrier = next;
+  failures = null;
+  retry.stop();
+  connect();
+  return true;
 }
 
 function ended(words) {
@@ -136,7 +162,7 @@ function stateNow() {
   if (!socket && secondsLeft !== null) return ['WAITING', `Trying again in ${secondsLeft} s${tries}`, 'Stop'];
   switch (socket?.readyState) {
     case WebSocket.CONNECTING: return ['CONNECTING', `Connecting${tries}`, 'Stop'];
-    case WebSocket.OPEN: return ['OPEN', 'Connected', 'Disconnect'];
+    case WebSocket.OPEN: return ['OPEN', `Connected${carrier === 'ws' ? '' : ` by ${CARRIERS[carrier].words}`}`, 'Disconnect'];
     case WebSocket.CLOSING: return ['CLOSING', 'Closing', 'Closing'];
     default: return ['CLOSED', 'Not connected', 'Connect'];
   }
@@ -163,10 +189,18 @@ function showUrlError(wrong) {
   $('url-fix').dataset.url = meant ?? '';
 }
 
+// What is wrong with a URL to be reached without WebSocket, if anything is.
+function wrongPlace(url) {
+  const fits = carrier === 'ws' || isEcho(url);
+  return fits ? null : { why: 'Without WebSocket this page reaches the echo of its own server only.', meant: echoUrl };
+}
+
 // Connects to the URL in the field, if it is one.
 function begin() {
   again = false;
-  const wrong = wrongUrl($('url').value.trim());
+  const chosen = $('transport').value;
+  carrier = chosen === 'auto' ? 'ws' : chosen;
+  const wrong = wrongUrl($('url').value.trim()) ?? wrongPlace($('url').value.trim());
   showUrlError(wrong);
   if (wrong) {
     speak(wrong.why);

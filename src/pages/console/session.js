@@ -9,9 +9,17 @@ import { kindNow, pastMessages, savedMessages, setKind, setPast, setSaved } from
 // session. A link never connects by itself.
 
 const STORE = 'wsecho console', WRITE_MS = 300;
-const FIELDS = ['text', 'subprotocol', 'close-code', 'close-reason', 'repeat-ms', 'burst-count', 'burst-size', 'burst-pipeline'];
+const FIELDS = ['text', 'subprotocol', 'transport', 'close-code', 'close-reason', 'repeat-ms', 'burst-count', 'burst-size', 'burst-pipeline'];
 const TICKS = ['reconnect', 'templates'];
 let writing = 0;
+
+const TRANSPORT = 'auto';
+
+// One that there is, or the first.
+function setTransport(name) {
+  $('transport').value = name;
+  if (!$('transport').value) $('transport').value = TRANSPORT;
+}
 
 const isMessage = message => typeof message?.text === 'string' && ['text', 'hex'].includes(message.kind);
 const messagesOf = list => Array.isArray(list) ? list.filter(isMessage) : [];
@@ -20,6 +28,7 @@ function linkHash() {
   const said = new URLSearchParams();
   if ($('url').value !== echoUrl) said.set('url', $('url').value);
   if ($('subprotocol').value) said.set('protocols', $('subprotocol').value);
+  if ($('transport').value !== TRANSPORT) said.set('transport', $('transport').value);
   if (!$('reconnect').checked) said.set('reconnect', '0');
   return said.size ? `#${said}` : '';
 }
@@ -47,6 +56,7 @@ function readSession() {
   const { url, kind, past, saved, fields = {}, ticks = {} } = readStore();
   if (typeof url === 'string') $('url').value = url;
   for (const id of FIELDS) if (typeof fields?.[id] === 'string') $(id).value = fields[id];
+  setTransport($('transport').value);
   for (const id of TICKS) if (typeof ticks?.[id] === 'boolean') $(id).checked = ticks[id];
   if (kind === 'hex') setKind(kind);
   setPast(messagesOf(past));
@@ -58,6 +68,7 @@ function readLink() {
   if (!said.size) return;
   $('url').value = said.get('url') ?? echoUrl;
   $('subprotocol').value = said.get('protocols') ?? '';
+  setTransport(said.get('transport'));
   $('reconnect').checked = said.get('reconnect') !== '0';
 }
 
@@ -78,7 +89,8 @@ $('copy-link').onclick = () => {
 
 $('forget').onclick = () => {
   $('url').value = echoUrl;
-  for (const id of FIELDS) $(id).value = $(id).defaultValue;
+  for (const id of FIELDS) $(id).value = $(id).defaultValue ?? '';
+  setTransport(TRANSPORT);
   for (const id of TICKS) $(id).checked = $(id).defaultChecked;
   setKind('text');
   setPast([]);

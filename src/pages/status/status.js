@@ -12,6 +12,7 @@ const KINDS = {
   echo: ['Exact echo'],
   compressed: ['Exact echo, compressed'],
   behaviour: ['Echo with a behaviour'],
+  fallback: ['Without WebSocket'],
   chat: ['Chat', true],
   broadcast: ['Broadcast', true],
   draw: ['Drawing board', true],
@@ -34,12 +35,13 @@ const ENDINGS = {
   shutdown: 'the server was stopped',
   io: 'reset, or broken on the way',
   scripted: 'ended as asked',
+  expired: 'open for as long as may be',
   internal: 'a fault of the server',
 };
 
 const REASONS = {
-  400: 'malformed', 403: 'origin not allowed', 404: 'nothing there', 405: 'method', 408: 'too late',
-  414: 'too long', 417: 'expectation', 426: 'WebSocket only', 431: 'too large', 501: 'not known',
+  400: 'malformed', 401: 'no token', 403: 'origin not allowed', 404: 'nothing there', 405: 'method', 408: 'too late',
+  414: 'too long', 417: 'expectation', 426: 'WebSocket only', 429: 'too many of one address', 431: 'too large', 501: 'not known',
   503: 'no room, or draining', 505: 'version',
 };
 

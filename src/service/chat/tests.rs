@@ -66,6 +66,7 @@ impl Stage {
                 Effect::Close(id, code, reason) => {
                     (id.index(), format!("{} {reason}", code.number()))
                 }
+                Effect::Wake(_) => unreachable!("services have no mailboxes"),
             })
             .collect()
     }

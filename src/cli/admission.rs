@@ -1,0 +1,114 @@
+//! The options for who may come, and how much of it.
+
+use super::options::Options;
+use super::spec::{Spec, Takes};
+use super::value;
+
+const HEADING: &str = "Admission";
+
+/// Who is believed, who is admitted, and how much of it.
+pub(super) const ADMISSION: &[Spec<Options>] = &[
+    Spec {
+        name: "trust-proxy",
+        variable: "WSECHO_TRUST_PROXY",
+        takes: Takes::Many("NETWORK"),
+        heading: HEADING,
+        help: "Proxies whose Forwarded or X-Forwarded-For\n\
+               says who the client is, such as 10.0.0.0/8,\n\
+               or unix for those on Unix sockets; may be\n\
+               repeated. By default none is believed",
+        default: |_| String::new(),
+        apply: |options, text| {
+            value::network(text).map(|network| options.config.trust_proxy.push(network))
+        },
+    },
+    Spec {
+        name: "auth-tokens",
+        variable: "WSECHO_AUTH_TOKENS",
+        takes: Takes::One("FILE"),
+        heading: HEADING,
+        help: "Admit only clients with a token: a line of\n\
+               FILE is a name and the SHA-256 of a token in\n\
+               hex. SIGHUP loads it anew. /healthz is open",
+        default: |_| String::new(),
+        apply: |options, text| {
+            options.config.auth_tokens = Some(text.into());
+            Ok(())
+        },
+    },
+    Spec {
+        name: "metrics-open",
+        variable: "WSECHO_METRICS_OPEN",
+        takes: Takes::Switch,
+        heading: HEADING,
+        help: "Answer /metrics without a token as well",
+        default: |_| String::new(),
+        apply: |options, text| value::switch(text).map(|open| options.config.metrics_open = open),
+    },
+    Spec {
+        name: "max-connections-per-ip",
+        variable: "WSECHO_MAX_CONNECTIONS_PER_IP",
+        takes: Takes::One("N"),
+        heading: HEADING,
+        help: "Maximum number of connections of an address,\n\
+               IPv6 by its first 64 bits; more get 429. By\n\
+               default there is no limit",
+        default: |_| String::new(),
+        apply: |options, text| {
+            let limit = &mut options.config.max_connections_per_ip;
+            value::count(text).map(|value| *limit = Some(value))
+        },
+    },
+    Spec {
+        name: "handshake-rate",
+        variable: "WSECHO_HANDSHAKE_RATE",
+        takes: Takes::One("RATE"),
+        heading: HEADING,
+        help: "How often one address may connect, such as\n\
+               10 (a second) or 30/m; more get 429. By\n\
+               default there is no limit",
+        default: |_| String::new(),
+        apply: |options, text| {
+            value::rate(text).map(|value| options.config.handshake_rate = Some(value))
+        },
+    },
+    Spec {
+        name: "message-rate",
+        variable: "WSECHO_MESSAGE_RATE",
+        takes: Takes::One("RATE"),
+        heading: HEADING,
+        help: "How many messages of a connection are read,\n\
+               such as 100 (a second) or 30/m; further ones\n\
+               wait. By default there is no limit",
+        default: |_| String::new(),
+        apply: |options, text| {
+            value::rate(text).map(|value| options.config.message_rate = Some(value))
+        },
+    },
+    Spec {
+        name: "byte-rate",
+        variable: "WSECHO_BYTE_RATE",
+        takes: Takes::One("BYTES"),
+        heading: HEADING,
+        help: "How many bytes a second of a connection are\n\
+               read; further ones wait. By default there is\n\
+               no limit",
+        default: |_| String::new(),
+        apply: |options, text| {
+            value::byte_rate(text).map(|value| options.config.byte_rate = Some(value))
+        },
+    },
+    Spec {
+        name: "max-lifetime",
+        variable: "WSECHO_MAX_LIFETIME",
+        takes: Takes::One("TIME"),
+        heading: HEADING,
+        help: "Time after which a connection gets Close\n\
+               1012, less up to a tenth by chance, counted\n\
+               from accept, 0 for no limit",
+        default: |options| value::show_duration(options.config.max_lifetime),
+        apply: |options, text| {
+            value::lifetime(text).map(|value| options.config.max_lifetime = value)
+        },
+    },
+];
