@@ -67,6 +67,8 @@ pub struct Connection {
     queue: Slot,
     log: Option<Box<ConnectionLog>>,
     pinged: bool,
+    /// It was turned away as soon as it came.
+    turned_away: bool,
 }
 
 const _: () = assert!(size_of::<Connection>() <= 104, "an idle connection is small");
@@ -151,7 +153,7 @@ impl Connection {
         log: Option<Box<ConnectionLog>>,
     ) -> Self {
         let phase = Phase::Head(Handshake::new(id, peer, introduction));
-        Self { phase, queue: None, log, pinged: false }
+        Self { phase, queue: None, log, pinged: false, turned_away: false }
     }
 
     /// What to do now.

@@ -27,13 +27,18 @@ impl Connection {
         log: Option<Box<ConnectionLog>>,
         cx: &mut Context,
     ) -> Self {
-        let mut connection = Self::new(id, peer, log);
+        let mut connection = Self { turned_away: true, ..Self::new(id, peer, log) };
         let reason = match refusal {
             Refusal::Busy => "too many connections",
             refusal => refusal.reason(),
         };
         connection.turn_away(refusal, reason, cx);
         connection
+    }
+
+    /// True if it was turned away as soon as it came.
+    pub fn was_turned_away(&self) -> bool {
+        self.turned_away
     }
 
     /// There is no room for a peer that has no open connection.

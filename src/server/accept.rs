@@ -171,10 +171,7 @@ impl<N: Net> Server<N> {
         match refusal {
             None if introduction == Introduction::Done => cx.addresses.seat(id.index(), peer),
             None => {}
-            Some(_) => {
-                entry.turned_away = true;
-                self.acceptor.turned_away += 1;
-            }
+            Some(_) => self.acceptor.turned_away += 1,
         }
         if let Err(error) = self.net.register(&mut entry.stream, id.token()) {
             self.cx.metrics.accept_errors += 1;

@@ -263,7 +263,7 @@ impl<N: Net> Server<N> {
     fn reap(&mut self) {
         for (id, ending) in self.ended.drain(..) {
             let Some(mut entry) = self.registry.remove(id) else { continue };
-            self.acceptor.forget(entry.turned_away);
+            self.acceptor.forget(entry.connection.was_turned_away());
             self.cx.addresses.leave(id.index());
             self.meters.leave(id);
             self.schedule.leave(&mut entry.standing);

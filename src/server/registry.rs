@@ -21,11 +21,12 @@ pub(super) struct Entry<S> {
     pub hangup: bool,
     /// The socket failed.
     pub failed: bool,
-    /// It was turned away as soon as it came.
-    pub turned_away: bool,
     /// In which queues its id is.
     pub standing: Standing,
 }
+
+// A socket is a descriptor.
+const _: () = assert!(size_of::<Entry<u32>>() <= 120, "an idle connection is small");
 
 /// A slab whose keys carry a generation: slab reuses them, and an event or a deferred effect may
 /// outlive the connection it was meant for.
@@ -67,7 +68,6 @@ impl<S> Registry<S> {
             writable: true,
             hangup: false,
             failed: false,
-            turned_away: false,
             standing: Standing::Parked,
         });
         id
