@@ -110,7 +110,7 @@ if [ -n "$record" ]; then
   mkdir -p "${record%/*}"
   [ -e "$record" ] || echo 'date,what,figure,unit,bound' >"$record"
 fi
-row binary "$(($(stat -Lc %s "$wsecho") / 1024))" 3584 KiB
+row binary "$(($(stat -Lc %s "$wsecho") / 1024))" 4096 KiB
 start_wsecho
 row "resident at start" "$(status_kib VmRSS)" 4608 KiB
 stop_server
