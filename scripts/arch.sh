@@ -7,8 +7,8 @@
 # libstd-rust-dev of that architecture, and their tests run under qemu-user.
 #
 # The roots are made with debootstrap and kept in target/arch. Needs to be root on an amd64 machine
-# with debootstrap, and qemu-user-static for the foreign ones. Takes 5 to 20 minutes. Prints a line
-# for benches/record/architectures.csv.
+# with debootstrap, and qemu-user-static for the foreign ones. Prints its result as
+# two lines of CSV.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -126,7 +126,6 @@ size=$(($(stat -c %s "$debian/src/target/$triple/release/wsecho") / 1024))
 result='not run'
 if $tests; then
   [ -z "$qemu" ] || foreign_programs
-  # The documentation's commands are run where they are read, on a desk.
   cargo_in_root test --no-fail-fast 2>&1 | tee "$tmp/tests.log" | grep -E '^test result|FAILED|failed' || true
   passed=$(grep -oE '[0-9]+ passed' "$tmp/tests.log" | awk '{ n += $1 } END { print n + 0 }')
   failed=$(grep -oE '[0-9]+ failed' "$tmp/tests.log" | awk '{ n += $1 } END { print n + 0 }')
