@@ -16,6 +16,8 @@ pub(super) const HOST: u8 = 8;
 pub(super) const PATH: u8 = 16;
 /// What a query may hold unescaped here: visible ASCII but `#` (and `%`, which begins an escape).
 pub(super) const QUERY: u8 = 32;
+/// A digit of base64 (RFC 4648 §4).
+pub(super) const BASE64: u8 = 64;
 
 /// The classes that a byte belongs to.
 pub(super) fn class(byte: u8) -> u8 {
@@ -70,12 +72,15 @@ static CLASS: [u8; 256] = {
         #[expect(clippy::cast_possible_truncation, reason = "at is below 256")]
         let byte = at as u8;
         class[at] = match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => TCHAR | VCHAR | VALUE | HOST | PATH | QUERY,
-            b'!' | b'$' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'_' | b'~' => {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' => {
+                TCHAR | VCHAR | VALUE | HOST | PATH | QUERY | BASE64
+            }
+            b'!' | b'$' | b'&' | b'\'' | b'*' | b'-' | b'.' | b'_' | b'~' => {
                 TCHAR | VCHAR | VALUE | HOST | PATH | QUERY
             }
             b'(' | b')' | b',' | b';' | b'=' => VCHAR | VALUE | HOST | PATH | QUERY,
-            b'/' | b':' | b'@' => VCHAR | VALUE | PATH | QUERY,
+            b'/' => VCHAR | VALUE | PATH | QUERY | BASE64,
+            b':' | b'@' => VCHAR | VALUE | PATH | QUERY,
             b'^' | b'`' | b'|' => TCHAR | VCHAR | VALUE | QUERY,
             b'#' | b'%' => TCHAR | VCHAR | VALUE,
             0x21..=0x7e => VCHAR | VALUE | QUERY,
@@ -109,6 +114,7 @@ mod tests {
                 (HOST, name),
                 (PATH, name || b":@/".contains(&byte)),
                 (QUERY, byte.is_ascii_graphic() && !b"#%".contains(&byte)),
+                (BASE64, alphanumeric || b"+/".contains(&byte)),
             ];
             for (mask, expected) in classes {
                 assert_eq!(class(byte) & mask != 0, expected, "{byte:#04x} and class {mask}");

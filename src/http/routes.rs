@@ -225,6 +225,7 @@ fn is_stripped(head: &Head<'_>) -> bool {
 }
 
 /// The row that a path belongs to, and its room there.
+#[inline]
 fn find<'a>(path: &'a str, services: &[ServicePath]) -> Result<(Row, &'a str), Refusal> {
     let mounted = services.iter().enumerate().map(|(at, place)| Row::of_service(at, place));
     let mut rows = FIXED.into_iter().chain(mounted);
@@ -269,6 +270,7 @@ pub(super) fn check_body(head: &Head<'_>) -> Result<(), Refusal> {
 }
 
 /// Where no body is waited for, the final status answers `100-continue` (RFC 9110 §10.1.1).
+#[inline]
 pub(super) fn check_expectation(head: &Head<'_>) -> Result<(), Refusal> {
     let known = |member: &[u8]| member.eq_ignore_ascii_case(b"100-continue");
     if head.list(Name::Expect).all(known) { Ok(()) } else { Err(Refusal::Expectation) }

@@ -18,6 +18,7 @@ pub(super) struct Target<'a> {
 }
 
 /// Parses an origin-form or absolute-form target; `None` if it is neither.
+#[inline]
 pub(super) fn parse(target: &str) -> Option<Target<'_>> {
     let local = if target.starts_with('/') { target } else { strip_origin(target)? };
     let (path, query) = match local.bytes().position(|byte| byte == b'?') {

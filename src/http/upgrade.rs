@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1_smol::Sha1;
 
-use super::class::is_token;
+use super::class::{BASE64, is_token, run};
 use super::name::is_word;
 use super::{Head, Name, Refusal, ServicePath, Version, credentials, normalize_origin};
 use crate::limits::SUBPROTOCOLS_MAX;
@@ -83,9 +83,9 @@ impl AcceptKey {
     #[must_use]
     pub fn derive(key: &[u8]) -> Option<Self> {
         const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-        let mut nonce = [0; 16];
-        let padded = key.len() == 24;
-        if !padded || STANDARD.decode_slice(key, &mut nonce) != Ok(nonce.len()) {
+        // 128 bits are 21 digits of 6, and 2 bits in one whose others have to be 0 (RFC 4648 §3.5).
+        let [digits @ .., b'A' | b'Q' | b'g' | b'w', b'=', b'='] = key else { return None };
+        if digits.len() != 21 || run(BASE64, digits) != digits.len() {
             return None;
         }
         // §4.2.2: "It is not necessary for the server to base64-decode the |Sec-WebSocket-Key|
