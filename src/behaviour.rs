@@ -65,7 +65,10 @@ pub enum Hangup {
 #[derive(Clone, Debug)]
 pub struct Behaviours {
     own: Behaviour,
+    /// That is the exact echo.
+    is_plain: bool,
     allowed: Vec<String>,
+    /// Queries say nothing.
     exact: bool,
 }
 
@@ -78,7 +81,7 @@ impl Behaviours {
         }
         let all = || NAMES.map(str::to_owned).to_vec();
         let allowed = config.allowed.clone().unwrap_or_else(all);
-        Self { own, allowed, exact: config.exact }
+        Self { is_plain: own.is_exact(), own, allowed, exact: config.exact }
     }
 
     /// The behaviour for a query; `None` for the exact echo.
@@ -86,7 +89,7 @@ impl Behaviours {
     /// # Errors
     /// Which parameter is wrong, and how.
     pub fn of(&self, query: &str, mirror: bool) -> Result<Option<Rc<Behaviour>>, String> {
-        if self.exact && !mirror {
+        if !mirror && (self.exact || self.is_plain && query.is_empty()) {
             return Ok(None);
         }
         let mut behaviour = match self.exact {
