@@ -92,17 +92,18 @@ impl Timeouts {
         let now = low(self.now);
         for (index, (since, kind)) in self.since.iter_mut().zip(&self.kinds).enumerate() {
             let timeout = self.timeouts[*kind as usize];
+            let passed = now.wrapping_sub(*since);
             if timeout == NEVER {
                 continue;
             }
-            let passed = now.wrapping_sub(*since);
-            if passed >= timeout {
-                due.push((index, *kind));
-                *since = now;
-                soonest = soonest.min(timeout);
-            } else {
-                soonest = soonest.min(timeout - passed);
+            let left = timeout.saturating_sub(passed);
+            if left > 0 {
+                soonest = soonest.min(left);
+                continue;
             }
+            due.push((index, *kind));
+            *since = now;
+            soonest = soonest.min(timeout);
         }
         self.next = None;
         self.expect(soonest);
