@@ -43,8 +43,8 @@ pub fn rotate(key: [u8; 4], bytes: usize) -> [u8; 4] {
 }
 
 fn word_key(key: [u8; 4]) -> u64 {
-    let [a, b, c, d] = key;
-    u64::from_le_bytes([a, b, c, d, a, b, c, d])
+    let half = u64::from(u32::from_le_bytes(key));
+    half << 32 | half
 }
 
 #[multiversion(targets("x86_64+avx2"))]
