@@ -38,6 +38,12 @@ impl ConnId {
         self.generation
     }
 
+    /// True for the tenant of the slot in `generation`.
+    #[inline]
+    pub fn is_of(self, generation: u32) -> bool {
+        self.generation == generation & GENERATION_MASK as u32
+    }
+
     /// Packs the id into the word that travels through the poll.
     #[inline]
     pub fn token(self) -> usize {

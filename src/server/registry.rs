@@ -77,8 +77,7 @@ impl<S> Registry<S> {
     #[inline]
     pub fn get(&mut self, id: ConnId) -> Option<&mut Entry<S>> {
         let entry = self.entries.get_mut(id.index())?;
-        let current = ConnId::new(id.index(), self.generations[id.index()]);
-        (current == id).then_some(entry)
+        id.is_of(self.generations[id.index()]).then_some(entry)
     }
 
     /// The id of whatever connection is in slot `index`.
