@@ -84,10 +84,16 @@ impl Addresses {
     ///
     /// # Errors
     /// What there is too much of.
+    #[inline]
     pub fn admit(&mut self, peer: Peer, now: Duration) -> Result<(), Excess> {
         if self.connections_max.is_none() && self.rate.is_none() {
             return Ok(());
         }
+        self.try_admit(peer, now)
+    }
+
+    #[inline(never)]
+    fn try_admit(&mut self, peer: Peer, now: Duration) -> Result<(), Excess> {
         let key = Key::of(peer);
         let open = self.open.get(&key).copied().unwrap_or(0);
         if self.connections_max.is_some_and(|most| open >= most) {
@@ -103,10 +109,15 @@ impl Addresses {
     }
 
     /// The connection in slot `index` of the registry is this peer's.
+    #[inline]
     pub fn seat(&mut self, index: usize, peer: Peer) {
-        if self.connections_max.is_none() {
-            return;
+        if self.connections_max.is_some() {
+            self.take_seat(index, peer);
         }
+    }
+
+    #[inline(never)]
+    fn take_seat(&mut self, index: usize, peer: Peer) {
         self.leave(index);
         if index >= self.seats.len() {
             self.seats.resize(index + 1, None);
@@ -117,7 +128,15 @@ impl Addresses {
     }
 
     /// The connection in this slot has ended.
+    #[inline]
     pub fn leave(&mut self, index: usize) {
+        if !self.seats.is_empty() {
+            self.leave_seat(index);
+        }
+    }
+
+    #[inline(never)]
+    fn leave_seat(&mut self, index: usize) {
         let Some(key) = self.seats.get_mut(index).and_then(Option::take) else { return };
         let Some(open) = self.open.get_mut(&key) else { return };
         *open -= 1;

@@ -28,6 +28,8 @@ const PORTION: u64 = 16;
 pub(super) struct Meters {
     bytes: Option<Rate>,
     messages: Option<Rate>,
+    /// One of the two is there.
+    is_on: bool,
     lifetime: Duration,
     column: Vec<Meter>,
     /// When those who are not read are to be read again, and when lives end.
@@ -64,6 +66,7 @@ impl Meters {
         Self {
             bytes: config.byte_rate,
             messages: config.message_rate,
+            is_on: config.byte_rate.is_some() || config.message_rate.is_some(),
             lifetime: config.max_lifetime,
             column: Vec::new(),
             readings: Timers::default(),
@@ -72,20 +75,18 @@ impl Meters {
         }
     }
 
-    /// True if what connections send is metered.
-    #[inline]
-    pub(super) fn is_on(&self) -> bool {
-        self.bytes.is_some() || self.messages.is_some()
-    }
-
     /// The next time at which there is something to do.
+    #[inline]
     pub(super) fn next(&self) -> Option<Duration> {
+        if self.column.is_empty() {
+            return None;
+        }
         self.readings.next().into_iter().chain(self.endings.next()).min()
     }
 
     /// A connection has come.
     pub(super) fn enter(&mut self, id: ConnId, cx: &Context) {
-        if !self.is_on() && self.lifetime.is_zero() {
+        if !self.is_on && self.lifetime.is_zero() {
             return;
         }
         if id.index() >= self.column.len() {
@@ -141,7 +142,11 @@ impl Meters {
     }
 
     /// What a connection waits for: not for its peer, if what that says is not read.
+    #[inline]
     pub(super) fn timeout(&self, id: ConnId, timeout: Timeout) -> Timeout {
+        if !self.is_on {
+            return timeout;
+        }
         let held = self.column.get(id.index()).is_some_and(|meter| meter.held_until.is_some());
         if held { timeout.while_held() } else { timeout }
     }
@@ -156,7 +161,7 @@ impl Meters {
         left: usize,
         cx: &mut Context,
     ) -> (usize, Option<Count>) {
-        if !self.is_on() {
+        if !self.is_on {
             return (left, None);
         }
         (left.min(self.open(id, entry, cx)), Some(Count::of(&cx.metrics)))
