@@ -134,11 +134,11 @@ impl Connection {
 
     /// The table: cause -> what the connection counts as, and what is still done for it.
     fn judge(&self, cause: &Cause) -> (Ending, Manner) {
-        let farewell = self.farewell().map(Farewell::ending);
+        let farewell = || self.farewell().map(Farewell::ending);
         match cause {
-            Cause::PeerClosed(_) => (farewell.unwrap_or(Ending::Closed), Manner::Orderly),
+            Cause::PeerClosed(_) => (farewell().unwrap_or(Ending::Closed), Manner::Orderly),
             Cause::PeerFinished | Cause::PeerTruncated => {
-                (farewell.unwrap_or(Ending::Gone), Manner::Finished)
+                (farewell().unwrap_or(Ending::Gone), Manner::Finished)
             }
             Cause::TlsFailed(_) => (Ending::Tls, Manner::Orderly),
             Cause::Fault(_) | Cause::Dismissed(..) => (Ending::Fault, Manner::Orderly),
@@ -151,7 +151,7 @@ impl Connection {
             Cause::NoPong => (Ending::Idle, Manner::Orderly),
             Cause::Stalled | Cause::HoldsInflater => (Ending::Stalled, Manner::Orderly),
             Cause::Slow => (Ending::Slow, Manner::AtOnce),
-            Cause::TimeIsUp => (farewell.unwrap_or(Ending::Shutdown), Manner::AtOnce),
+            Cause::TimeIsUp => (farewell().unwrap_or(Ending::Shutdown), Manner::AtOnce),
             Cause::ScriptCloses(..) | Cause::ScriptFinishes => (Ending::Scripted, Manner::Orderly),
             Cause::ScriptResets => (Ending::Scripted, Manner::Reset),
         }
@@ -175,6 +175,9 @@ impl Connection {
 
     /// Notes for the log.
     fn note(&mut self, cause: &Cause, cx: &mut Context) {
+        if self.log.is_none() {
+            return;
+        }
         let farewell = self.farewell();
         if let Some(log) = &mut self.log {
             log.note_end(cause, farewell, std::mem::take(&mut cx.reason));

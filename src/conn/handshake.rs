@@ -82,14 +82,17 @@ impl Handshake {
         mut log: Option<&mut ConnectionLog>,
         cx: &mut Context,
     ) -> Outcome {
-        if self.introduction != Introduction::Header {
-            return self.receive_head(buffer, span, log, cx);
+        let mut span = span;
+        if self.introduction == Introduction::Header {
+            span.start = match self.receive_header(buffer, span.clone(), log.as_deref_mut(), cx) {
+                Ok(behind) => behind,
+                Err(refused) => return refused,
+            };
+            if span.is_empty() {
+                return Outcome::Partial;
+            }
         }
-        match self.receive_header(buffer, span.clone(), log.as_deref_mut(), cx) {
-            Ok(behind) if behind < span.end => self.receive_head(buffer, behind..span.end, log, cx),
-            Ok(_) => Outcome::Partial,
-            Err(refused) => refused,
-        }
+        self.receive_head(buffer, span, log, cx)
     }
 
     /// Keeps the beginning of a head, unless there is no room for it.

@@ -272,11 +272,17 @@ impl<S: Stream> Entry<S> {
         cx.metrics.bytes_sent += count as u64;
         self.connection.note_sent(bytes, count);
         if count < bytes.len() {
-            if self.connection.is_unopened() {
-                self.stream.keep_in_reserve();
-            }
-            self.connection.keep(&bytes[count..], cx);
+            self.keep(&bytes[count..], cx);
         }
+    }
+
+    /// Keeps what the socket has refused.
+    #[inline(never)]
+    fn keep(&mut self, unsent: &[u8], cx: &mut Context) {
+        if self.connection.is_unopened() {
+            self.stream.keep_in_reserve();
+        }
+        self.connection.keep(unsent, cx);
     }
 
     /// Writes what waits in the send queue. Returns how many bytes went.
