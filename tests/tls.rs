@@ -580,6 +580,63 @@ fn handshakes_have_a_budget_of_each_turn() {
     assert_eq!(handshakes(&world) - before, 40);
 }
 
+/// A header of the PROXY protocol comes ahead of TLS: together with the first record, in a segment
+/// of its own, or byte by byte.
+#[test]
+fn o07_a_header_of_a_proxy_stands_ahead_of_tls() {
+    let text = b"PROXY TCP4 192.0.2.7 198.51.100.1 5555 443\r\n".to_vec();
+    let addresses = [192, 0, 2, 7, 198, 51, 100, 1, 0x15, 0xB3, 1, 0xBB, 0x04, 0, 2, 0, 0];
+    let signature = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x11";
+    let binary = [&signature[..], &addresses].concat();
+    let config = Config { proxied: vec![true, false], ..Config::default() };
+    for (header, port) in [(text, "5555"), (binary, "5555")] {
+        for pieces in 0..3 {
+            let mut world = World::new(config.clone());
+            let mut client = world.connect(&of(&world, &TLS13));
+            let mut ahead = [header.clone(), client.sealed()].concat();
+            match pieces {
+                0 => client.unsent = ahead,
+                1 => {
+                    client.unsent = ahead.split_off(header.len());
+                    client.peer.send(&ahead);
+                    world.settle();
+                }
+                _ => {
+                    for byte in ahead {
+                        client.peer.send(&[byte]);
+                        world.settle();
+                    }
+                }
+            }
+            client.say(b"GET /info HTTP/1.1\r\nHost: h\r\n\r\n");
+            world.converse(&mut [&mut client]);
+            let answer = String::from_utf8(client.take()).expect("JSON");
+            assert!(answer.contains(&format!("\"192.0.2.7:{port}\"")), "{pieces}: {answer}");
+            client.peer.finish();
+            world.settle();
+            assert_eq!(world.server.charged(), 0);
+        }
+    }
+}
+
+#[test]
+fn o07_without_its_header_nobody_comes_to_a_proxys_port() {
+    let config = Config { proxied: vec![true, false], ..Config::default() };
+    let mut world = World::new(config);
+    let mut client = world.connect(&of(&world, &TLS13));
+    world.converse(&mut [&mut client]);
+    assert!(client.saw_fin() && client.tls.is_handshaking(), "TLS is not answered");
+    let late = world.net.connect();
+    late.send(b"PROXY TCP4 192.0.2.7 ");
+    world.settle();
+    world.pass(Duration::from_secs(11));
+    assert!(late.wire().shut, "the time for the handshake is the header's too");
+    late.finish();
+    client.peer.finish();
+    world.settle();
+    assert_eq!(world.server.charged(), 0);
+}
+
 #[test]
 fn listeners_with_and_without_tls_stand_beside_each_other() {
     let mut world = World::new(Config::default());

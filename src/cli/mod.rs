@@ -40,7 +40,8 @@ ADDR is IP:PORT or [IPV6]:PORT; PORT or :PORT for all addresses; with wss:// in
 front of it TLS is spoken there, see --tls-cert; unix:/path or
 unix:/path,mode=0660; fd:N for a socket the process was started with; systemd or
 systemd:NAME for those that systemd passes on. With ,proxy-protocol behind it,
-each connection there has to begin with a header of the PROXY protocol.
+each connection there has to begin with a header of the PROXY protocol, which
+comes ahead of TLS.
 BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
 TIME is a number with its unit: ms, s, m or h, such as 500ms or 2m. Timeouts are
 at most 4h, in steps of 250ms.

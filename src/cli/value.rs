@@ -20,7 +20,7 @@ pub use crate::units::{bytes, rate, show_bytes, show_duration};
 
 /// Takes over one place to listen at: `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`, with or without
 /// `ws://`, or with `wss://`; `unix:/path`, `unix:/path,mode=0660`; `fd:N`; `systemd`,
-/// `systemd:NAME`. Each but `wss://` may end in `,proxy-protocol`.
+/// `systemd:NAME`. Each may end in `,proxy-protocol`; with `wss://` the header stands ahead of TLS.
 ///
 /// In a list with commas `mode=` and `proxy-protocol` stand by themselves, behind the place that
 /// they belong to.
@@ -49,10 +49,6 @@ const PROXY_PROTOCOL: &str = "proxy-protocol";
 fn proxied(text: &str, address: ListenAddress) -> Result<ListenAddress, String> {
     if address.is_proxied() {
         return Err(format!("{text:?} says {PROXY_PROTOCOL} twice"));
-    }
-    if address.is_secure() {
-        // The header would stand in front of TLS, where nobody looks for it.
-        return Err(format!("{text:?}: {PROXY_PROTOCOL} does not go with wss://"));
     }
     Ok(ListenAddress::Proxied(Box::new(address)))
 }
@@ -313,7 +309,8 @@ mod tests {
                 Some(proxied(ListenAddress::Unix("/a".into(), Some(0o660)))),
             ),
             ("8080,proxy-protocol,proxy-protocol", None),
-            ("wss://8443,proxy-protocol", None),
+            #[cfg(feature = "tls")]
+            ("wss://8443,proxy-protocol", Some(proxied(secure(ListenAddress::Everywhere(8443))))),
             (",proxy-protocol", None),
             ("proxy-protocol", None),
         ];
@@ -366,6 +363,11 @@ mod tests {
 
     fn proxied(address: ListenAddress) -> ListenAddress {
         ListenAddress::Proxied(Box::new(address))
+    }
+
+    #[cfg(feature = "tls")]
+    fn secure(address: ListenAddress) -> ListenAddress {
+        ListenAddress::Secure(Box::new(address))
     }
 
     #[test]

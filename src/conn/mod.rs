@@ -33,7 +33,7 @@ mod handshake;
 pub mod inflaters;
 pub mod mailboxes;
 mod noting;
-mod proxy;
+pub(crate) mod proxy;
 pub mod read_buffer;
 mod receive;
 pub mod send_queue;

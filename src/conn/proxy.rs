@@ -11,6 +11,10 @@ use ppp::{v1, v2};
 /// Longest header of version 1, CRLF included (§2.1).
 const TEXT_BYTES_MAX: usize = 107;
 
+/// Shortest header of version 1: `PROXY UNKNOWN` and CRLF.
+#[cfg(feature = "tls")]
+const TEXT_BYTES_MIN: usize = 15;
+
 /// Longest header of version 2. It may say up to 65551, but addresses and what proxies add (names
 /// of TLS certificates and clouds) take some hundred bytes; nginx draws the same line.
 const BINARY_BYTES_MAX: usize = 4096;
@@ -23,28 +27,43 @@ const TEXT_START: &[u8] = b"PROXY ";
 
 /// A whole header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// Its bytes.
-    pub(super) length: usize,
+    pub(crate) length: usize,
     /// The client, if the proxy speaks for one that has an address: not for its own health checks
     /// (`LOCAL`), nor for what it cannot name (`UNKNOWN`, `AF_UNSPEC`, `AF_UNIX`).
-    pub(super) client: Option<SocketAddr>,
+    pub(crate) client: Option<SocketAddr>,
 }
 
 /// The bytes are no header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// Reads the header that `bytes`, at least one, begin with. `None` if they are only a part of it.
 ///
 /// # Errors
 /// They are not, or it is too long. It is found at the first byte that cannot be of one.
-pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     match () {
         () if begins(bytes, TEXT_START) => read_text(bytes),
         () if begins(bytes, v2::PROTOCOL_PREFIX) => read_binary(bytes),
         () => Err(Malformed),
     }
+}
+
+/// How many more bytes belong to the header that `bytes` are the beginning of, at the least: so
+/// many can be read without any of what is behind it.
+#[cfg(feature = "tls")]
+pub(crate) fn wanted(bytes: &[u8]) -> usize {
+    let shortest = match bytes.first() {
+        Some(first) if *first == v2::PROTOCOL_PREFIX[0] => FIXED_BYTES,
+        _ => TEXT_BYTES_MIN,
+    };
+    let whole = match bytes.get(..FIXED_BYTES) {
+        Some(fixed) if shortest == FIXED_BYTES => binary_length(fixed),
+        _ => shortest,
+    };
+    whole.saturating_sub(bytes.len()).max(1)
 }
 
 /// True if one is the beginning of the other.
@@ -73,7 +92,7 @@ fn read_text(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
 
 fn read_binary(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     let Some(fixed) = bytes.get(..FIXED_BYTES) else { return Ok(None) };
-    let length = FIXED_BYTES + usize::from(u16::from_be_bytes([fixed[14], fixed[15]]));
+    let length = binary_length(fixed);
     if length > BINARY_BYTES_MAX {
         return Err(Malformed);
     }
@@ -87,6 +106,11 @@ fn read_binary(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
         (.., v2::Addresses::Unspecified | v2::Addresses::Unix(_)) => None,
     };
     Ok(Some(Header { length, client }))
+}
+
+/// Bytes of a header of version 2, as the part in front says.
+fn binary_length(fixed: &[u8]) -> usize {
+    FIXED_BYTES + usize::from(u16::from_be_bytes([fixed[14], fixed[15]]))
 }
 
 fn address(ip: impl Into<IpAddr>, port: u16) -> SocketAddr {

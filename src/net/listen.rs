@@ -76,7 +76,11 @@ impl ListenAddress {
 
     /// True where TLS is spoken.
     pub fn is_secure(&self) -> bool {
-        matches!(self, Self::Secure(_))
+        match self {
+            Self::Secure(_) => true,
+            Self::Proxied(address) => address.is_secure(),
+            _ => false,
+        }
     }
 
     /// Is it for proxies that send a header of the PROXY protocol?

@@ -100,6 +100,7 @@ pub fn run(
             info!("the certificate is made for this run, SHA-256 {fingerprint}");
         }
         let net = TlsNet::new(net, process.secure, identity.config);
+        let net = net.with_headers(config.proxied.clone());
         let reloads = Certificates::of(net.renewal(config.tls.clone()));
         return serve(net, TlsNet::below, &places, config, reloads);
     }

@@ -32,6 +32,7 @@ impl World {
         let identity = Identity::load(&certificates.files()).expect("good files");
         let net = MemoryNet::default();
         let secure = TlsNet::new(net.clone(), vec![true, false], identity.config);
+        let secure = secure.with_headers(config.proxied.clone());
         Self { server: Server::new(secure, 2, config), certificates, net }
     }
 

@@ -9,6 +9,7 @@ use crate::conn::read_buffer::ReadBuffer;
 use crate::conn::{ConnectionLog, Context};
 use crate::http::{self, Head, Refusal, Scan};
 use crate::limits::HEAD_BYTES_MAX;
+
 use crate::peer::Peer;
 
 /// Who says for whom the peer speaks.

@@ -23,6 +23,7 @@ pub mod client;
 mod desk;
 mod exchange;
 pub mod identity;
+mod introduction;
 mod outgoing;
 mod records;
 mod sending;
@@ -55,6 +56,8 @@ pub struct TlsNet<N> {
     desk: Shared,
     /// Of each listener: it speaks TLS.
     secure: Vec<bool>,
+    /// Of each listener: proxies send a header ahead.
+    proxied: Vec<bool>,
     /// What the metrics have been told.
     told: Counts,
 }
@@ -63,7 +66,14 @@ impl<N: Net> TlsNet<N> {
     /// Upon `net`, whose listeners speak TLS where `secure` says so.
     pub fn new(net: N, secure: Vec<bool>, config: Arc<ServerConfig>) -> Self {
         let desk = Rc::new(RefCell::new(Desk::new(config)));
-        Self { net, desk, secure, told: Counts::default() }
+        Self { net, desk, secure, proxied: Vec::new(), told: Counts::default() }
+    }
+
+    /// The same, where proxies send a header of the PROXY protocol to the listeners that `proxied`
+    /// says.
+    #[must_use]
+    pub fn with_headers(self, proxied: Vec<bool>) -> Self {
+        Self { proxied, ..self }
     }
 
     /// The network below.
@@ -126,7 +136,11 @@ impl<N: Net> Net for TlsNet<N> {
     fn accept(&mut self, listener: usize) -> io::Result<(Self::Stream, Peer)> {
         let (stream, peer) = self.net.accept(listener)?;
         let stream = match self.secure.get(listener) {
-            Some(true) => TlsStream::Secure(Box::new(Session::new(stream, Rc::clone(&self.desk)))),
+            Some(true) => {
+                let header = self.proxied.get(listener) == Some(&true);
+                let session = Session::new(stream, Rc::clone(&self.desk), header);
+                TlsStream::Secure(Box::new(session))
+            }
             _ => TlsStream::Plain(stream),
         };
         Ok((stream, peer))

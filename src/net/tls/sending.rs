@@ -16,7 +16,7 @@ impl<S: Stream> Session<S> {
     /// have to be the first to be offered again.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let session = match &mut self.state {
-            State::New | State::Shaking(_) => return self.refuse(bytes),
+            State::Header | State::New | State::Shaking(_) => return self.refuse(bytes),
             State::Failing(_) | State::Deaf => return Ok(bytes.len()),
             State::Open(session) => session,
         };

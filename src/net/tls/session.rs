@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! state      event                                     next state
+//! Header     the PROXY protocol's header is whole      New
 //! New        a first record is whole                   Shaking, or Deaf (no room, plain HTTP)
 //! Shaking    the handshake is done                     Open
 //! Shaking    something is said without a session       Deaf (an alert says as much)
@@ -51,6 +52,8 @@ pub struct Session<S> {
 }
 
 pub(super) enum State {
+    /// A proxy says first for whom it has connected.
+    Header,
     /// Nothing has been made of what has arrived.
     New,
     /// The handshake is in progress.
@@ -64,11 +67,12 @@ pub(super) enum State {
 }
 
 impl<S: Stream> Session<S> {
-    pub(super) fn new(socket: S, desk: Shared) -> Self {
+    /// `header`: one of the PROXY protocol comes first.
+    pub(super) fn new(socket: S, desk: Shared, header: bool) -> Self {
         Self {
             socket,
             desk,
-            state: State::New,
+            state: if header { State::Header } else { State::New },
             rest: Vec::new(),
             opened: 0,
             spill: Vec::new(),
@@ -124,6 +128,7 @@ impl<S: Stream> Session<S> {
                 return Err(io::Error::new(ErrorKind::InvalidData, why));
             }
             State::Deaf => return self.throw_away(into),
+            State::Header => return self.read_header(into, desk),
             _ if self.heard_end => return Ok(Incoming { count: 0, drained: false }),
             State::New | State::Shaking(_) | State::Open(_) => self.read_records(into, desk)?,
         };
