@@ -15,7 +15,7 @@ source "$(dirname "$0")/lib.sh"
 # Debian's name, the compiler's triple, gcc's triple, qemu's name.
 case ${1:-} in
   amd64) triple=x86_64-unknown-linux-gnu gcc=x86_64-linux-gnu qemu='' ;;
-  i386) triple=i686-unknown-linux-gnu gcc=i386-linux-gnu qemu='' ;;
+  i386) triple=i686-unknown-linux-gnu gcc=i686-linux-gnu qemu='' ;;
   arm64) triple=aarch64-unknown-linux-gnu gcc=aarch64-linux-gnu qemu=aarch64 ;;
   armhf) triple=armv7-unknown-linux-gnueabihf gcc=arm-linux-gnueabihf qemu=arm ;;
   riscv64) triple=riscv64gc-unknown-linux-gnu gcc=riscv64-linux-gnu qemu=riscv64 ;;
