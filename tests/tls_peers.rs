@@ -378,3 +378,42 @@ print("done")
     let Some(output) = tool("python3", &arguments, b"") else { return };
     assert_eq!(text(&output.stdout), "done\n", "{}", text(&output.stderr));
 }
+
+#[test]
+fn node_echoes_and_comes_back_with_its_session() {
+    let certificates = Certificates::new();
+    let server = Server::with(&certificates);
+    let script = r#"
+const { readFileSync } = require('node:fs');
+const { connect } = require('node:tls');
+const [port, ca, request] = process.argv.slice(1);
+async function visit(version, session) {
+  const common = { port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(ca) };
+  const socket = connect({ ...common, minVersion: version, maxVersion: version, session });
+  let ticket, reused;
+  socket.on('secureConnect', () => { reused = socket.isSessionReused(); });
+  socket.on('session', latest => { ticket = latest; });
+  const text = 'x'.repeat(300);
+  const frame = Buffer.concat([Buffer.from([0x81, 0xfe, 1, 44, 0, 0, 0, 0]), Buffer.from(text)]);
+  socket.write(request);
+  socket.write(frame);
+  socket.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 3, 0xe8]));
+  let said = '';
+  for await (const part of socket) said += part.toString('latin1');
+  if (!said.endsWith(`\x81\x7e\x01\x2c${text}\x88\x02\x03\xe8`)) throw new Error(said);
+  return { ticket, reused };
+}
+(async () => {
+  for (const version of ['TLSv1.2', 'TLSv1.3']) {
+    const first = await visit(version);
+    const second = await visit(version, first.ticket);
+    console.log(version, first.reused, second.reused);
+  }
+})();
+"#;
+    let (port, authority) = (server.address.port().to_string(), certificates.path("ca.pem"));
+    let arguments = ["-e", script, &port, &authority, REQUEST];
+    let Some(output) = tool("node", &arguments, b"") else { return };
+    let expected = "TLSv1.2 false true\nTLSv1.3 false true\n";
+    assert_eq!(text(&output.stdout), expected, "{}", text(&output.stderr));
+}

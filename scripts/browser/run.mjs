@@ -17,19 +17,19 @@ export const launch = () => chromium.launch({
   args: process.getuid() === 0 ? ['--no-sandbox'] : [],
 });
 
-// The server's binary on this address.
-export async function startServer(listen) {
-  const child = spawn(WSECHO, ['--listen', listen], { stdio: ['ignore', 'pipe', 'inherit'] });
+// The server's binary on this address, with more options.
+export async function startServer(listen, ...options) {
+  const child = spawn(WSECHO, ['--listen', listen, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit').catch(error => {
     throw new Error(`${WSECHO}: ${error.message}`);
   });
   const ready = once(createInterface(child.stdout), 'line').then(([line]) => line);
   const early = exited.then(([code]) => assert.fail(`${WSECHO} ended with ${code}`));
   const line = await Promise.race([ready, early]);
-  const [, host] = /^wsecho listening on ws:\/\/([^/]+)\/$/.exec(line)
+  const [, secure, host] = /^wsecho listening on ws(s?):\/\/([^/]+)\/$/.exec(line)
     ?? assert.fail(`ready line: ${line}`);
   return {
-    base: `http://${host}/`,
+    base: `http${secure}://${host}/`,
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
       await exited;

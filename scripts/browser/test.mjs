@@ -16,6 +16,7 @@ import { drawScenarios } from './draw.mjs';
 import { fallbackScenarios } from './fallback.mjs';
 import { PATIENCE_MS } from './kit.mjs';
 import { launch, startServer } from './run.mjs';
+import { secureScenarios } from './secure.mjs';
 import { statusScenarios } from './status.mjs';
 
 // Each scenario gets `open(path)`, a new window on the server, `base`, the server's address, and
@@ -23,6 +24,7 @@ import { statusScenarios } from './status.mjs';
 const scenarios = {
   ...consoleScenarios,
   ...fallbackScenarios,
+  ...secureScenarios,
   ...statusScenarios,
 
   // COUNT messages through the browser's own permessage-deflate; compressed.sh counts at the server.
@@ -62,7 +64,9 @@ const scenarios = {
 // ---- Runs. ----
 
 async function run(name, browser, base) {
-  const context = await browser.newContext({ viewport: { width: 1100, height: 800 } });
+  // The certificate that a server makes for itself is nobody's.
+  const options = { viewport: { width: 1100, height: 800 }, ignoreHTTPSErrors: true };
+  const context = await browser.newContext(options);
   context.setDefaultTimeout(PATIENCE_MS);
   const complaints = [], pages = [];
   const open = async (where, server = base, viewport) => {
