@@ -3,12 +3,12 @@
     proxies.py echo URL             one short and one long echo, and a closing handshake
     proxies.py idle URL SECONDS     silent for so long, but for pongs, then an echo
     proxies.py drain URL PID        ends the server PID, and expects Close 1001
-    proxies.py info URL FIELD       prints a field of what the server says of the client
+    proxies.py known URL ADDRESS    comes from ADDRESS, and expects the server to know
 
 URL is ws:// or wss://; certificates are not verified. Exit status 1 says what went wrong.
 """
 
-import json
+import http.client
 import os
 import signal
 import socket
@@ -16,7 +16,6 @@ import ssl
 import struct
 import sys
 import time
-import urllib.request
 from urllib.parse import urlsplit
 
 PATIENCE = 15  # seconds that anything which blocks may take
@@ -129,16 +128,19 @@ def drain(url, pid):
     client.send(CLOSE, payload[:2])
 
 
-def info(url, field):
-    url = url.replace("ws", "http", 1).rstrip("/") + "/info"
-    with urllib.request.urlopen(url, timeout=PATIENCE, context=unverified()) as answer:
-        print(json.load(answer)[field])
+def known(url, address):
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(
+        parts.hostname, parts.port, timeout=PATIENCE, source_address=(address, 0))
+    connection.request("GET", "/info")
+    said = connection.getresponse().read().decode()
+    assert f'"{address}:' in said or f'"peer":"{address}"' in said, said
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    actions = {"echo": echo, "idle": idle, "drain": drain, "info": info}
+    actions = {"echo": echo, "idle": idle, "drain": drain, "known": known}
     try:
         actions[sys.argv[1]](*sys.argv[2:])
     except (AssertionError, OSError) as error:

@@ -3,8 +3,9 @@
 #
 # Puts Debian's nginx, HAProxy and stunnel in front of target/release/wsecho (or $WSECHO) with the
 # configurations of examples/, on free ports of the loopback and with short timeouts, and shows for
-# each: echoes over ws and wss, silence for longer than the proxy's timeout, and a drain. A proxy
-# that is not there is installed where that is possible, or said to be skipped.
+# each: echoes over ws and wss, silence for longer than the proxy's timeout, a drain, and that nginx
+# and HAProxy say who the client is. A proxy that is not there is installed where that is possible,
+# or said to be skipped.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -51,7 +52,7 @@ stop_proxy() {
 try_nginx() {
   have nginx nginx-light || { missing nginx; return; }
   plain=$(free_port) secure=$(free_port)
-  start_wsecho --listen "unix:$tmp/echo.sock" --ping-interval 1s
+  start_wsecho --listen "unix:$tmp/echo.sock" --trust-proxy unix --ping-interval 1s
   sed -e "s#listen 80;#listen 127.0.0.1:$plain;#; s#listen 443 ssl;#listen 127.0.0.1:$secure ssl;#" \
     -e "s#/etc/ssl/certs/wsecho.pem#$tmp/cert.pem#; s#/etc/ssl/private/wsecho.key#$tmp/key.pem#" \
     -e "s#/run/wsecho/echo.sock#$tmp/echo.sock#; s#proxy_read_timeout 60s#proxy_read_timeout 4s#" \
@@ -75,6 +76,7 @@ EOF
   chmod 755 "$tmp"
   [ "$(id -u)" != 0 ] || chmod 777 "$tmp/echo.sock"
   start_proxy nginx -p "$tmp" -e stderr -c "$tmp/nginx.conf"
+  client known "ws://127.0.0.1:$plain/" 127.0.0.9
   everything
   wait "$server_pid"
   forget "$server_pid"
@@ -87,14 +89,15 @@ try_haproxy() {
   have haproxy haproxy || { missing haproxy; return; }
   plain=$(free_port) secure=$(free_port)
   local two_pid two_port two_out
-  start_wsecho --drain-delay 3s
+  start_server "$wsecho" --listen 127.0.0.1:0,proxy-protocol --drain-delay 3s
   two_pid=$server_pid two_port=$server_port two_out=$server_out
-  start_wsecho --ping-interval 1s --drain-delay 3s
+  start_server "$wsecho" --listen 127.0.0.1:0,proxy-protocol --ping-interval 1s --drain-delay 3s
   sed -e "s#bind :80\$#bind 127.0.0.1:$plain#; s#bind :443 ssl crt .*#bind 127.0.0.1:$secure ssl crt $tmp/both.pem#" \
     -e "s#127.0.0.1:8081#127.0.0.1:$server_port#; s#127.0.0.1:8082#127.0.0.1:$two_port#" \
     -e 's#timeout tunnel 1h#timeout tunnel 4s#' -e 's#server two .*#& backup#' \
     "$root/examples/haproxy/haproxy.cfg" >"$tmp/haproxy.cfg"
   start_proxy haproxy -db -f "$tmp/haproxy.cfg"
+  client known "ws://127.0.0.1:$plain/" 127.0.0.9
   everything
   # The other one has taken over.
   client echo "ws://127.0.0.1:$plain/"
