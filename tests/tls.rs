@@ -637,6 +637,27 @@ fn o07_without_its_header_nobody_comes_to_a_proxys_port() {
     assert_eq!(world.server.charged(), 0);
 }
 
+/// Who sends nonsense behind its hello has had as much work done as others.
+#[test]
+fn t13_handshakes_that_fail_have_the_same_budget() {
+    let mut world = World::new(Config::default());
+    let config = of(&world, &TLS13);
+    let mut crowd: Vec<Client> = (0..40).map(|_| world.connect(&config)).collect();
+    world.settle();
+    for client in &mut crowd {
+        let hello = client.sealed();
+        client.peer.send(&[&hello[..], &[22, 3, 3, 0, 1, 99]].concat());
+    }
+    while world.server.metrics().tls_failures < 40 {
+        let before = world.server.metrics().tls_failures;
+        world.turn();
+        let failed = world.server.metrics().tls_failures - before;
+        assert!(failed <= TURN_TLS_FLIGHTS_MAX as u64, "{failed} in a turn");
+    }
+    world.settle();
+    assert_eq!(ended(&world, Ending::Tls), 0, "the rest of it comes when they are told");
+}
+
 #[test]
 fn listeners_with_and_without_tls_stand_beside_each_other() {
     let mut world = World::new(Config::default());

@@ -221,6 +221,10 @@ impl<S: Stream> Session<S> {
         filled: &mut usize,
         desk: &mut Desk,
     ) -> Result<(), Wrong> {
+        if matches!(self.state, State::Shaking(_)) {
+            // Before it is known what comes of it: who fails has had the work done as well.
+            desk.flights_left = desk.flights_left.saturating_sub(1);
+        }
         let (State::Shaking(session) | State::Open(session)) = &mut self.state else {
             return Ok(());
         };
@@ -235,7 +239,6 @@ impl<S: Stream> Session<S> {
         self.rest.extend_from_slice(rest);
         self.opened = whole.saturating_sub(done);
         if let State::Shaking(session) = &self.state {
-            desk.flights_left = desk.flights_left.saturating_sub(1);
             if !session.is_handshaking() {
                 desk.count(session.handshake_kind());
                 self.settle_in(desk);
