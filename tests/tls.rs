@@ -21,7 +21,8 @@ use rustls::{AlertDescription, ClientConfig, Error, HandshakeKind, SupportedProt
 use secure::{Client, World};
 use wsecho::ending::Ending;
 use wsecho::limits::{
-    Config, RESERVE_BYTES, TLS_HANDSHAKE_BYTES, TLS_SESSION_BYTES, TURN_TLS_FLIGHTS_MAX,
+    Config, QUANTUM_BYTES_MAX, RESERVE_BYTES, TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX,
+    TLS_SESSION_BYTES, TURN_TLS_FLIGHTS_MAX,
 };
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -656,6 +657,29 @@ fn t13_handshakes_that_fail_have_the_same_budget() {
     }
     world.settle();
     assert_eq!(ended(&world, Ending::Tls), 0, "the rest of it comes when they are told");
+}
+
+/// Records are work, whatever is in them: they count for the share of a turn.
+#[test]
+fn t14_records_with_next_to_nothing_in_them_use_up_the_turn() {
+    let mut world = World::new(Config::default());
+    let config = of(&world, &TLS13);
+    let mut client = world.open(&config);
+    let pong = masked(0x8A, b"");
+    for byte in pong.iter().cycle().take(6 * 10_000) {
+        client.say(&[*byte]);
+    }
+    let flood = client.sealed();
+    assert!(flood.len() > 2 * QUANTUM_BYTES_MAX);
+    client.peer.send(&flood);
+    let waiting = |client: &Client| client.peer.wire().up.unread().len();
+    while waiting(&client) > 0 {
+        let before = waiting(&client);
+        world.turn();
+        let taken = before - waiting(&client);
+        assert!(taken < QUANTUM_BYTES_MAX + TLS_READ_BYTES_MAX, "{taken} bytes in a turn");
+    }
+    echo(&mut world, &mut client, b"hello");
 }
 
 #[test]

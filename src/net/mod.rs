@@ -138,11 +138,11 @@ pub trait Stream {
         Ok(())
     }
 
-    /// True if something has arrived with the last read although it was interrupted: a part of a
-    /// record.
+    /// Bytes that the last read has taken beside those that it handed out: what secures them, parts
+    /// of records, and records without anything in them. They are work as well.
     #[inline]
-    fn has_moved(&mut self) -> bool {
-        false
+    fn beside(&mut self) -> usize {
+        0
     }
 
     /// True if a read now would take more work than is left in this turn.

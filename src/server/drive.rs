@@ -176,7 +176,7 @@ impl<S: Stream> Entry<S> {
         Step::Done
     }
 
-    /// Reads once and answers what was read. Returns how many bytes came.
+    /// Reads once and answers what was read. Returns how many bytes came, whatever they were.
     fn read(&mut self, limit: usize, buffer: &mut ReadBuffer, cx: &mut Context) -> usize {
         let window = buffer.window(limit);
         match self.stream.read(window) {
@@ -194,12 +194,12 @@ impl<S: Stream> Entry<S> {
                 cx.metrics.bytes_received += count as u64;
                 self.connection.note_received(count, buffer);
                 self.answer(READ_AT..READ_AT + count, buffer, cx);
-                count
+                count + self.stream.beside()
             }
             Err(error) => {
                 match error.kind() {
                     io::ErrorKind::WouldBlock => self.readable = false,
-                    io::ErrorKind::Interrupted => return usize::from(self.stream.has_moved()),
+                    io::ErrorKind::Interrupted => return self.stream.beside(),
                     io::ErrorKind::UnexpectedEof => {
                         self.readable = false;
                         self.connection.end(Cause::PeerTruncated, cx);

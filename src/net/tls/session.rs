@@ -43,8 +43,8 @@ pub struct Session<S> {
     pub(super) outgoing: Outgoing,
     /// The peer has said that nothing follows.
     heard_end: bool,
-    /// The last read brought something, but nothing to hand out.
-    moved: bool,
+    /// Bytes that the last read took beside plaintext.
+    beside: usize,
     /// For the session itself, and for what it keeps.
     charges: (Option<Charge>, Option<Charge>),
     /// What it keeps stands in the reserve.
@@ -78,7 +78,7 @@ impl<S: Stream> Session<S> {
             spill: Vec::new(),
             outgoing: Outgoing::default(),
             heard_end: false,
-            moved: false,
+            beside: 0,
             charges: (None, None),
             in_reserve: true,
         }
@@ -93,9 +93,9 @@ impl<S: Stream> Session<S> {
         matches!(self.state, State::New | State::Shaking(_)) && self.desk.borrow().flights_left == 0
     }
 
-    /// See [`Stream::has_moved`].
-    pub(super) fn has_moved(&mut self) -> bool {
-        std::mem::take(&mut self.moved)
+    /// See [`Stream::beside`].
+    pub(super) fn beside(&mut self) -> usize {
+        std::mem::take(&mut self.beside)
     }
 
     /// See [`Stream::reserved`].
@@ -134,10 +134,7 @@ impl<S: Stream> Session<S> {
         };
         self.recharge(desk);
         match incoming.count {
-            0 => {
-                self.moved = true;
-                Err(ErrorKind::Interrupted.into())
-            }
+            0 => Err(ErrorKind::Interrupted.into()),
             _ => Ok(incoming),
         }
     }
@@ -163,6 +160,7 @@ impl<S: Stream> Session<S> {
             self.charges.0 = None;
             self.state = State::Failing(wrong.to_string());
         }
+        self.beside = count.saturating_sub(filled + self.spill.len());
         desk.part(start + count, 0);
         let more =
             self.heard_end || !self.spill.is_empty() || matches!(self.state, State::Failing(_));

@@ -71,10 +71,11 @@ impl<S: Stream> Stream for TlsStream<S> {
         }
     }
 
-    fn has_moved(&mut self) -> bool {
+    #[inline]
+    fn beside(&mut self) -> usize {
         match self {
-            Self::Plain(_) => false,
-            Self::Secure(session) => session.has_moved(),
+            Self::Plain(_) => 0,
+            Self::Secure(session) => session.beside(),
         }
     }
 
