@@ -19,6 +19,10 @@ const SUBPROTOCOL: &str = "bearer.";
 /// The parameter of a query that is one.
 const PARAMETER: &str = "access_token";
 
+/// Tokens of one request that are looked at: one for each way to bring it along. A head has room for
+/// hundreds, and each is compared with all that are known.
+const TOKENS_MAX: usize = 4;
+
 /// The path that anyone may ask for the server's health at.
 const HEALTH: &str = "/healthz";
 
@@ -34,7 +38,7 @@ pub fn is_public(head: &Head<'_>, metrics_open: bool) -> bool {
     public && !upgrade::requested(head)
 }
 
-/// All tokens that a request brings along.
+/// The tokens that a request brings along, the first [`TOKENS_MAX`] of them.
 pub fn tokens<'a>(head: &Head<'a>) -> Vec<Cow<'a, [u8]>> {
     let mut tokens = Vec::new();
     for (name, value) in head.fields() {
@@ -55,6 +59,7 @@ pub fn tokens<'a>(head: &Head<'a>) -> Vec<Cow<'a, [u8]>> {
         }
     }
     tokens.retain(|token| !token.is_empty());
+    tokens.truncate(TOKENS_MAX);
     tokens
 }
 
@@ -144,6 +149,18 @@ mod tests {
         for (target, lines, expected) in cases {
             assert_eq!(found(target, lines), expected, "{target} {lines}");
         }
+    }
+
+    /// RFC 6750 §2: "Clients MUST NOT use more than one method".
+    #[test]
+    fn a08_of_hundreds_of_tokens_a_few_are_looked_at() {
+        let many = ["bearer.a"; 800].join(",");
+        let field = format!("Sec-WebSocket-Protocol: {many}, bearer.t0ken\r\n");
+        assert_eq!(found("/", &field), ["a"; TOKENS_MAX]);
+        let query = format!("/?{}access_token=t0ken", "access_token=a&".repeat(500));
+        assert_eq!(found(&query, ""), ["a"; TOKENS_MAX]);
+        let (query, few) = ("/?access_token=&access_token=t0ken", "Authorization: Bearer b\r\n");
+        assert_eq!(found(query, few), ["b", "t0ken"], "empty ones are none");
     }
 
     #[test]
