@@ -682,6 +682,48 @@ fn t14_records_with_next_to_nothing_in_them_use_up_the_turn() {
     echo(&mut world, &mut client, b"hello");
 }
 
+/// Records that are not finished take room; who leaves others without it for them is ended.
+#[test]
+fn t15_whoever_does_not_finish_its_records_makes_room() {
+    let buffer_budget = 1 << 20;
+    let mut world = World::new(Config { buffer_budget, ..Config::default() });
+    let config = of(&world, &TLS13);
+    let mut client = world.open(&config);
+    let mut slow = world.open(&config);
+    let mut hoarders: Vec<Client> = (0..50).map(|_| world.open(&config)).collect();
+    // Slow to read, but not too slow: what it has begun to say is not read before that.
+    slow.peer.set_room(0);
+    (0..5).for_each(|_| slow.say(&masked(0x82, &message(40_000))));
+    slow.unsent = slow.sealed();
+    let sent: Vec<u8> = slow.unsent.drain(..190_000).collect();
+    slow.peer.send(&sent);
+    world.settle();
+    for hoarder in &mut hoarders {
+        hoarder.say(&masked(0x82, &message(16_000)));
+        hoarder.unsent = hoarder.sealed();
+        let sent: Vec<u8> = hoarder.unsent.drain(..15_900).collect();
+        hoarder.peer.send(&sent);
+        world.settle();
+    }
+    client.say(&masked(0x81, b"hello"));
+    for _ in 0..60 {
+        slow.peer.set_room(2000);
+        slow.receive();
+        for hoarder in &mut hoarders {
+            let byte: Vec<u8> = hoarder.unsent.drain(..1).collect();
+            hoarder.peer.send(&byte);
+        }
+        world.converse(&mut [&mut client]);
+        world.pass(Duration::from_secs(1));
+    }
+    world.converse(&mut [&mut client]);
+    assert_eq!(client.take(), plain(0x81, b"hello"));
+    assert!(ended(&world, Ending::Stalled) > 0, "they have been ended");
+    slow.peer.set_room(usize::MAX);
+    world.converse(&mut [&mut slow]);
+    assert!(slow.take() == plain(0x82, &message(40_000)).repeat(5));
+}
+
 #[test]
 fn listeners_with_and_without_tls_stand_beside_each_other() {
     let mut world = World::new(Config::default());

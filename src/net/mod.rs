@@ -155,6 +155,13 @@ pub trait Stream {
     #[inline]
     fn keep_in_reserve(&mut self) {}
 
+    /// Looks whether it keeps the start of a record that its peer does not finish. Returns how many
+    /// times in a row that was so, of the same one.
+    #[inline]
+    fn look(&mut self) -> u32 {
+        0
+    }
+
     /// Bytes of the reserve that the stream has for a peer it knows nothing of yet.
     #[inline]
     fn reserved(&self) -> usize {

@@ -3,7 +3,7 @@
 use super::Server;
 use crate::conn::{Cause, Need};
 use crate::limits::POLICE_INTERVAL;
-use crate::net::Net;
+use crate::net::{Net, Stream};
 
 impl<N: Net> Server<N> {
     pub(super) fn somebody_waits(&self) -> bool {
@@ -22,8 +22,12 @@ impl<N: Net> Server<N> {
         for id in self.registry.ids() {
             let Some(entry) = self.registry.get(id) else { continue };
             let (connection, cx) = (&mut entry.connection, &self.cx);
+            // Whoever does not take its replies yet is not read.
+            let looks = if room && connection.is_flushed() { entry.stream.look() } else { 0 };
             let cause = match () {
                 () if room && connection.is_too_slow(cx) => Cause::Slow,
+                // Later than those, for whom some may have to wait with a record that is begun.
+                () if looks * POLICE_INTERVAL > cx.pace_window() * 3 / 2 => Cause::Stalled,
                 () if inflater && connection.keeps_inflater_too_long(cx) => Cause::HoldsInflater,
                 () => continue,
             };

@@ -24,6 +24,7 @@ mod desk;
 mod exchange;
 pub mod identity;
 mod introduction;
+mod keeping;
 mod outgoing;
 mod records;
 mod sending;

@@ -22,7 +22,7 @@ use super::outgoing::Outgoing;
 use super::records::{self, NO_ROOM};
 use super::wrong::Wrong;
 use crate::budget::Charge;
-use crate::limits::{TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX, TLS_SESSION_BYTES};
+use crate::limits::{TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX};
 use crate::net::{Incoming, Stream};
 
 /// What a client that speaks plain HTTP is told.
@@ -37,18 +37,20 @@ pub struct Session<S> {
     /// What arrived and is not done with: the start of a record, and in front of it, `opened` bytes
     /// long, that of a message whose records have been opened.
     pub(super) rest: Vec<u8>,
-    opened: usize,
+    pub(super) opened: usize,
     /// Plaintext that its reader has had no room for.
-    spill: Vec<u8>,
+    pub(super) spill: Vec<u8>,
     pub(super) outgoing: Outgoing,
     /// The peer has said that nothing follows.
     heard_end: bool,
     /// Bytes that the last read took beside plaintext.
     beside: usize,
+    /// How often it has been looked at while the same record was unfinished.
+    pub(super) looks: u32,
     /// For the session itself, and for what it keeps.
-    charges: (Option<Charge>, Option<Charge>),
+    pub(super) charges: (Option<Charge>, Option<Charge>),
     /// What it keeps stands in the reserve.
-    in_reserve: bool,
+    pub(super) in_reserve: bool,
 }
 
 pub(super) enum State {
@@ -79,6 +81,7 @@ impl<S: Stream> Session<S> {
             outgoing: Outgoing::default(),
             heard_end: false,
             beside: 0,
+            looks: 0,
             charges: (None, None),
             in_reserve: true,
         }
@@ -96,22 +99,6 @@ impl<S: Stream> Session<S> {
     /// See [`Stream::beside`].
     pub(super) fn beside(&mut self) -> usize {
         std::mem::take(&mut self.beside)
-    }
-
-    /// See [`Stream::reserved`].
-    pub(super) fn reserved(&self) -> usize {
-        let (own, kept) = &self.charges;
-        let own = own.as_ref().filter(|_| matches!(self.state, State::Shaking(_)));
-        let kept = kept.as_ref().filter(|_| self.in_reserve);
-        own.into_iter().chain(kept).map(Charge::bytes).sum()
-    }
-
-    /// See [`Stream::keep_in_reserve`].
-    pub(super) fn keep_in_reserve(&mut self) {
-        self.in_reserve = true;
-        self.charges.1 = None;
-        let desk = Rc::clone(&self.desk);
-        self.recharge(&desk.borrow());
     }
 
     /// Reads plaintext; see [`Stream::read`].
@@ -161,6 +148,9 @@ impl<S: Stream> Session<S> {
             self.state = State::Failing(wrong.to_string());
         }
         self.beside = count.saturating_sub(filled + self.spill.len());
+        if filled > 0 || self.rest.is_empty() {
+            self.looks = 0;
+        }
         desk.part(start + count, 0);
         let more =
             self.heard_end || !self.spill.is_empty() || matches!(self.state, State::Failing(_));
@@ -245,16 +235,6 @@ impl<S: Stream> Session<S> {
         Ok(())
     }
 
-    /// The handshake is done: what it took is given back, and what stays is charged.
-    fn settle_in(&mut self, desk: &Desk) {
-        let State::Shaking(session) = std::mem::replace(&mut self.state, State::Deaf) else {
-            return;
-        };
-        self.state = State::Open(session);
-        self.charges = (Some(desk.budget.session(TLS_SESSION_BYTES)), None);
-        self.in_reserve = false;
-    }
-
     /// Hands out plaintext that was left over.
     fn pour(&mut self, into: &mut [u8]) -> usize {
         let count = self.spill.len().min(into.len());
@@ -271,29 +251,5 @@ impl<S: Stream> Session<S> {
         let incoming = self.socket.read(into)?;
         into[..incoming.count].fill(0);
         Ok(incoming)
-    }
-
-    /// Nothing that arrives is understood from now on, and nothing is kept for it.
-    pub(super) fn become_deaf(&mut self) {
-        self.state = State::Deaf;
-        (self.rest, self.spill) = (Vec::new(), Vec::new());
-        self.opened = 0;
-        self.charges.0 = None;
-    }
-
-    /// Brings the charge for what is kept up to date.
-    pub(super) fn recharge(&mut self, desk: &Desk) {
-        let bytes = self.rest.capacity() + self.spill.capacity() + self.outgoing.capacity();
-        match &mut self.charges.1 {
-            Some(_) if bytes == 0 => self.charges.1 = None,
-            Some(charge) => charge.set(bytes),
-            None if bytes == 0 => {}
-            kept @ None => {
-                *kept = Some(match self.in_reserve {
-                    true => desk.budget.reserve(bytes),
-                    false => desk.budget.charge(bytes),
-                });
-            }
-        }
     }
 }

@@ -85,6 +85,13 @@ impl<S: Stream> Stream for TlsStream<S> {
         }
     }
 
+    fn look(&mut self) -> u32 {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Secure(session) => session.look(),
+        }
+    }
+
     fn reserved(&self) -> usize {
         match self {
             Self::Plain(_) => 0,

@@ -1,0 +1,70 @@
+//! What a session keeps between two calls, and where that is charged.
+
+use std::rc::Rc;
+
+use super::desk::Desk;
+use super::session::{Session, State};
+use crate::budget::Charge;
+use crate::limits::TLS_SESSION_BYTES;
+use crate::net::Stream;
+
+impl<S: Stream> Session<S> {
+    /// See [`Stream::reserved`].
+    pub(super) fn reserved(&self) -> usize {
+        let (own, kept) = &self.charges;
+        let own = own.as_ref().filter(|_| matches!(self.state, State::Shaking(_)));
+        let kept = kept.as_ref().filter(|_| self.in_reserve);
+        own.into_iter().chain(kept).map(Charge::bytes).sum()
+    }
+
+    /// See [`Stream::keep_in_reserve`].
+    pub(super) fn keep_in_reserve(&mut self) {
+        self.in_reserve = true;
+        self.charges.1 = None;
+        let desk = Rc::clone(&self.desk);
+        self.recharge(&desk.borrow());
+    }
+
+    /// See [`Stream::look`].
+    pub(super) fn look(&mut self) -> u32 {
+        if self.rest.is_empty() || self.in_reserve {
+            return 0;
+        }
+        self.looks += 1;
+        self.looks
+    }
+
+    /// The handshake is done: what it took is given back, and what stays is charged.
+    pub(super) fn settle_in(&mut self, desk: &Desk) {
+        let State::Shaking(session) = std::mem::replace(&mut self.state, State::Deaf) else {
+            return;
+        };
+        self.state = State::Open(session);
+        self.charges = (Some(desk.budget.session(TLS_SESSION_BYTES)), None);
+        self.in_reserve = false;
+    }
+
+    /// Nothing that arrives is understood from now on, and nothing is kept for it.
+    pub(super) fn become_deaf(&mut self) {
+        self.state = State::Deaf;
+        (self.rest, self.spill) = (Vec::new(), Vec::new());
+        self.opened = 0;
+        self.charges.0 = None;
+    }
+
+    /// Brings the charge for what is kept up to date.
+    pub(super) fn recharge(&mut self, desk: &Desk) {
+        let bytes = self.rest.capacity() + self.spill.capacity() + self.outgoing.capacity();
+        match &mut self.charges.1 {
+            Some(_) if bytes == 0 => self.charges.1 = None,
+            Some(charge) => charge.set(bytes),
+            None if bytes == 0 => {}
+            kept @ None => {
+                *kept = Some(match self.in_reserve {
+                    true => desk.budget.reserve(bytes),
+                    false => desk.budget.charge(bytes),
+                });
+            }
+        }
+    }
+}
