@@ -724,6 +724,26 @@ fn t15_whoever_does_not_finish_its_records_makes_room() {
     assert!(slow.take() == plain(0x82, &message(40_000)).repeat(5));
 }
 
+/// However many hellos come at once, no more of them is kept than twice the reserve.
+#[test]
+fn t16_parts_of_hellos_are_kept_within_the_reserve() {
+    let mut world = World::new(Config { max_connections: 5000, ..Config::default() });
+    let peers: Vec<_> = (0..2000).map(|_| world.net.connect()).collect();
+    world.settle();
+    let part = [&[22, 3, 1, 0x48, 0][..], &[0; 16_000]].concat();
+    peers.iter().for_each(|peer| assert_eq!(peer.send(&part), part.len()));
+    let mut most = 0;
+    for _ in 0..10 {
+        // The most of a turn is before those leave that are too many.
+        let grown = measure(|| world.turn());
+        most = most.max(grown.bytes_max);
+    }
+    assert!(most < 3 * RESERVE_BYTES as u64, "{most} bytes");
+    world.settle();
+    assert!(world.server.charged() <= RESERVE_BYTES);
+    assert!(world.server.metrics().shed > 1000);
+}
+
 #[test]
 fn listeners_with_and_without_tls_stand_beside_each_other() {
     let mut world = World::new(Config::default());

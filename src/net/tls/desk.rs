@@ -73,7 +73,6 @@ impl Desk {
     pub fn session(&mut self) -> Result<Option<UnbufferedServerConnection>, Error> {
         let room = self.budget.has_room_for_session(TLS_SESSION_BYTES);
         if !room || self.budget.reserve_is_far_too_short() {
-            self.counts.refused += 1;
             return Ok(None);
         }
         UnbufferedServerConnection::new(Arc::clone(&self.config)).map(Some)

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use super::desk::Desk;
+use super::records::NO_ROOM;
 use super::session::{Session, State};
+use super::wrong::Wrong;
 use crate::budget::Charge;
 use crate::limits::TLS_SESSION_BYTES;
 use crate::net::Stream;
@@ -32,6 +34,14 @@ impl<S: Stream> Session<S> {
         }
         self.looks += 1;
         self.looks
+    }
+
+    /// There is no room for what the peer says: an alert tells it so.
+    #[cold]
+    pub(super) fn find_no_room(&mut self, desk: &mut Desk) -> Wrong {
+        desk.counts.refused += 1;
+        self.outgoing.words().extend_from_slice(&NO_ROOM);
+        Wrong::NoRoom
     }
 
     /// The handshake is done: what it took is given back, and what stays is charged.

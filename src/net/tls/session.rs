@@ -19,7 +19,7 @@ use rustls::server::UnbufferedServerConnection;
 use super::desk::{Desk, REST_BYTES_MAX, Shared};
 use super::exchange::{self, Opened};
 use super::outgoing::Outgoing;
-use super::records::{self, NO_ROOM};
+use super::records;
 use super::wrong::Wrong;
 use crate::budget::Charge;
 use crate::limits::{TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX};
@@ -182,6 +182,10 @@ impl<S: Stream> Session<S> {
         first[head..head + more].copy_from_slice(&desk.incoming[start..][..more]);
         let needed = records::needed(&first[..head + more]);
         if begun + end - start < needed {
+            // The oldest make room at the end of the turn, until then there is some to spare.
+            if self.in_reserve && desk.budget.reserve_is_far_too_short() {
+                return Err(self.find_no_room(desk));
+            }
             self.rest.extend_from_slice(&desk.incoming[start..end]);
             return Ok(());
         }
@@ -190,10 +194,7 @@ impl<S: Stream> Session<S> {
         let whole = self.opened + records::whole(&incoming[self.opened..]);
         self.rest = Vec::new();
         if matches!(self.state, State::New) {
-            let Some(session) = desk.session()? else {
-                self.outgoing.words().extend_from_slice(&NO_ROOM);
-                return Err(Wrong::NoRoom);
-            };
+            let Some(session) = desk.session()? else { return Err(self.find_no_room(desk)) };
             self.charges.0 = Some(desk.budget.reserve(TLS_HANDSHAKE_BYTES));
             self.state = State::Shaking(Box::new(session));
         }
