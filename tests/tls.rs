@@ -685,8 +685,8 @@ fn t14_records_with_next_to_nothing_in_them_use_up_the_turn() {
 /// Records that are not finished take room; who leaves others without it for them is ended.
 #[test]
 fn t15_whoever_does_not_finish_its_records_makes_room() {
-    let buffer_budget = 1 << 20;
-    let mut world = World::new(Config { buffer_budget, ..Config::default() });
+    let (buffer_budget, ping_interval) = (1 << 20, Duration::ZERO);
+    let mut world = World::new(Config { buffer_budget, ping_interval, ..Config::default() });
     let config = of(&world, &TLS13);
     let mut client = world.open(&config);
     let mut slow = world.open(&config);
@@ -742,6 +742,31 @@ fn t16_parts_of_hellos_are_kept_within_the_reserve() {
     world.settle();
     assert!(world.server.charged() <= RESERVE_BYTES);
     assert!(world.server.metrics().shed > 1000);
+}
+
+/// Clients may send more certificates than anybody needs, which stay with the session.
+#[test]
+fn t17_certificates_of_clients_are_charged() {
+    for version in VERSIONS {
+        let mut world = World::new(Config::default());
+        let mut files = world.certificates.files();
+        files.client_ca = Some(world.certificates.file("ca.pem"));
+        world.server.net().renewal(files).renew().expect("good files");
+        let config = world.certificates.client_as(&[version], Some("client"), 100);
+        let mut client = world.connect(&Arc::new(config));
+        client.say(frames::REQUEST.as_bytes());
+        let mut most = 0;
+        while client.act() {
+            world.settle();
+            most = most.max(world.server.charged());
+        }
+        assert!(client.take().starts_with(b"HTTP/1.1 101 "), "{:?}", client.wrong);
+        assert!(most > TLS_HANDSHAKE_BYTES + 20_000, "{most} bytes before");
+        let charged = world.server.charged() as i64;
+        client.peer.reset();
+        let kept = -measure(|| world.settle()).bytes_current;
+        assert!(kept > 30_000 && kept < charged + 5000, "{kept} bytes, {charged} charged");
+    }
 }
 
 #[test]

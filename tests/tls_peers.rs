@@ -253,12 +253,12 @@ fn clients_may_have_to_have_a_certificate() {
     let strangers = Certificates::new();
     fs::copy(certificates.file("ca.pem"), strangers.file("ca.pem")).expect("copied");
     for version in [&TLS12, &TLS13] {
-        let config = certificates.client_as(&[version], Some("client"));
+        let config = certificates.client_as(&[version], Some("client"), 0);
         let (mut stream, _) = server.shake_hands(&Arc::new(config));
         open(&mut stream);
         echo(&mut stream);
         let configs =
-            [certificates.client(&[version]), strangers.client_as(&[version], Some("client"))];
+            [certificates.client(&[version]), strangers.client_as(&[version], Some("client"), 0)];
         for config in configs {
             let mut stream = server.connect(&Arc::new(config));
             let said = stream.write_all(ASK.as_bytes()).and_then(|()| stream.read(&mut [0; 100]));

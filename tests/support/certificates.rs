@@ -72,14 +72,15 @@ impl Certificates {
 
     /// A client that believes the authority.
     pub fn client(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
-        self.client_as(versions, None)
+        self.client_as(versions, None, 0)
     }
 
-    /// A client that has a certificate of this name too.
+    /// A client that has a certificate of this name too, and so many behind it that say nothing.
     pub fn client_as(
         &self,
         versions: &[&'static SupportedProtocolVersion],
         name: Option<&str>,
+        others: usize,
     ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_file(self.file("ca.pem")).expect("written above");
@@ -89,11 +90,11 @@ impl Certificates {
             .expect("versions that there are")
             .with_root_certificates(roots);
         let Some(name) = name else { return builder.with_no_client_auth() };
-        let chain = CertificateDer::from_pem_file(self.file(&format!("{name}.pem")));
+        let one = |name: &str| CertificateDer::from_pem_file(self.file(&format!("{name}.pem")));
+        let mut chain = vec![one(name).expect("a certificate")];
+        chain.resize_with(1 + others, || one("server").expect("a certificate"));
         let key = PrivateKeyDer::from_pem_file(self.file(&format!("{name}.key")));
-        builder
-            .with_client_auth_cert(vec![chain.expect("a certificate")], key.expect("a key"))
-            .expect("they fit")
+        builder.with_client_auth_cert(chain, key.expect("a key")).expect("they fit")
     }
 }
 

@@ -44,13 +44,23 @@ impl<S: Stream> Session<S> {
         Wrong::NoRoom
     }
 
+    /// So many bytes of the handshake have been opened. Until it is done rustls may keep them, for
+    /// their hash, and as certificates.
+    pub(super) fn note_handshake(&mut self, bytes: usize) {
+        if let (State::Shaking(_), Some(own)) = (&self.state, &mut self.charges.0) {
+            own.set(own.bytes() + bytes);
+        }
+    }
+
     /// The handshake is done: what it took is given back, and what stays is charged.
     pub(super) fn settle_in(&mut self, desk: &Desk) {
         let State::Shaking(session) = std::mem::replace(&mut self.state, State::Deaf) else {
             return;
         };
+        let chain = session.peer_certificates().unwrap_or_default();
+        let certificates: usize = chain.iter().map(|one| size_of_val(one) + one.len()).sum();
         self.state = State::Open(session);
-        self.charges = (Some(desk.budget.session(TLS_SESSION_BYTES)), None);
+        self.charges = (Some(desk.budget.session(TLS_SESSION_BYTES + certificates)), None);
         self.in_reserve = false;
     }
 

@@ -227,6 +227,7 @@ impl<S: Stream> Session<S> {
         }
         self.rest.extend_from_slice(rest);
         self.opened = whole.saturating_sub(done);
+        self.note_handshake(done);
         if let State::Shaking(session) = &self.state {
             if !session.is_handshaking() {
                 desk.count(session.handshake_kind());
