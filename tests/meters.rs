@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use loopback::{Client, REQUEST, World, frame};
 use wsecho::ending::Ending;
-use wsecho::limits::Config;
+use wsecho::limits::{Config, SHED_CONNECTIONS_MAX};
 use wsecho::peer::Network;
 use wsecho::rate::Rate;
 
@@ -222,6 +222,21 @@ fn a02_who_is_turned_away_takes_nobodys_place() {
     world.settle();
     open(&mut world);
     world.pass(Duration::from_secs(60));
+    world.server.check();
+}
+
+/// Those who are told so in order, and linger, are few, whatever they are turned away for: each has a
+/// descriptor.
+#[test]
+fn a02_few_of_those_who_are_turned_away_linger() {
+    let config =
+        Config { max_connections_per_ip: Some(1), max_connections: 1000, ..Config::default() };
+    let mut world = World::new(config);
+    let _first = open(&mut world);
+    let crowd: Vec<Client> = (0..500).map(|_| world.connect(0)).collect();
+    world.settle();
+    assert!(crowd.iter().all(|client| status(client) == "HTTP/1.1 429"), "each of them is told");
+    assert_eq!(world.server.metrics().connections_open, 1 + SHED_CONNECTIONS_MAX as u64);
     world.server.check();
 }
 

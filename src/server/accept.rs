@@ -147,9 +147,8 @@ impl<N: Net> Server<N> {
         let proxied = self.cx.config.proxied.get(listener).is_some_and(|proxied| *proxied);
         let introduction = Introduction::of(peer, proxied, &self.cx);
         let refusal = self.refusal(peer, introduction);
-        let most = self.cx.config.max_connections;
-        let most = most + shed_connections_max(most);
-        if let Some(refusal) = refusal.filter(|_| self.registry.len() >= most) {
+        let most = shed_connections_max(self.cx.config.max_connections);
+        if let Some(refusal) = refusal.filter(|_| self.acceptor.turned_away >= most) {
             // Best effort: unread input would turn the close into a reset that eats the answer.
             let _ = stream.write(&self.cx.turning_away(refusal));
             let _ = stream.shut();
