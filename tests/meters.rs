@@ -341,6 +341,27 @@ fn a04_a_body_is_read_no_faster_than_its_rate() {
     world.server.check();
 }
 
+/// Who polls when the life of its connection is over is told to come again.
+#[test]
+fn a_poll_at_the_end_of_a_life_has_an_answer() {
+    let max_lifetime = Duration::from_secs(15);
+    let mut world = World::new(Config { max_lifetime, ..Config::default() });
+    let named = world.connect(0);
+    named.send(b"GET /poll HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.settle();
+    let answer = String::from_utf8(named.read()).expect("text");
+    let url = answer.rsplit("\r\n").next().expect("a body").trim_end();
+    let poll = world.connect(0);
+    poll.send(format!("GET /{url} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+    world.pass(20 * SECOND);
+    assert_eq!(status(&poll), "HTTP/1.1 204");
+    assert!(poll.saw_fin(), "in order");
+    poll.finish();
+    world.settle();
+    assert_eq!(world.server.metrics().endings[Ending::Expired as usize], 1);
+    world.server.check();
+}
+
 /// Neither a stream nor a body that never ends outlasts the longest life.
 #[test]
 fn streams_and_bodies_do_not_outlast_a_life() {

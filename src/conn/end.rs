@@ -226,8 +226,12 @@ impl Connection {
             Phase::Exchange(exchange) if exchange.is_stream() => {
                 exchange.say_goodbye(Ending::Expired, &mut self.queue, cx);
             }
-            // A body that has not come to its end by now is one that dribbles.
-            Phase::Exchange(_) => self.end(Cause::Answered(Ending::Expired), cx),
+            // A poll is answered, as one in vain. A body that has not come to its end by now is one
+            // that dribbles.
+            Phase::Exchange(exchange) => {
+                exchange.idle(&mut self.queue, cx);
+                self.end(Cause::Answered(Ending::Expired), cx);
+            }
             Phase::Closing { .. } | Phase::Resetting { .. } | Phase::Ended(_) => {}
         }
         true
