@@ -212,12 +212,14 @@ fn files_that_are_of_no_use_are_told_of_before_anything_else() {
     certificates.issue("early", |params| params.not_before = date_time_ymd(4000, 1, 1));
     fs::write(certificates.file("empty"), "").expect("written");
     fs::write(certificates.file("torn"), "-----BEGIN CERTIFICATE-----\nAAAA\n").expect("written");
+    fs::write(certificates.file("long"), vec![b'\n'; (1 << 20) + 1]).expect("written");
     let cases = [
         ("none.pem", "server.key", "none.pem: No such file"),
         ("server.pem", "none.key", "none.key: No such file"),
         ("empty", "server.key", "empty: no certificate"),
         ("server.key", "server.key", "server.key: no certificate"),
         ("torn", "server.key", "torn: "),
+        ("long", "server.key", "long: it is longer than 1MiB"),
         ("server.pem", "server.pem", "server.pem: no private key"),
         ("server.pem", "client.key", "client.key: not the key"),
         ("old.pem", "old.key", "old.pem: the certificate has expired"),
