@@ -17,8 +17,10 @@ use std::time::Duration;
 use allocation_counter::measure;
 use frames::{masked, plain};
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, ClientConfig, Error, HandshakeKind, SupportedProtocolVersion};
-use secure::{Client, World};
+use rustls::{
+    AlertDescription, ClientConfig, ContentType, Error, HandshakeKind, SupportedProtocolVersion,
+};
+use secure::{Client, Forger, World};
 use wsecho::ending::Ending;
 use wsecho::limits::{
     Config, QUANTUM_BYTES_MAX, RESERVE_BYTES, TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX,
@@ -766,6 +768,34 @@ fn t17_certificates_of_clients_are_charged() {
         client.peer.reset();
         let kept = -measure(|| world.settle()).bytes_current;
         assert!(kept > 30_000 && kept < charged + 5000, "{kept} bytes, {charged} charged");
+    }
+}
+
+/// rustls gives nothing of a handshake message back before it is whole, and tiny records have much
+/// around them.
+#[test]
+fn t18_a_message_without_an_end_and_a_long_record_are_too_long() {
+    for length in [600, 1000, 4000, 16_000] {
+        let mut world = World::new(Config::default());
+        let mut config = world.certificates.client(&[&TLS13]);
+        config.enable_secret_extraction = true;
+        let mut forger = Forger::of(world.open(&Arc::new(config)));
+        let message = [&[24, 0, 0xFF, 0xFF][..], &[0; 0xFFFE]].concat();
+        for part in message.chunks(length) {
+            let record = forger.seal(ContentType::Handshake, part);
+            forger.peer.send(&record);
+            world.settle();
+        }
+        forger.peer.send(&[23, 3, 3, 0x48, 0]);
+        for _ in 0..18 {
+            world.settle();
+            forger.peer.send(&[0; 1024]);
+        }
+        world.settle();
+        assert!(world.server.charged() < 200_000, "{length}: {}", world.server.charged());
+        forger.peer.finish();
+        world.settle();
+        assert_eq!(world.server.charged(), 0);
     }
 }
 

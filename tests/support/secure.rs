@@ -6,8 +6,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::cipher::{MessageEncrypter, OutboundChunks, OutboundPlainMessage};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::{
+    ClientConfig, ClientConnection, ConnectionTrafficSecrets, ContentType, ProtocolVersion,
+    SupportedCipherSuite,
+};
 use wsecho::limits::Config;
 use wsecho::net::tls::TlsNet;
 use wsecho::net::tls::identity::Identity;
@@ -102,6 +106,38 @@ impl World {
         self.converse(&mut [&mut client]);
         assert!(client.take().starts_with(b"HTTP/1.1 101 "), "{:?}", client.wrong);
         client
+    }
+}
+
+/// A client of TLS 1.3 that seals whatever it is given.
+pub struct Forger {
+    pub peer: Peer,
+    encrypter: Box<dyn MessageEncrypter>,
+    sequence: u64,
+}
+
+impl Forger {
+    /// Goes on for a client, whose configuration lets its secrets be taken.
+    pub fn of(client: Client) -> Self {
+        let Client { peer, tls, .. } = client;
+        let Some(SupportedCipherSuite::Tls13(suite)) = tls.negotiated_cipher_suite() else {
+            panic!("TLS 1.3");
+        };
+        let (sequence, secrets) = tls.dangerous_extract_secrets().expect("they may be").tx;
+        let ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets else {
+            panic!("the suite that both like best");
+        };
+        Self { peer, encrypter: suite.aead_alg.encrypter(key, iv), sequence }
+    }
+
+    /// A record of this type.
+    pub fn seal(&mut self, typ: ContentType, payload: &[u8]) -> Vec<u8> {
+        let version = ProtocolVersion::TLSv1_2;
+        let payload = OutboundChunks::Single(payload);
+        let message = OutboundPlainMessage { typ, version, payload };
+        let sealed = self.encrypter.encrypt(message, self.sequence).expect("short enough");
+        self.sequence += 1;
+        sealed.encode()
     }
 }
 

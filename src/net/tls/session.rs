@@ -186,6 +186,9 @@ impl<S: Stream> Session<S> {
             if self.in_reserve && desk.budget.reserve_is_far_too_short() {
                 return Err(self.find_no_room(desk));
             }
+            if end > REST_BYTES_MAX {
+                return Err(Wrong::TooLong);
+            }
             self.rest.extend_from_slice(&desk.incoming[start..end]);
             return Ok(());
         }
