@@ -23,8 +23,8 @@ use rustls::{
 use secure::{Client, Forger, World};
 use wsecho::ending::Ending;
 use wsecho::limits::{
-    Config, QUANTUM_BYTES_MAX, RESERVE_BYTES, TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX,
-    TLS_SESSION_BYTES, TURN_TLS_FLIGHTS_MAX,
+    Config, RESERVE_BYTES, TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX, TLS_SESSION_BYTES,
+    TURN_TLS_FLIGHTS_MAX,
 };
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -672,14 +672,14 @@ fn t14_records_with_next_to_nothing_in_them_use_up_the_turn() {
         client.say(&[*byte]);
     }
     let flood = client.sealed();
-    assert!(flood.len() > 2 * QUANTUM_BYTES_MAX);
+    assert!(flood.len() > 20 * TLS_READ_BYTES_MAX);
     client.peer.send(&flood);
     let waiting = |client: &Client| client.peer.wire().up.unread().len();
     while waiting(&client) > 0 {
         let before = waiting(&client);
         world.turn();
         let taken = before - waiting(&client);
-        assert!(taken < QUANTUM_BYTES_MAX + TLS_READ_BYTES_MAX, "{taken} bytes in a turn");
+        assert!(taken <= TLS_READ_BYTES_MAX, "{taken} bytes in a turn");
     }
     echo(&mut world, &mut client, b"hello");
 }

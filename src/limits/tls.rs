@@ -13,6 +13,10 @@ pub const TLS_SEAL_BYTES_MAX: usize = 64 * 1024;
 /// Longest payload of a record, with what encryption may add to it (RFC 5246 §6.2.3).
 pub const TLS_RECORD_BYTES_MAX: usize = 16 * 1024 + 2048;
 
+/// What it takes to open a record, however short, in bytes that could be opened instead: without it
+/// a flood of tiny ones would have a turn take tens of milliseconds.
+pub const TLS_RECORD_WORK_BYTES: usize = 512;
+
 /// Most bytes of a handshake message that arrives in several records: certificates of clients are
 /// the longest.
 pub const TLS_MESSAGE_BYTES_MAX: usize = 64 * 1024;

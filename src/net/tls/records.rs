@@ -20,13 +20,14 @@ pub fn needed(start: &[u8]) -> usize {
     if is_record { HEAD_BYTES + length } else { HEAD_BYTES }
 }
 
-/// How many of `bytes`, which begin with a record, are whole records.
-pub fn whole(bytes: &[u8]) -> usize {
-    let mut end = 0;
+/// How many of `bytes`, which begin with a record, are whole records, and how many records that are.
+pub fn whole(bytes: &[u8]) -> (usize, usize) {
+    let (mut end, mut count) = (0, 0);
     while end < bytes.len() && needed(&bytes[end..]) <= bytes.len() - end {
         end += needed(&bytes[end..]);
+        count += 1;
     }
-    end
+    (end, count)
 }
 
 /// True if this is how requests of plain HTTP begin: with a capital letter.
@@ -43,7 +44,7 @@ mod tests {
         let record = [23, 3, 3, 0, 3, 1, 2, 3];
         let twice = record.repeat(2);
         for cut in 0..=16 {
-            assert_eq!(whole(&twice[..cut]), cut / 8 * 8, "{cut} bytes");
+            assert_eq!(whole(&twice[..cut]), (cut / 8 * 8, cut / 8), "{cut} bytes");
         }
     }
 

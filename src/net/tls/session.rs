@@ -22,7 +22,7 @@ use super::outgoing::Outgoing;
 use super::records;
 use super::wrong::Wrong;
 use crate::budget::Charge;
-use crate::limits::{TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX};
+use crate::limits::{TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX, TLS_RECORD_WORK_BYTES};
 use crate::net::{Incoming, Stream};
 
 /// What a client that speaks plain HTTP is told.
@@ -147,7 +147,7 @@ impl<S: Stream> Session<S> {
             self.charges.0 = None;
             self.state = State::Failing(wrong.to_string());
         }
-        self.beside = count.saturating_sub(filled + self.spill.len());
+        self.beside += count.saturating_sub(filled + self.spill.len());
         if filled > 0 || self.rest.is_empty() {
             self.looks = 0;
         }
@@ -194,7 +194,9 @@ impl<S: Stream> Session<S> {
         }
         let incoming = &mut desk.incoming[..end];
         incoming[..start].copy_from_slice(&self.rest);
-        let whole = self.opened + records::whole(&incoming[self.opened..]);
+        let (whole, count) = records::whole(&incoming[self.opened..]);
+        let whole = self.opened + whole;
+        self.beside = count * TLS_RECORD_WORK_BYTES;
         self.rest = Vec::new();
         if matches!(self.state, State::New) {
             let Some(session) = desk.session()? else { return Err(self.find_no_room(desk)) };
