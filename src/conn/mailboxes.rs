@@ -82,14 +82,15 @@ impl Mailboxes {
         self.boxes.values().map(|mailbox| mailbox.charge.bytes()).sum()
     }
 
-    /// Makes a mailbox; `None` if there is no room for one more.
+    /// Makes a mailbox; `None` if there is no room for one more. Where there are too many, the one
+    /// that nobody has polled for longest goes: whoever asks for thousands has only its own ones.
     pub fn open(
         &mut self,
         kind: Kind,
         reader: Option<ConnId>,
         now: Duration,
     ) -> Option<MailboxName> {
-        if self.boxes.len() >= MAILBOXES_MAX {
+        if self.boxes.len() >= self.most() && !self.give_up_oldest() {
             return None;
         }
         let charge = self.budget.try_keep(MAILBOX_BYTES)?;
@@ -97,6 +98,19 @@ impl Mailboxes {
         let mails = VecDeque::new();
         self.boxes.insert(name, Mailbox { kind, mails, bytes: 0, charge, reader, since: now });
         Some(name)
+    }
+
+    /// Most mailboxes: empty ones leave the most of what may be kept to those who say something.
+    fn most(&self) -> usize {
+        MAILBOXES_MAX.min(self.budget.limit() / 16 / MAILBOX_BYTES)
+    }
+
+    /// Drops the one that has been left alone for longest. False if all have a reader.
+    #[cold]
+    fn give_up_oldest(&mut self) -> bool {
+        let left = self.boxes.iter().filter_map(|(name, one)| Some((one.ends()?, name.0)));
+        let oldest = left.min().map(|(_, name)| MailboxName(name));
+        oldest.is_some_and(|name| self.boxes.remove(&name).is_some())
     }
 
     /// The mailbox that a private URL of this kind names.
@@ -268,25 +282,47 @@ mod tests {
 
     #[test]
     fn memory_that_is_short_is_no_room() {
-        let (_, mut boxes) = made(4 * (MAILBOX_BYTES + 2000));
+        let (budget, mut boxes) = made(4 * (MAILBOX_BYTES + 2000));
         let name = boxes.open(Kind::Polls, None, Duration::ZERO).expect("room");
         assert_eq!(boxes.add(name, mail(2000)), Err(Refusal::Busy));
-        let mut count = 1;
-        while boxes.open(Kind::Polls, None, Duration::ZERO).is_some() {
-            count += 1;
-        }
-        assert_eq!(count, (MAILBOX_BYTES + 2000) / MAILBOX_BYTES);
+        boxes.close(name);
+        let _others = budget.try_keep(2001).expect("room");
+        assert_eq!(boxes.open(Kind::Polls, None, Duration::ZERO), None);
     }
 
     #[test]
     fn b18_there_are_not_too_many() {
         let (_, mut boxes) = made(1 << 30);
-        for _ in 0..MAILBOXES_MAX {
-            boxes.open(Kind::Polls, None, Duration::ZERO).expect("room");
+        let at = |seconds| Duration::from_secs(seconds);
+        let stream = |count: usize| Some(ConnId::new(count, 0));
+        let first = boxes.open(Kind::Polls, None, at(1)).expect("room");
+        let read = boxes.open(Kind::Polls, None, at(0)).expect("room");
+        boxes.read_by(read, ConnId::new(7, 7));
+        for count in 2..MAILBOXES_MAX - 1 {
+            boxes.open(Kind::Events, stream(count), at(0)).expect("room");
         }
-        assert_eq!(boxes.open(Kind::Polls, None, Duration::ZERO), None);
-        boxes.expire(MAILBOX_TIME_MAX);
-        assert!(boxes.is_empty());
+        let last = boxes.open(Kind::Polls, None, at(2)).expect("room");
+        let more = boxes.open(Kind::Polls, None, at(3)).expect("in the place of the oldest");
+        assert_eq!(boxes.len(), MAILBOXES_MAX);
+        let there = |boxes: &Mailboxes, name: MailboxName| {
+            boxes.find(Kind::Polls, &name.to_string()).is_ok()
+        };
+        let found = [first, read, last, more].map(|name| there(&boxes, name));
+        assert_eq!(found, [false, true, true, true], "who is read, and who came later, stay");
+        assert!(boxes.open(Kind::Events, stream(1), at(3)).is_some());
+        assert!(boxes.open(Kind::Events, stream(2), at(3)).is_some());
+        assert_eq!(boxes.open(Kind::Polls, None, at(3)), None, "all are read");
+        boxes.expire(MAILBOX_TIME_MAX + at(4));
+        assert_eq!(boxes.len(), MAILBOXES_MAX);
+    }
+
+    /// In a small container as well: bodies, rooms and behaviours have to be kept there too.
+    #[test]
+    fn b18_empty_ones_take_a_part_of_what_is_kept() {
+        let limit = 4 << 20;
+        let (budget, mut boxes) = made(limit);
+        (0..MAILBOXES_MAX).for_each(|_| drop(boxes.open(Kind::Polls, None, Duration::ZERO)));
+        assert_eq!(budget.kept(), limit / 16);
     }
 
     #[test]

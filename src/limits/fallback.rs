@@ -25,7 +25,8 @@ pub const MAILBOX_BYTES: usize = 512;
 /// Memory of a message in a mailbox beside its bytes.
 pub const MAIL_BYTES: usize = 64;
 
-/// Most mailboxes (503 beyond it): those that are polled outlive connections, which are limited.
+/// Most mailboxes (beyond it the oldest goes): those that are polled outlive connections, which are
+/// limited.
 pub const MAILBOXES_MAX: usize = 4096;
 
 /// A mailbox that nobody has polled for so long is gone.
