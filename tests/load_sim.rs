@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use wsecho::load::errors::Errors;
 use wsecho::load::plan::{Audience, Plan, Shape};
 use wsecho::load::report::Second;
 use wsecho::load::sizes::Sizes;
-use wsecho::net::dial::Dial;
+use wsecho::net::dial::{Dial, Place};
 use wsecho::net::{Event, Incoming, Source, Stream};
 
 /// What a server does beside echoing, with the messages of a connection by their number.
@@ -314,7 +314,7 @@ impl Dial for FakeNet {
 
     fn connect(
         &mut self,
-        _: SocketAddr,
+        _: &Place,
         source: Option<IpAddr>,
         token: usize,
     ) -> io::Result<FakeStream> {
@@ -418,9 +418,10 @@ fn world(fault: Fault, delay: Duration) -> Rc<RefCell<World>> {
 
 fn engine(world: &Rc<RefCell<World>>) -> Engine<FakeNet> {
     let target = Target {
-        address: "127.0.0.1:80".parse().expect("an address"),
+        place: Place::Address("127.0.0.1:80".parse().expect("an address")),
         authority: "127.0.0.1".to_owned(),
         path: "/".to_owned(),
+        fields: String::new(),
     };
     Engine::new(FakeNet(Rc::clone(world)), target, None)
 }

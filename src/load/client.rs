@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::desk::Desk;
 use super::errors::Kind;
-use super::outgoing::{Outgoing, write};
+use super::outgoing::{Outgoing, is_passing, write};
 use super::receiver::{Heard, Receiver};
 use super::script::add_frame;
 use super::state::{End, State};
@@ -97,6 +97,7 @@ impl<S: Stream> Client<S> {
                 Err(error) => {
                     let kind = match self.state {
                         State::Connecting => Kind::Connect,
+                        _ if error.kind() == ErrorKind::InvalidData => Kind::Tls,
                         _ => Kind::Reset,
                     };
                     return Err(End::Wrong(kind, error.to_string()));
@@ -229,6 +230,16 @@ impl<S: Stream> Client<S> {
         self.pending = 0;
     }
 
+    /// Writes what the stream has to say by itself.
+    #[inline]
+    pub fn speak(&mut self) -> Result<(), End> {
+        match self.stream.flush() {
+            Err(error) if is_passing(&error) => Ok(()),
+            Err(error) => Err(End::Wrong(Kind::Reset, error.to_string())),
+            Ok(()) => Ok(()),
+        }
+    }
+
     /// Writes what may be sent, as far as the socket takes it.
     pub fn flush(
         &mut self,
@@ -242,10 +253,14 @@ impl<S: Stream> Client<S> {
                 if !self.out.is_empty() {
                     let count = self.out.write(&mut self.stream)?;
                     if !self.out.is_empty() {
-                        if count > 0 && self.in_flight == 0 {
+                        if count == 0 {
+                            return Ok(());
+                        }
+                        if self.in_flight == 0 {
                             self.since = now;
                         }
-                        return Ok(());
+                        // A secured stream takes less at a time than there may be.
+                        continue;
                     }
                 }
                 if self.pending == 0 {

@@ -12,9 +12,9 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockAddr, Type};
 
-use super::dial::Dial;
+use super::dial::{Dial, Place};
 use super::mio_net::{SIGNAL_TOKEN, Socket, translate};
 use super::signals::Signals;
 use super::{Event, Source};
@@ -93,20 +93,16 @@ impl Dial for MioDial {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
-    fn connect(
-        &mut self,
-        to: SocketAddr,
-        source: Option<IpAddr>,
-        token: usize,
-    ) -> io::Result<Socket> {
-        let socket =
-            socket2::Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
-        socket.set_tcp_nodelay(true)?;
-        if let Some(source) = source {
-            socket.bind(&SocketAddr::new(source, 0).into())?;
-        }
-        match socket.connect(&to.into()) {
+    fn connect(&mut self, to: &Place, source: Option<IpAddr>, token: usize) -> io::Result<Socket> {
+        let (socket, to) = match to {
+            Place::Address(to) => (tcp(*to, source)?, SockAddr::from(*to)),
+            Place::Socket(path) => {
+                let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+                socket.set_nonblocking(true)?;
+                (socket, SockAddr::unix(path)?)
+            }
+        };
+        match socket.connect(&to) {
             Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
             outcome => outcome?,
         }
@@ -115,6 +111,17 @@ impl Dial for MioDial {
         self.poll.registry().register(&mut SourceFd(&descriptor), Token(token), both)?;
         Ok(Socket(socket.into()))
     }
+}
+
+/// A socket for TCP that does not block, and is bound to `source` if there is one.
+fn tcp(to: SocketAddr, source: Option<IpAddr>) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    if let Some(source) = source {
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    Ok(socket)
 }
 
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();

@@ -13,7 +13,6 @@ mod traffic;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::Client;
@@ -25,7 +24,7 @@ use super::report::Second;
 use super::room::Room;
 use super::script::Script;
 use super::tally::Tally;
-use crate::net::dial::Dial;
+use crate::net::dial::{Dial, Place};
 use crate::net::{Event, Source};
 use figures::Gauges;
 pub use figures::Outcome;
@@ -44,11 +43,13 @@ const INTERRUPTED_DRAIN_TIME: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The server's.
-    pub address: SocketAddr,
+    pub place: Place,
     /// The `Host` field.
     pub authority: String,
     /// Path and query.
     pub path: String,
+    /// Further fields of the request, each a line with its end.
+    pub fields: String,
 }
 
 /// Somebody who looks on.
@@ -233,7 +234,7 @@ impl<D: Dial> Engine<D> {
         let due = self.pace.as_ref().filter(|_| self.sending).map(Pace::next);
         let thought = self.thinking.front().map(|(at, ..)| *at);
         let row = self.tally.row_ends();
-        let moments = [stage, due, thought, row, self.opening.next()];
+        let moments = [stage, due, thought, row, self.opening.next(), self.opening.retry_at()];
         let earliest = moments.into_iter().flatten().min();
         let patient = now + Duration::from_millis(patience);
         earliest.map_or(patient, |moment| moment.clamp(now, patient))

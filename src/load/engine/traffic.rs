@@ -201,10 +201,14 @@ impl<D: Dial> Engine<D> {
     pub(super) fn flush(&mut self, at: usize, now: Duration) -> Result<(), End> {
         let paced = self.plan.rate.is_some();
         match &mut self.clients[at] {
-            Some(client) if client.state() != State::Opening => {
+            Some(client) => {
+                client.speak()?;
+                if client.state() == State::Opening {
+                    return Ok(());
+                }
                 client.flush(&self.desk, &mut self.tally, paced && !client.slow, now)
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -217,6 +221,7 @@ impl<D: Dial> Engine<D> {
     /// No new messages. Those of an open loop that are due are still sent: they were due.
     pub(super) fn drain(&mut self, now: Duration) {
         self.sending = false;
+        self.opening.give_up();
         self.gauges.measured();
         let patience = if self.interrupted { INTERRUPTED_DRAIN_TIME } else { self.plan.timeout };
         self.stage = Stage::Draining(now + patience);
@@ -239,7 +244,7 @@ impl<D: Dial> Engine<D> {
 
     /// Every connection is gone, and none comes back.
     pub(super) fn is_forsaken(&self) -> bool {
-        self.clients.iter().all(Option::is_none)
+        self.opening.retry_at().is_none() && self.clients.iter().all(Option::is_none)
     }
 
     /// Gives up connections that have waited too long.
