@@ -317,7 +317,10 @@ fn run_line(line: &str, server: &str, folder: &Path) {
     }
     for pair in SHORT.chunks(2) {
         match arguments.iter().position(|argument| *argument == pair[0]) {
-            Some(at) => arguments[at + 1] = pair[1],
+            Some(at) => {
+                let time = std::mem::replace(&mut arguments[at + 1], pair[1]);
+                assert!(time.ends_with('s'), "{line}: {time} is no time");
+            }
             None => arguments.extend(pair),
         }
     }

@@ -216,6 +216,11 @@ impl<S: Stream> Client<S> {
         self.out.answer_pings(|pongs| pongs.extend_from_slice(frame));
     }
 
+    /// Bytes of frames that wait for room in the socket, before the messages of a script.
+    pub fn unsent(&self) -> usize {
+        self.out.len()
+    }
+
     /// Frames before the messages wait for room in the socket.
     pub fn is_stuffed(&self) -> bool {
         !self.out.is_empty()

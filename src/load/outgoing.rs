@@ -25,6 +25,11 @@ impl Outgoing {
         self.bytes.is_empty()
     }
 
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.gone
+    }
+
     /// Lets pongs be added.
     pub fn answer_pings<T>(&mut self, add: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         let before = self.bytes.len();

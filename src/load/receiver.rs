@@ -28,6 +28,16 @@ pub struct Heard {
     pub close: Option<String>,
 }
 
+/// What a phase leaves of a connection to the next: where it stands in the server's frames.
+#[derive(Debug)]
+pub struct Rest {
+    pub incoming: Incoming,
+    /// The payload of a control frame that has not come whole.
+    pub control: Vec<u8>,
+    /// The message under way answers nothing of the next phase.
+    pub stale: bool,
+}
+
 /// Overtaken messages that are still looked for: what comes behind so many others has been lost.
 const OVERTAKEN_MAX: usize = 4096;
 
@@ -49,6 +59,8 @@ struct Rare {
     /// The payload of a control frame that has not come whole.
     control: Vec<u8>,
     difference: Option<Difference>,
+    /// The message under way began in an earlier phase.
+    stale: bool,
     /// Of the message under way, or with takeover of the connection.
     inflater: Option<Inflater>,
 }
@@ -69,6 +81,22 @@ impl Receiver {
     /// The start of a connection whose first message is the one at `position`.
     pub fn new(position: usize, deflate: bool) -> Self {
         Self { incoming: Incoming::new(deflate), position, got: 0, past: 0, rare: None }
+    }
+
+    /// Where it stands, for the next phase, which has no use for the rest.
+    pub fn leave(&mut self) -> Rest {
+        let control = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.control));
+        let (incoming, stale) = (self.incoming.clone(), self.incoming.is_within_message());
+        Rest { incoming, control: control.unwrap_or_default(), stale }
+    }
+
+    /// Goes on where an earlier phase stood.
+    pub fn take_up(&mut self, rest: Rest) {
+        let Rest { incoming, control, stale } = rest;
+        self.incoming = incoming;
+        if stale || !control.is_empty() {
+            self.rare = Some(Box::new(Rare { control, stale, ..Rare::default() }));
+        }
     }
 
     /// Reads on. `in_flight` messages have been sent and not been answered; frames that answer
@@ -141,6 +169,10 @@ impl Receiver {
         let payload = &bytes[piece.payload.clone()];
         if piece.first.opcode.is_control() {
             self.control(piece, payload, desk, pongs, heard);
+            return;
+        }
+        if let Some(rare) = self.rare.as_mut().filter(|rare| rare.stale) {
+            rare.stale = !piece.ends_message();
             return;
         }
         if !piece.compressed {

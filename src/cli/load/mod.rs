@@ -35,8 +35,7 @@ const IMPATIENT_STATUS: i32 = 1;
 
 /// Closing words of `wsecho load --help`.
 const NOTES: &str = "\
-TIME is in seconds, or ends in ms, s, m or h. SIZES are in bytes, or end in k or
-m. Variables are named after the options: WSECHO_LOAD_RATE is --rate. Flags win.
+TIME ends in ms, s, m or h. SIZES are in bytes, or end in k or m. Variables are named after the options: WSECHO_LOAD_RATE is --rate. Flags win.
 Exits 0 if all thresholds hold, 1 if not or if there was nobody to load.
 docs/load.md is a tutorial.";
 

@@ -242,6 +242,7 @@ impl<D: Dial> Engine<D> {
         self.tally.opened(now.saturating_sub(client.since));
         self.opening.underway -= 1;
         client.open(self.desk.script.start(at), offer.is_some(), now);
+        self.take_turns(at);
         if self.sending {
             self.start(at, now);
         }

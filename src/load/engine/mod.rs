@@ -91,8 +91,8 @@ pub struct Engine<D: Dial> {
     /// Messages are sent, or answered with new ones.
     sending: bool,
     pace: Option<Pace>,
-    /// The connection whose turn it is in an open loop.
-    next_sender: usize,
+    /// Open connections in the order of their turns, in an open loop.
+    turns: VecDeque<u32>,
     /// Who sends how many messages again at what time, in order.
     thinking: VecDeque<(Duration, usize, usize)>,
     opening: connect::Opening,
@@ -121,7 +121,7 @@ impl<D: Dial> Engine<D> {
             stage: Stage::Over,
             sending: false,
             pace: None,
-            next_sender: 0,
+            turns: VecDeque::new(),
             thinking: VecDeque::new(),
             opening: connect::Opening::default(),
             sweep_at: now,
@@ -176,25 +176,38 @@ impl<D: Dial> Engine<D> {
         self.tally = Tally::new(plan.rate.is_some() || matches!(plan.shape, Shape::Broadcast(_)));
         self.tally.open = open;
         self.tally.connections.open_max = open;
-        self.room = members::room(plan);
-        (self.pace, self.thinking) = (None, VecDeque::new());
+        let before = std::mem::replace(&mut self.room, members::room(plan));
+        (self.pace, self.thinking, self.turns) = (None, VecDeque::new(), VecDeque::new());
         let now = self.net.now();
         self.gauges.begin();
         (self.sweep_at, self.told_at) = (now, now);
         self.opening = connect::Opening::new(plan, &self.clients, now);
         self.clients.resize_with(plan.connections, || None);
-        for at in 0..plan.connections {
-            let position = self.desk.script.start(at);
-            if let Some(client) = &mut self.clients[at] {
-                client.open(position, agreed.is_some(), now);
-            }
-        }
+        self.hand_over(before, now);
         self.stage = Stage::Opening;
         let ramps = plan.ramp > Duration::ZERO && self.room.is_none();
         if ramps || matches!(plan.shape, Shape::Churn(_)) {
             self.begin_traffic(now);
         }
         Ok(())
+    }
+
+    /// Connections that were there before this phase begin it, each where it stands: in the middle
+    /// of a frame maybe.
+    fn hand_over(&mut self, mut before: Option<(Room, Vec<Member>)>, now: Duration) {
+        for at in 0..self.clients.len() {
+            let Some(client) = &mut self.clients[at] else { continue };
+            let rest = match &mut before {
+                Some((_, members)) => members[at].leave(),
+                None => client.receiver.leave(),
+            };
+            client.open(self.desk.script.start(at), self.desk.agreed.is_some(), now);
+            match &mut self.room {
+                Some((_, members)) => members[at].take_up(rest),
+                None => client.receiver.take_up(rest),
+            }
+            self.take_turns(at);
+        }
     }
 
     /// One wait, and what it brings.
