@@ -286,6 +286,16 @@ const SHORT: [&str; 6] = ["--duration", "200ms", "--warmup", "50ms", "--ramp", "
 fn the_commands_of_the_tutorial_run() {
     let server = Server::start(&[]);
     let folder = Folder::new("tutorial");
+    let socket = format!("unix:{}", folder.0.join("echo.sock").to_str().expect("UTF-8"));
+    let (_local, socket) = ways::start(&["--listen", &socket]);
+    #[cfg(feature = "tls")]
+    let (_secured, secured) = {
+        let certificates = certificates::Certificates::new();
+        let (file, key) = (certificates.path("server.pem"), certificates.path("server.key"));
+        let listen = ["--listen", "wss://127.0.0.1:0", "--tls-cert", &file, "--tls-key", &key];
+        fs::copy(certificates.file("ca.pem"), folder.0.join("ca.pem")).expect("writable");
+        ways::start(&listen)
+    };
     let pid = server.child.id().to_string();
     let page = fs::read_to_string(root().join("docs/load.md")).expect("readable");
     let examples = root().join("examples").to_str().expect("UTF-8").to_owned();
@@ -296,13 +306,19 @@ fn the_commands_of_the_tutorial_run() {
             let line = line
                 .replace("$PID", &pid)
                 .replace("ws://127.0.0.1:8080/", &url(&server))
+                .replace("unix:/run/wsecho/echo.sock", &socket)
                 .replace("examples/", &format!("{examples}/"));
+            #[cfg(feature = "tls")]
+            let line = line.replace("wss://127.0.0.1:8443/", &secured);
+            if line.contains("wss:") && cfg!(not(feature = "tls")) {
+                continue;
+            }
             run_line(&line, &url(&server), &folder.0);
             count += 1;
         }
     }
     assert!(count > 12, "{count} commands");
-    for file in ["steady.json", "seconds.csv", "latency.hgrm", "load.html"] {
+    for file in ["steady.json", "seconds.csv", "latency.hgrm", "latency.hlog", "load.html"] {
         let length = fs::metadata(folder.0.join(file)).expect(file).len();
         assert!(length > 100, "{file} has {length} bytes");
     }

@@ -23,7 +23,7 @@ use crate::limits::TURN_EVENTS_MAX;
 const TIMER_TOKEN: usize = SIGNAL_TOKEN - 1;
 
 /// A wait of at least this may end late by epoll's millisecond.
-const COARSE_WAIT_MIN: Duration = Duration::from_millis(100);
+const COARSE_WAIT_MIN: Duration = Duration::from_millis(50);
 
 /// Poll, timer and signals of one loop.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct MioDial {
     poll: Poll,
     events: Events,
     timer: OwnedFd,
+    /// When the timer was last set to ring: a call for each message would be felt.
+    armed: Option<Duration>,
     signals: UnixStream,
     start: Instant,
 }
@@ -47,7 +49,7 @@ impl MioDial {
         let mut source = SourceFd(&descriptor);
         poll.registry().register(&mut source, Token(TIMER_TOKEN), Interest::READABLE)?;
         let events = Events::with_capacity(TURN_EVENTS_MAX);
-        Ok(Self { poll, events, timer, signals, start: Instant::now() })
+        Ok(Self { poll, events, timer, armed: None, signals, start: Instant::now() })
     }
 
     /// Epoll counts whole milliseconds, too coarse for a thousand messages in one. Each setting is
@@ -68,7 +70,10 @@ impl Dial for MioDial {
         events.clear();
         let timeout = until.map(|until| until.saturating_sub(self.now()));
         if let Some(wait) = timeout.filter(|wait| !wait.is_zero() && *wait < COARSE_WAIT_MIN) {
-            self.arm(wait)?;
+            if self.armed != until {
+                self.arm(wait)?;
+                self.armed = until;
+            }
         }
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),

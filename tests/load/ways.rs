@@ -6,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 
 #[cfg(feature = "tls")]
 use crate::certificates::Certificates;
-use crate::{Folder, Running, failure, number, output, report};
+use crate::{Folder, Running, failure, load, number, output, report};
 
 /// A server that listens there, without the tester's own settings; where it says that it does.
-fn start(arguments: &[&str]) -> (Running, String) {
+pub fn start(arguments: &[&str]) -> (Running, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
     for (name, _) in std::env::vars_os() {
         if name == "RUST_LOG" || name.to_string_lossy().starts_with("WSECHO_") {
@@ -116,6 +116,11 @@ fn a_token_is_sent_and_not_shown() {
             }
         }
     }
+    let by_variable = load(&[&url, "-c", "2", "--duration", "100ms", "--json"])
+        .env("WSECHO_LOAD_HEADER", &header)
+        .output()
+        .expect("the binary runs");
+    assert!(by_variable.status.success(), "{by_variable:?}");
     let wrong = format!("{in_url}x");
     assert!(!failure(&output(&[&wrong, "-c", "1"]), 1).contains(token));
 }

@@ -33,10 +33,15 @@ use whole::Whole;
 /// Exit status after a second signal.
 const IMPATIENT_STATUS: i32 = 1;
 
+/// What the files end in that HdrHistogram's plotter of percentiles reads.
+const PERCENTILES: &str = "hgrm";
+
 /// Closing words of `wsecho load --help`.
 const NOTES: &str = "\
-TIME ends in ms, s, m or h. SIZES are in bytes, or end in k or m. Variables are named after the options: WSECHO_LOAD_RATE is --rate. Flags win.
-Exits 0 if all thresholds hold, 1 if not or if there was nobody to load.
+TIME ends in ms, s, m or h. SIZES are in bytes, or end in k or m. Variables are
+named after the options: WSECHO_LOAD_RATE is --rate. Flags win. Exits 0 if all
+thresholds hold, 1 if not or if there was nobody to load. Nobody is believed by
+default: wss:// needs --ca or --insecure.
 docs/load.md is a tutorial.";
 
 /// A load as it was asked for.
@@ -138,6 +143,7 @@ impl Load {
             search: self.whole.find_limit.clone(),
             thresholds: self.thresholds.clone(),
             settings: self.settings.clone(),
+            keeps_intervals: self.whole.hdr.is_some(),
         })
     }
 
@@ -177,7 +183,11 @@ impl Load {
             }
             None => Ok(()),
         };
-        write(&self.whole.hdr, &|| report.percentile_log())?;
+        let percentiles = |path: &PathBuf| path.extension().is_some_and(|end| end == PERCENTILES);
+        write(&self.whole.hdr, &|| match self.whole.hdr.as_ref().is_some_and(percentiles) {
+            true => report.percentile_log(),
+            false => report.interval_log(),
+        })?;
         write(&self.whole.csv, &|| report.csv())?;
         write(&self.whole.html, &|| report.html())
     }

@@ -30,7 +30,7 @@ pub struct Whole {
     pub server_pid: Option<u32>,
     /// One object on stdout instead of a report for people.
     pub json: bool,
-    /// The percentiles in the format of HdrHistogram.
+    /// The latencies in a format of HdrHistogram, by what it ends in.
     pub hdr: Option<PathBuf>,
     /// The rows of each second.
     pub csv: Option<PathBuf>,
@@ -126,8 +126,9 @@ pub const WHOLE_OPTIONS: &[Spec<Whole>] = &[
         variable: "WSECHO_LOAD_HDR",
         takes: Takes::One("FILE"),
         heading: OUTPUT,
-        help: "Write the percentiles of latency in the text\n\
-               format of HdrHistogram",
+        help: "Write the latencies of each second as an\n\
+               interval log of HdrHistogram; if FILE ends in\n\
+               .hgrm, the percentiles of all as text",
         default: |_| String::new(),
         apply: |whole, path| {
             whole.hdr = Some(path.into());

@@ -100,6 +100,8 @@ pub struct Engine<D: Dial> {
     told_at: Duration,
     gauges: Gauges,
     interrupted: bool,
+    /// Each row has its latencies.
+    keeps_intervals: bool,
 }
 
 impl<D: Dial> Engine<D> {
@@ -128,6 +130,7 @@ impl<D: Dial> Engine<D> {
             told_at: now,
             gauges: Gauges::new(pid),
             interrupted: false,
+            keeps_intervals: false,
             plan,
         }
     }
@@ -153,6 +156,11 @@ impl<D: Dial> Engine<D> {
     /// A poll that fails.
     pub fn finish(&mut self) -> io::Result<()> {
         self.close_from(0)
+    }
+
+    /// From now on each row keeps its latencies.
+    pub fn keep_intervals(&mut self) {
+        self.keeps_intervals = true;
     }
 
     /// The run was ended before its time.
@@ -295,7 +303,8 @@ impl<D: Dial> Engine<D> {
         self.tally.counts.errors = self.desk.errors.total();
         if self.tally.row_ends().is_some_and(|ends| now >= ends) || self.row_is_the_last() {
             let busy = self.gauges.busy(self.tally.row_length(now));
-            if let Some(row) = self.tally.end_row(now, busy) {
+            let utc = self.keeps_intervals.then(|| self.net.utc());
+            if let Some(row) = self.tally.end_row(now, utc, busy) {
                 watch.second(row, &self.desk.errors);
             }
         } else if self.tally.row_ends().is_none() && now >= self.told_at + Duration::from_secs(1) {
