@@ -594,6 +594,30 @@ fn connections_are_opened_at_their_rate_and_from_further_addresses() {
     assert_eq!(from_eight, 11);
 }
 
+/// A port is one of 28 232, so beyond 20 000 connections this host's further addresses are used.
+#[test]
+fn more_connections_than_an_address_has_ports_come_from_several() {
+    for (connections, addresses) in [(20_000, 1), (40_001, 3)] {
+        let world = world(Fault::None, MILLI);
+        let plan = Plan {
+            shape: Shape::Idle,
+            duration: MILLI * 100,
+            warmup: Duration::ZERO,
+            ..plan(connections)
+        };
+        let figures = run(&world, &plan).figures;
+        assert_eq!(figures.connections.open_max, connections as u64);
+        let mut from = BTreeMap::new();
+        for source in &world.borrow().sources {
+            *from.entry(*source).or_insert(0) += 1;
+        }
+        assert_eq!(from.len(), addresses, "{from:?}");
+        assert!(from.values().all(|count| *count <= 20_000), "{from:?}");
+        let loopback = |ip: &Option<IpAddr>| ip.is_none_or(|ip| ip.is_loopback());
+        assert!(from.keys().all(loopback), "{from:?}");
+    }
+}
+
 #[test]
 fn churn_opens_and_closes_over_and_over() {
     for messages in [0, 3] {

@@ -27,8 +27,8 @@ use crate::ws::head::{First, Opcode};
 const BATCH_BYTES_MAX: usize = 256 * 1024;
 
 /// All that a connection at rest costs, beside the tables of the system: 50 000 of them are to fit
-/// into 32 MiB, with buffers and histograms.
-const _: () = assert!(size_of::<Option<Client<i32>>>() <= 300 - 2 * size_of::<usize>());
+/// into 32 MiB, with buffers and histograms. The stream is a descriptor, or a session in a box.
+const _: () = assert!(size_of::<Option<Client<[usize; 2]>>>() <= 300 - 2 * size_of::<usize>());
 
 /// One connection.
 pub struct Client<S> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 #[cfg(feature = "tls")]
@@ -84,6 +85,22 @@ fn a_secured_server_is_loaded_if_it_is_believed() {
     let plain = url.replace("wss:", "ws:");
     let line = failure(&output(&[&plain, "-c", "1"]), 1);
     assert!(line.contains("handshake: "), "{line}");
+}
+
+#[test]
+fn connections_come_from_the_addresses_that_are_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    let sources = ["--source", "127.0.0.2", "--source", "127.0.0.3"];
+    let mut loading = load(&[&[&*url, "-c", "2"][..], &sources].concat())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let mut from = [0; 2].map(|_| listener.accept().expect("a client").1.ip().to_string());
+    from.sort();
+    assert_eq!(from, ["127.0.0.2", "127.0.0.3"]);
+    // It has been closed without an answer.
+    assert_eq!(loading.wait().expect("it ends").code(), Some(1));
 }
 
 /// The token opens the door, and nothing that is written says it.
