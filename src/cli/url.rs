@@ -100,8 +100,8 @@ impl<'a> Url<'a> {
     }
 }
 
-/// The path of a socket in `unix:PATH` or `unix:PATH:/TARGET`, and what is asked for there, which is
-/// `usual` unless it says so; `None` if it is another URL.
+/// The path of a socket in `unix:PATH` or `unix:PATH:/TARGET`, and what is asked for there, which
+/// is `usual` unless it says so; `None` if it is another URL.
 ///
 /// # Errors
 ///

@@ -6,6 +6,8 @@
 //! arrive, so none is ever stored; from its first wrong byte on it is hashed, and at its end
 //! [`Unexpected`](super::unexpected) says by its hash what it is instead.
 
+mod rest;
+
 use super::desk::Desk;
 use super::errors::Kind;
 use super::script::{Script, add_frame};
@@ -14,6 +16,7 @@ use crate::ws::deflate::WindowBits;
 use crate::ws::head::{First, Opcode};
 use crate::ws::incoming::{Incoming, Piece};
 use crate::ws::inflate::Inflater;
+pub use rest::Rest;
 
 /// What some bytes brought.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,16 +29,6 @@ pub struct Heard {
     pub broken: bool,
     /// A Close of the server, in words.
     pub close: Option<String>,
-}
-
-/// What a phase leaves of a connection to the next: where it stands in the server's frames.
-#[derive(Debug)]
-pub struct Rest {
-    pub incoming: Incoming,
-    /// The payload of a control frame that has not come whole.
-    pub control: Vec<u8>,
-    /// The message under way answers nothing of the next phase.
-    pub stale: bool,
 }
 
 /// Overtaken messages that are still looked for: what comes behind so many others has been lost.
@@ -83,22 +76,6 @@ impl Receiver {
         Self { incoming: Incoming::new(deflate), position, got: 0, past: 0, rare: None }
     }
 
-    /// Where it stands, for the next phase, which has no use for the rest.
-    pub fn leave(&mut self) -> Rest {
-        let control = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.control));
-        let (incoming, stale) = (self.incoming.clone(), self.incoming.is_within_message());
-        Rest { incoming, control: control.unwrap_or_default(), stale }
-    }
-
-    /// Goes on where an earlier phase stood.
-    pub fn take_up(&mut self, rest: Rest) {
-        let Rest { incoming, control, stale } = rest;
-        self.incoming = incoming;
-        if stale || !control.is_empty() {
-            self.rare = Some(Box::new(Rare { control, stale, ..Rare::default() }));
-        }
-    }
-
     /// Reads on. `in_flight` messages have been sent and not been answered; frames that answer
     /// pings are appended to `pongs`.
     pub fn feed(
@@ -140,21 +117,6 @@ impl Receiver {
             }
         }
         heard
-    }
-
-    /// Messages that were overtaken and never came.
-    pub fn lost(&self) -> u64 {
-        self.rare.as_ref().map_or(0, |rare| rare.lost + rare.overtaken.len() as u64)
-    }
-
-    /// The same, and forgets them.
-    pub fn take_lost(&mut self) -> u64 {
-        let lost = self.lost();
-        if let Some(rare) = &mut self.rare {
-            rare.overtaken.clear();
-            rare.lost = 0;
-        }
-        lost
     }
 
     fn piece(

@@ -77,8 +77,8 @@ impl Tally {
         }
     }
 
-    /// The measurement begins. In an open loop its end is known. In a closed one it is the moment at
-    /// which it ends, so that no message is left out whose processor time is in.
+    /// The measurement begins. In an open loop its end is known. In a closed one it is the moment
+    /// at which it ends, so that no message is left out whose processor time is in.
     pub fn begin(&mut self, now: Duration, length: Duration) {
         let until = if self.by_due { now + length } else { Duration::MAX };
         self.window = Some((now, until));

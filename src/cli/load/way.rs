@@ -1,5 +1,5 @@
-//! The way to the server of a load: over TCP or a Unix socket, in the clear or with TLS, and what is
-//! said on arrival.
+//! The way to the server of a load: over TCP or a Unix socket, in the clear or with TLS, and what
+//! is said on arrival.
 
 use std::fmt;
 use std::time::Duration;

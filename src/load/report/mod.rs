@@ -3,8 +3,8 @@
 //! A [`Report`] is made once, when the run is over. While it goes on, the engine records into
 //! [`Recorder`]s; [`Latency`] is what is kept of one: the percentiles that people quote, and the
 //! whole distribution as a few hundred points. So a report needs no histogram any more, and each
-//! form of it (text, JSON, percentile log, CSV, page) is a function of the same figures; but for the
-//! log of intervals, if one is wanted, for which each second keeps its own, encoded.
+//! form of it (text, JSON, percentile log, CSV, page) is a function of the same figures. Only for
+//! the log of intervals, if one is wanted, each second keeps its own, encoded.
 //!
 //! The structures are the schema of `--json`; docs/load-report.md describes it, and a test holds
 //! one to the other. Fields may be added. None changes its meaning or goes while `schema` stays.
