@@ -17,7 +17,9 @@ use crate::rate::Rate;
 
 pub use compression::*;
 pub use fallback::*;
-pub use history::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
+pub use history::{
+    COALESCE_MAX, HELD_MAX, ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory,
+};
 pub use rooms::*;
 pub use tls::*;
 
@@ -200,6 +202,9 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// What rooms keep for those who come later.
     pub room_history: RoomHistory,
+    /// How long a message to a member of a room waits for others to leave with it; zero for not at
+    /// all.
+    pub coalesce: Duration,
     /// Subprotocols that may be chosen; the client's first of them is. `*` stands for any.
     pub subprotocols: Vec<String>,
     /// Origins allowed; empty allows all.
@@ -260,6 +265,7 @@ impl Default for Config {
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(5),
             room_history: RoomHistory::default(),
+            coalesce: Duration::ZERO,
             subprotocols: vec!["*".to_owned()],
             origins: Vec::new(),
             deflate: Deflate::On,

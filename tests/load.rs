@@ -5,6 +5,13 @@
 #[path = "support/process.rs"]
 mod process;
 
+#[cfg(feature = "tls")]
+#[path = "support/certificates.rs"]
+mod certificates;
+
+#[path = "load/ways.rs"]
+mod ways;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -193,7 +200,7 @@ fn a_server_of_another_kind_is_an_error() {
 
 #[test]
 fn what_makes_no_sense_is_one_line_and_status_2() {
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 13] = [
         (&[], "needs the URL"),
         (&["ws://a/", "--connections", "0"], "--connections"),
         (&["ws://a/", "-s", "5-1"], "--size"),
@@ -203,6 +210,7 @@ fn what_makes_no_sense_is_one_line_and_status_2() {
         (&["ws://a/", "--broadcast", "others", "-s", "5"], "25 bytes or more"),
         (&["ws://a/", "--threshold", "p98 < 1ms"], "--threshold"),
         (&["ws://a/", "--source", "here"], "--source"),
+        (&["ws://a/", "--header", "Host: b"], "--header: Host belongs to the opening handshake"),
         (&["ws://a/", "--file", "/nowhere"], "--file: \"/nowhere\": "),
         (&["--scenario", "/nowhere.toml"], "/nowhere.toml: "),
         (&["ws://a/", "--find-limit", "soon"], "--find-limit"),
@@ -213,9 +221,7 @@ fn what_makes_no_sense_is_one_line_and_status_2() {
     }
     let nobody = ["ws://127.0.0.1:1/", "--server-pid", "4294967295"];
     assert!(failure(&output(&nobody), 1).contains("there is no process 4294967295"));
-    for url in ["wss://127.0.0.1/", "unix:/run/x"] {
-        assert!(failure(&output(&[url]), 1).contains("is not supported, only \"ws\" is"));
-    }
+    assert!(failure(&output(&["https://127.0.0.1/"]), 1).contains("is not supported, only \"ws\""));
 }
 
 #[test]
@@ -280,6 +286,16 @@ const SHORT: [&str; 6] = ["--duration", "200ms", "--warmup", "50ms", "--ramp", "
 fn the_commands_of_the_tutorial_run() {
     let server = Server::start(&[]);
     let folder = Folder::new("tutorial");
+    let socket = format!("unix:{}", folder.0.join("echo.sock").to_str().expect("UTF-8"));
+    let (_local, socket) = ways::start(&["--listen", &socket]);
+    #[cfg(feature = "tls")]
+    let (_secured, secured) = {
+        let certificates = certificates::Certificates::new();
+        let (file, key) = (certificates.path("server.pem"), certificates.path("server.key"));
+        let listen = ["--listen", "wss://127.0.0.1:0", "--tls-cert", &file, "--tls-key", &key];
+        fs::copy(certificates.file("ca.pem"), folder.0.join("ca.pem")).expect("writable");
+        ways::start(&listen)
+    };
     let pid = server.child.id().to_string();
     let page = fs::read_to_string(root().join("docs/load.md")).expect("readable");
     let examples = root().join("examples").to_str().expect("UTF-8").to_owned();
@@ -290,13 +306,19 @@ fn the_commands_of_the_tutorial_run() {
             let line = line
                 .replace("$PID", &pid)
                 .replace("ws://127.0.0.1:8080/", &url(&server))
+                .replace("unix:/run/wsecho/echo.sock", &socket)
                 .replace("examples/", &format!("{examples}/"));
+            #[cfg(feature = "tls")]
+            let line = line.replace("wss://127.0.0.1:8443/", &secured);
+            if line.contains("wss:") && cfg!(not(feature = "tls")) {
+                continue;
+            }
             run_line(&line, &url(&server), &folder.0);
             count += 1;
         }
     }
     assert!(count > 12, "{count} commands");
-    for file in ["steady.json", "seconds.csv", "latency.hgrm", "load.html"] {
+    for file in ["steady.json", "seconds.csv", "latency.hgrm", "latency.hlog", "load.html"] {
         let length = fs::metadata(folder.0.join(file)).expect(file).len();
         assert!(length > 100, "{file} has {length} bytes");
     }
@@ -311,7 +333,10 @@ fn run_line(line: &str, server: &str, folder: &Path) {
     }
     for pair in SHORT.chunks(2) {
         match arguments.iter().position(|argument| *argument == pair[0]) {
-            Some(at) => arguments[at + 1] = pair[1],
+            Some(at) => {
+                let time = std::mem::replace(&mut arguments[at + 1], pair[1]);
+                assert!(time.ends_with('s'), "{line}: {time} is no time");
+            }
             None => arguments.extend(pair),
         }
     }

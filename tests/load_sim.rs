@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use wsecho::load::errors::Errors;
 use wsecho::load::plan::{Audience, Plan, Shape};
 use wsecho::load::report::Second;
 use wsecho::load::sizes::Sizes;
-use wsecho::net::dial::Dial;
+use wsecho::net::dial::{Dial, Place};
 use wsecho::net::{Event, Incoming, Source, Stream};
 
 /// What a server does beside echoing, with the messages of a connection by their number.
@@ -53,6 +53,11 @@ enum Fault {
     DeafTo(usize),
     /// A lot comes that nobody has asked for, with a message of this number.
     Loud(usize),
+    /// Behind the first echo comes the start of a ping, and behind that a message that nobody has
+    /// asked for, whose rest is late.
+    Torn,
+    /// As a room, but of the first message the rest is late for all.
+    TornRoom,
 }
 
 /// One connection, seen from the server.
@@ -226,7 +231,24 @@ impl World {
                 return self.answer(id, long_frame(1 << 40, LAST_WORDS_BYTES));
             }
             Fault::Loud(at) if at == nth => out.extend(long_frame(LOUD_BYTES as u64, LOUD_BYTES)),
-            Fault::Room | Fault::DeafTo(_) => {
+            Fault::Torn if nth == 0 => {
+                let torn = [frame(first, &payload), frame(0x89, b"tick")[..3].to_vec()].concat();
+                self.answer(id, torn);
+                let rest = [&frame(0x89, b"tick")[3..], &frame(0x01, b"half")[..4]].concat();
+                self.schedule(at + LATE, id, Action::Bytes(rest));
+                let rest = [&frame(0x01, b"half")[4..], &frame(0x80, b" and half")].concat();
+                self.schedule(at + 2 * LATE, id, Action::Bytes(rest));
+                return;
+            }
+            Fault::TornRoom if nth == 0 => {
+                for other in self.wires.keys().copied().collect::<Vec<_>>() {
+                    let whole = frame(first, &payload);
+                    self.answer(other, whole[..20].to_vec());
+                    self.schedule(at + 2 * LATE, other, Action::Bytes(whole[20..].to_vec()));
+                }
+                return;
+            }
+            Fault::TornRoom | Fault::Room | Fault::DeafTo(_) => {
                 for other in self.wires.keys().copied().collect::<Vec<_>>() {
                     self.answer(other, frame(first, &payload));
                 }
@@ -314,7 +336,7 @@ impl Dial for FakeNet {
 
     fn connect(
         &mut self,
-        _: SocketAddr,
+        _: &Place,
         source: Option<IpAddr>,
         token: usize,
     ) -> io::Result<FakeStream> {
@@ -396,6 +418,9 @@ const UNREAD_MAX: usize = 64 * 1024;
 /// More than a connection's share of a turn.
 const LAST_WORDS_BYTES: usize = 5 << 20;
 
+/// When the rest of something comes that is torn.
+const LATE: Duration = Duration::from_secs(5);
+
 /// Less than that in bytes.
 const LOUD_BYTES: usize = 3 << 20;
 
@@ -418,9 +443,10 @@ fn world(fault: Fault, delay: Duration) -> Rc<RefCell<World>> {
 
 fn engine(world: &Rc<RefCell<World>>) -> Engine<FakeNet> {
     let target = Target {
-        address: "127.0.0.1:80".parse().expect("an address"),
+        place: Place::Address("127.0.0.1:80".parse().expect("an address")),
         authority: "127.0.0.1".to_owned(),
         path: "/".to_owned(),
+        fields: String::new(),
     };
     Engine::new(FakeNet(Rc::clone(world)), target, None)
 }
@@ -568,6 +594,30 @@ fn connections_are_opened_at_their_rate_and_from_further_addresses() {
     assert_eq!(from_eight, 11);
 }
 
+/// A port is one of 28 232, so beyond 20 000 connections this host's further addresses are used.
+#[test]
+fn more_connections_than_an_address_has_ports_come_from_several() {
+    for (connections, addresses) in [(20_000, 1), (40_001, 3)] {
+        let world = world(Fault::None, MILLI);
+        let plan = Plan {
+            shape: Shape::Idle,
+            duration: MILLI * 100,
+            warmup: Duration::ZERO,
+            ..plan(connections)
+        };
+        let figures = run(&world, &plan).figures;
+        assert_eq!(figures.connections.open_max, connections as u64);
+        let mut from = BTreeMap::new();
+        for source in &world.borrow().sources {
+            *from.entry(*source).or_insert(0) += 1;
+        }
+        assert_eq!(from.len(), addresses, "{from:?}");
+        assert!(from.values().all(|count| *count <= 20_000), "{from:?}");
+        let loopback = |ip: &Option<IpAddr>| ip.is_none_or(|ip| ip.is_loopback());
+        assert!(from.keys().all(loopback), "{from:?}");
+    }
+}
+
 #[test]
 fn churn_opens_and_closes_over_and_over() {
     for messages in [0, 3] {
@@ -692,6 +742,30 @@ fn a_message_to_a_room_that_has_no_end_is_given_up() {
     assert!(unread.iter().all(|left| *left > 0), "most of it was not even read: {unread:?}");
 }
 
+/// What is due for a member that the server does not hear waits as a time, not as bytes, and is
+/// lost in the end.
+#[test]
+fn what_is_due_in_a_room_is_not_built_before_it_can_leave() {
+    let world = world(Fault::DeafTo(0), MILLI);
+    let plan = Plan {
+        shape: Shape::Broadcast(Audience::All),
+        rate: Some(10_000.0),
+        duration: MILLI * 3000,
+        warmup: Duration::ZERO,
+        ..plan(2)
+    };
+    let figures = run(&world, &plan).figures;
+    let room = figures.broadcast.expect("a room");
+    assert_eq!(room.expected, room.delivered + room.lost);
+    assert_eq!(figures.errors.get("lost"), Some(&room.lost));
+    // It is given up after two seconds, or half a second later, and until then every second message
+    // is its own: 64 KiB of them and one more are built.
+    let built = 64 * 1024 / 46 + 1;
+    let of_the_other = 30_000 - 12_600..=30_000 - 10_000;
+    let sent = usize::try_from(figures.messages_sent).expect("few") - built;
+    assert!(of_the_other.contains(&sent), "{sent} beside {built}");
+}
+
 #[test]
 fn a_member_of_whom_nothing_is_read_is_given_up() {
     let world = world(Fault::DeafTo(0), MILLI * 10);
@@ -714,6 +788,50 @@ fn who_takes_long_to_be_read_lets_others_have_their_turn() {
     let longest = longest.expect("there were reads");
     // All that is loud is twelve reads.
     assert!(longest <= 8, "{longest} reads in a row");
+}
+
+/// A frame that one phase has begun to read is read to its end by the next, and its ping answered;
+/// of a message the rest is nobody's.
+#[test]
+fn a_phase_goes_on_in_the_middle_of_a_frame() {
+    let world = world(Fault::Torn, MILLI * 10);
+    let mut engine = engine(&world);
+    let mut phase = |shape, rate, millis| {
+        let plan =
+            Plan { shape, rate, duration: MILLI * millis, warmup: Duration::ZERO, ..plan(2) };
+        let figures = engine.run(&plan, &mut Rows::default()).expect("no failure").figures;
+        assert!(figures.errors.is_empty(), "{:?}", figures.errors);
+        (figures.messages, figures.pings, figures.connections.opened)
+    };
+    // Ping and message are whole in the phases behind those that they began in.
+    assert_eq!(phase(Shape::Echo, Some(2.0), 900), (2, 0, 2));
+    assert_eq!(phase(Shape::Idle, None, 6000), (0, 2, 0));
+    assert_eq!(phase(Shape::Idle, None, 5000), (0, 0, 0));
+    assert_eq!(phase(Shape::Echo, Some(10.0), 1000), (10, 0, 0));
+    assert!(world.borrow().wires.values().all(|wire| wire.pongs == 1));
+}
+
+#[test]
+fn a_room_goes_on_in_the_middle_of_a_frame() {
+    let world = world(Fault::TornRoom, MILLI * 10);
+    let mut engine = engine(&world);
+    let mut phase = |shape, rate, millis| {
+        let plan =
+            Plan { shape, rate, duration: MILLI * millis, warmup: Duration::ZERO, ..plan(2) };
+        engine.run(&plan, &mut Rows::default()).expect("no failure").figures
+    };
+    let room = Shape::Broadcast(Audience::All);
+    let first = phase(room, Some(1.0), 900);
+    assert_eq!(first.errors.get("lost"), Some(&2), "{:?}", first.errors);
+    // The rest comes in the second of these.
+    for millis in [3000, 6000] {
+        let idle = phase(Shape::Idle, None, millis);
+        assert!(idle.errors.is_empty(), "{:?}", idle.errors);
+    }
+    world.borrow_mut().fault = Fault::Room;
+    let last = phase(room, Some(10.0), 2000);
+    assert!(last.errors.is_empty(), "{:?}", last.errors);
+    assert_eq!((last.messages, last.connections.opened), (40, 0));
 }
 
 #[test]

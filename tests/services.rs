@@ -117,6 +117,67 @@ fn a_slow_recipient_is_ended_and_the_others_hear_everything() {
     assert!(kept <= most, "{kept} bytes are more than two memberships");
 }
 
+/// With `--coalesce` what comes within the time leaves in one write, and who is driven for anything
+/// else gets it sooner.
+#[test]
+fn messages_wait_for_each_other_as_long_as_they_may() {
+    let coalesce = Duration::from_millis(20);
+    let mut world = World::new(Config { coalesce, ..Config::default() });
+    let [speaker, listener, talker, leaver] = [0; 4].map(|_| join(&mut world, "/broadcast/den"));
+    [&listener, &talker, &leaver].iter().for_each(|client| drop(heard(client)));
+    let writes = |client: &Client| client.calls().1;
+    writes(&listener);
+    let say = |world: &mut World, text: &[u8]| {
+        speaker.send(&frame(0x81, text));
+        world.settle();
+        world.server.check();
+    };
+    say(&mut world, b"one");
+    let alone = world.server.metrics().buffered_bytes;
+    world.pass(Duration::from_millis(19));
+    say(&mut world, b"two");
+    assert!(world.server.metrics().buffered_bytes > alone, "what waits is charged");
+    assert_eq!([&listener, &talker, &leaver].map(|client| heard(client).len()), [0; 3]);
+    talker.send(&frame(0x89, b""));
+    leaver.send(&frame(0x88, &1000u16.to_be_bytes()));
+    world.settle();
+    let both = b"\x81\x03one\x81\x03two";
+    assert_eq!(heard(&talker), [&both[..], b"\x8a\0"].concat());
+    assert_eq!(heard(&leaver), [&both[..], b"\x88\x02\x03\xe8"].concat(), "behind them");
+    assert_eq!(heard(&listener), b"");
+    world.pass(Duration::from_millis(1));
+    assert_eq!((heard(&listener), writes(&listener)), (both.to_vec(), 1), "in one write");
+    // What comes afterwards has its own time, and a drain does not wait for it.
+    say(&mut world, b"end");
+    world.signal();
+    world.settle();
+    assert_eq!(heard(&listener), b"\x81\x03end\x88\x02\x03\xe9");
+    world.server.check();
+}
+
+/// Who is held and does not read is ended like anybody else, and nothing is kept for it.
+#[test]
+fn who_is_held_keeps_to_the_limits() {
+    let coalesce = Duration::from_millis(100);
+    let mut world = World::new(Config { coalesce, ..Config::default() });
+    let [speaker, quick, slow] = [0, 1, 2].map(|_| join(&mut world, "/broadcast/den"));
+    heard(&quick);
+    slow.set_room(Some(0));
+    let message = vec![7; 60_000];
+    let count = MEMBER_QUEUE_BYTES_MAX / message.len() + 2;
+    let mut bytes = 0;
+    for _ in 0..count {
+        speaker.send(&frame(0x82, &message));
+        world.settle();
+        world.server.check();
+        bytes += heard(&quick).len();
+        assert!(world.server.metrics().buffered_bytes < 2 * MEMBER_QUEUE_BYTES_MAX as u64);
+    }
+    assert_eq!(endings(&world, Ending::Slow), 1);
+    world.pass(coalesce);
+    assert_eq!(bytes + heard(&quick).len(), count * (4 + message.len()));
+}
+
 /// One segment with thousands of messages for hundreds of members: all arrive, in order, and the
 /// loop comes up for air in between.
 #[test]

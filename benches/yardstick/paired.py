@@ -103,26 +103,36 @@ def observed(command, args, drive):
     try:
         if port is None:
             return {"failed": "the server did not start"}
-        wait_quiet(args.patience)
-        busy, own, began = busy_s(), used_s(server.pid), time.time()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        result = drive(port, server.pid)
-        if "failed" in result:
-            return result
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        mine = (used_s(server.pid) - own + after.ru_utime - before.ru_utime
-                + after.ru_stime - before.ru_stime)
-        result["others_pct"] = 100 * (busy_s() - busy - mine) / (time.time() - began)
-        return result
+        return beside(drive, port, server.pid, args.patience)
+    finally:
+        stop(server)
+
+
+def beside(drive, port, pid, patience):
+    """What `drive(port, pid)` measures of a server that runs, and what others took meanwhile."""
+    wait_quiet(patience)
+    busy, own, began = busy_s(), used_s(pid), time.time()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    try:
+        result = drive(port, pid)
     except subprocess.TimeoutExpired:
         return {"failed": "no end after 120 s"}
-    finally:
-        server.terminate()
-        try:
-            server.wait(5)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    if "failed" in result:
+        return result
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    mine = used_s(pid) - own + after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    result["others_pct"] = 100 * (busy_s() - busy - mine) / (time.time() - began)
+    return result
+
+
+def stop(server):
+    """Ends a server."""
+    server.terminate()
+    try:
+        server.wait(5)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def run_once(command, options, args):

@@ -9,9 +9,11 @@ import types
 import unittest
 import xml.dom.minidom
 
+import agreement
 import compare
 import draw
 import generator
+import paired
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ECHO = generator.Load("5B-64-p16", "echo", 64, 5, 16, ["full"])
@@ -166,6 +168,28 @@ class Drawing(unittest.TestCase):
         with open(os.path.join(HERE, "..", "..", "docs", "performance.md")) as f:
             page = f.read()
         self.assertEqual((page.count(draw.BEGIN), page.count(draw.END)), (1, 1))
+
+
+class Agreement(unittest.TestCase):
+    def test_all_loads_can_be_said_to_both(self):
+        lines = paired.read_loads(os.path.join(HERE, "loads.txt"), None)
+        loads = [agreement.load_of(name, options) for name, options, *_ in lines]
+        self.assertEqual(len(loads), 10)
+        self.assertEqual(loads[1][2:5], (512, 5, 16))
+        with self.assertRaises(AssertionError):
+            agreement.load_of("x", "--connections 3 --rate 5")
+
+    def test_both_must_say_the_same(self):
+        def rows(per_s, cpu_us):
+            return [(result(1.0), result(cpu_us, per_s=per_s)) for _ in range(3)]
+
+        for per_s, cpu_us, good in [(1e5, 1.0, True), (1.019e5, 0.985, True), (1.03e5, 1.0, False),
+                                    (1e5, 0.97, False)]:
+            compared = agreement.compare(rows(per_s, cpu_us))
+            self.assertEqual(agreement.agrees(compared, 2), good, (per_s, cpu_us))
+        low, high = result(1.0, p99_us=100.0), result(1.0, p99_us=300.0)
+        pairs = agreement.compare([(low, low), (low, high), (low, high)])["p99_us"]
+        self.assertEqual(pairs, (100.0, 300.0, 3.0, 1.0, 3.0))
 
 
 if __name__ == "__main__":

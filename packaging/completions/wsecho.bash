@@ -41,7 +41,7 @@ _wsecho() {
 
     case "${cmd}" in
         wsecho)
-            opts="-v -h -V --listen --subprotocol --origin --deflate --max-connections --inflaters --max-message-size --max-fragments --buffer-budget --handshake-timeout --ping-interval --ping-timeout --stall-timeout --close-timeout --drain-delay --drain-timeout --tls-cert --tls-key --tls-self-signed --tls-client-ca --room-history --trust-proxy --auth-tokens --metrics-open --max-connections-per-ip --handshake-rate --message-rate --byte-rate --max-lifetime --mirror-secrets --no-status --no-fallback --verbose --log-format --welcome --reply --delay --jitter --rate --fragment --ping --no-pong --close --reason --drop --after --at --refuse --mirror --allow-behaviour --exact --help --version healthcheck load help"
+            opts="-v -h -V --listen --subprotocol --origin --deflate --max-connections --inflaters --max-message-size --max-fragments --buffer-budget --handshake-timeout --ping-interval --ping-timeout --stall-timeout --close-timeout --drain-delay --drain-timeout --tls-cert --tls-key --tls-self-signed --tls-client-ca --coalesce --room-history --trust-proxy --auth-tokens --metrics-open --max-connections-per-ip --handshake-rate --message-rate --byte-rate --max-lifetime --mirror-secrets --no-status --no-fallback --verbose --log-format --welcome --reply --delay --jitter --rate --fragment --ping --no-pong --close --reason --drop --after --at --refuse --mirror --allow-behaviour --exact --help --version healthcheck load help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -124,6 +124,10 @@ _wsecho() {
                     return 0
                     ;;
                 --tls-client-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --coalesce)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -305,7 +309,7 @@ _wsecho() {
             return 0
             ;;
         wsecho__subcmd__load)
-            opts="-c -d -p -s -h --connections --duration --warmup --ramp --pipeline --think --rate --size --file --text --binary --records --fragments --deflate --no-verify --seed --idle --churn --broadcast --slow-readers --connect-rate --source --timeout --threshold --scenario --find-limit --server-pid --json --hdr --csv --html --quiet --compare --help"
+            opts="-c -d -p -s -h --connections --duration --warmup --ramp --pipeline --think --rate --size --file --text --binary --records --fragments --deflate --no-verify --seed --idle --churn --broadcast --slow-readers --connect-rate --source --timeout --threshold --scenario --find-limit --header --ca --insecure --server-pid --json --hdr --csv --html --quiet --compare --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -408,6 +412,14 @@ _wsecho() {
                     return 0
                     ;;
                 --find-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wsecho_global_optspecs
-    string join \n listen= subprotocol= origin= deflate= max-connections= inflaters= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= tls-cert= tls-key= tls-self-signed= tls-client-ca= room-history= trust-proxy= auth-tokens= metrics-open max-connections-per-ip= handshake-rate= message-rate= byte-rate= max-lifetime= mirror-secrets no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
+    string join \n listen= subprotocol= origin= deflate= max-connections= inflaters= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= tls-cert= tls-key= tls-self-signed= tls-client-ca= coalesce= room-history= trust-proxy= auth-tokens= metrics-open max-connections-per-ip= handshake-rate= message-rate= byte-rate= max-lifetime= mirror-secrets no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
 end
 
 function __fish_wsecho_needs_command
@@ -44,6 +44,7 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-cert -d 'Certificate 
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-key -d 'Private key of the certificate, PEM' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-self-signed -d 'Make a certificate for NAME, by default localhost, at each start, for trying wss:// out; its fingerprint is logged' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-client-ca -d 'Let in only clients of wss:// with a certificate that one of these has signed, PEM' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l coalesce -d 'Time that a message waits for others to the same member, to leave in one write with them, at most 100ms; 0 lets each turn of the loop write what it has [default: 0ms]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l room-history -d 'What a room keeps for those who join later: the last N messages of a chat, 0 to 1000, and of a chat or drawing board at most BYTES of memory, up to 128KiB. 0 keeps nothing [default: 50,64KiB]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l trust-proxy -d 'Proxies whose Forwarded or X-Forwarded-For says who the client is, such as 10.0.0.0/8, or unix for those on Unix sockets; may be repeated. By default none is believed' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l auth-tokens -d 'Admit only clients with a token: a line of FILE is a name and the SHA-256 of a token in hex. SIGHUP loads it anew. /healthz is open' -r
@@ -106,8 +107,10 @@ complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l timeout -d 'Longe
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l threshold -d 'What must hold, such as "p99 < 5ms", may be repeated; decides the exit status. By default "errors == 0"' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l scenario -d 'Phases one after the other, from a file in TOML; flags win over what it says' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l find-limit -d 'Search for the highest rate at which this holds: "p99 < 5ms", or 5ms for short. Each rate is tried for --duration' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l header -d '"Name: value" to send with each request, as "Authorization: Bearer TOKEN"; may be repeated. Other users of the machine see flags, but not variables. Reports do not show it' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l ca -d 'Believe a wss:// server whose certificate one of these has signed, PEM; of a server that signs its own, that certificate' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l server-pid -d 'Process whose CPU time, memory and switches are read from /proc' -r
-complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l hdr -d 'Write the percentiles of latency in the text format of HdrHistogram' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l hdr -d 'Write the latencies of each second as an interval log of HdrHistogram; if FILE ends in .hgrm, the percentiles of all as text' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l csv -d 'Write a row for each second' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l html -d 'Write a page with charts' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l compare -d 'Compare two reports made with --json, FILE and the one in the place of the URL' -r
@@ -116,6 +119,7 @@ complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l binary -d 'Send b
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l records -d 'Send text that looks like JSON'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l no-verify -d 'Count answers without comparing them'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l idle -d 'Open the connections and hold them'
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l insecure -d 'Believe every certificate of a wss:// server'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l json -d 'Report as one JSON object'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l quiet -d 'No progress on stderr'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -s h -l help -d 'Print this'

@@ -318,6 +318,7 @@ mod tests {
             // These are held to a range.
             _ if spec.name == "close" => "1000",
             _ if spec.name == "refuse" => "500",
+            _ if spec.name == "coalesce" => "7ms",
             Takes::One("N[,BYTES]") => "7,1KiB",
             Takes::One("N" | "RATE") | Takes::Count(_) => "7",
             Takes::One("TEXT") => "words",

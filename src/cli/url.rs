@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+#[cfg(feature = "load")]
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -46,9 +48,7 @@ impl<'a> Url<'a> {
         if !secure && !scheme.eq_ignore_ascii_case("ws") {
             return Err(unsupported(scheme, tls));
         }
-        if !rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
-            return Err("only printable ASCII without blanks and # can be asked for".to_owned());
-        }
+        check_characters(rest)?;
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let path = if target.starts_with('/') { "" } else { usual_path };
         let (host, port) = match authority.strip_prefix('[') {
@@ -100,6 +100,32 @@ impl<'a> Url<'a> {
     }
 }
 
+/// The path of a socket in `unix:PATH` or `unix:PATH:/TARGET`, and what is asked for there, which
+/// is `usual` unless it says so; `None` if it is another URL.
+///
+/// # Errors
+///
+/// One line, without the URL.
+#[cfg(feature = "load")]
+pub fn local(url: &str, usual: &str) -> Option<Result<(PathBuf, String), String>> {
+    let rest = url.strip_prefix("unix:")?;
+    let (path, target) = match rest.split_once(":/") {
+        Some((path, target)) => (path, format!("/{target}")),
+        None => (rest, usual.to_owned()),
+    };
+    if path.is_empty() {
+        return Some(Err("it names no path".to_owned()));
+    }
+    Some(check_characters(&target).map(|()| (path.into(), target)))
+}
+
+fn check_characters(asked: &str) -> Result<(), String> {
+    match asked.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+        true => Ok(()),
+        false => Err("only printable ASCII without blanks and # can be asked for".to_owned()),
+    }
+}
+
 fn unsupported(scheme: &str, tls: bool) -> String {
     let known = if tls { "\"ws\" and \"wss\" are" } else { "\"ws\" is" };
     format!("{scheme:?} is not supported, only {known}")
@@ -108,6 +134,28 @@ fn unsupported(scheme: &str, tls: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "load")]
+    #[test]
+    fn sockets_have_urls_of_their_own() {
+        let cases = [
+            ("unix:/run/ws", Some(("/run/ws", "/"))),
+            ("unix:ws:/chat/den?x", Some(("ws", "/chat/den?x"))),
+            ("unix:/a b", Some(("/a b", "/"))),
+            ("unix:/a:b", Some(("/a:b", "/"))),
+            ("unix:/a:/", Some(("/a", "/"))),
+            ("unix:", None),
+            ("unix::/x", None),
+            ("unix:/a:/x y", None),
+            ("unix:/a:/x#y", None),
+        ];
+        for (url, expected) in cases {
+            let parsed = local(url, "/").expect("a URL of a socket").ok();
+            let parts = parsed.as_ref().map(|(path, target)| (path.to_str().unwrap(), &**target));
+            assert_eq!(parts, expected, "{url:?}");
+        }
+        assert_eq!(local("ws://unix:1/", "/"), None);
+    }
 
     #[test]
     fn urls() {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::http::normalize_origin;
 use crate::limits::{
-    Deflate, READ_BYTES_MAX, ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory,
-    TIMEOUT_MAX,
+    COALESCE_MAX, Deflate, READ_BYTES_MAX, ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX,
+    RoomHistory, TIMEOUT_MAX,
 };
 use crate::net::listen::ListenAddress;
 use crate::peer::Network;
@@ -188,6 +188,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         return Err(format!("{text:?} is longer than {}, the most", show_duration(TIMEOUT_MAX)));
     }
     Ok(duration)
+}
+
+/// How long a message in a room may wait for others.
+pub fn coalesce(text: &str) -> Result<Duration, String> {
+    match units::duration(text)? {
+        duration if duration <= COALESCE_MAX => Ok(duration),
+        _ => Err(format!("{text:?} is longer than {}, the most", show_duration(COALESCE_MAX))),
+    }
 }
 
 /// A [`duration`] that may not be 0, since nothing else would end what it limits.

@@ -25,7 +25,7 @@ pub(super) fn class(byte: u8) -> u8 {
 }
 
 /// A `token` (RFC 9110 §5.6.2): one or more `tchar`.
-pub(super) fn is_token(bytes: &[u8]) -> bool {
+pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && tokens(bytes) == bytes.len()
 }
 

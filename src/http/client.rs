@@ -17,6 +17,8 @@ pub struct Asked<'a> {
     pub agent: &'a str,
     /// `Sec-WebSocket-Extensions`, if any are offered.
     pub extensions: Option<&'a str>,
+    /// Further fields, each a line with its end.
+    pub fields: &'a str,
 }
 
 impl Asked<'_> {
@@ -34,7 +36,9 @@ impl Asked<'_> {
         if let Some(extensions) = self.extensions {
             line(["Sec-WebSocket-Extensions: ", extensions, ""]);
         }
-        line(["User-Agent: ", self.agent, "\r\n"]);
+        line(["User-Agent: ", self.agent, ""]);
+        out.extend_from_slice(self.fields.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -126,14 +130,16 @@ mod tests {
         use crate::http::{Progress, Scan};
         for extensions in [None, Some("permessage-deflate")] {
             let mut request = Vec::new();
+            let (agent, fields) = ("tests", "X-One: 1\r\nX-Two: 2\r\n");
             let asked =
-                Asked { target: "/x?y", authority: "a:1", key: KEY, agent: "tests", extensions };
+                Asked { target: "/x?y", authority: "a:1", key: KEY, agent, extensions, fields };
             asked.write(&mut request);
             let mut scan = Scan::default();
             let Ok(Progress::Complete(head)) = scan.advance(&request) else {
                 panic!("{:?} is no request", request.escape_ascii().to_string());
             };
             assert_eq!((head.target(), head.length()), ("/x?y", request.len()));
+            assert!(head.fields().any(|field| field == (b"X-Two", b"2")));
             let offers: Vec<&[u8]> = crate::http::extensions(&head).collect();
             assert_eq!(offers.len(), usize::from(extensions.is_some()));
         }

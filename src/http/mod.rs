@@ -40,6 +40,7 @@ mod target;
 mod upgrade;
 
 pub use body::{Body, BodyFault};
+pub use class::is_token;
 pub use coding::takes_gzip;
 pub use credentials::{is_public, shown_subprotocol, shown_target, tokens};
 pub use fallback::{Content, Declared, Fallback, Kind, MailboxName, Methods, Upload};

@@ -7,18 +7,19 @@
 //! Connecting --writable: request--> Opening --101--> Open --Close sent--> Closing --end--> (gone)
 //! ```
 
+mod opening;
+
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::desk::Desk;
 use super::errors::Kind;
-use super::outgoing::{Outgoing, write};
+use super::outgoing::{Outgoing, is_passing, write};
 use super::receiver::{Heard, Receiver};
 use super::script::add_frame;
 use super::state::{End, State};
 use super::tally::Tally;
-use crate::limits::HEAD_BYTES_MAX;
 use crate::net::Stream;
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode};
@@ -27,8 +28,8 @@ use crate::ws::head::{First, Opcode};
 const BATCH_BYTES_MAX: usize = 256 * 1024;
 
 /// All that a connection at rest costs, beside the tables of the system: 50 000 of them are to fit
-/// into 32 MiB, with buffers and histograms.
-const _: () = assert!(size_of::<Option<Client<i32>>>() <= 300 - 2 * size_of::<usize>());
+/// into 32 MiB, with buffers and histograms. The stream is a descriptor, or a session in a box.
+const _: () = assert!(size_of::<Option<Client<[usize; 2]>>>() <= 300 - 2 * size_of::<usize>());
 
 /// One connection.
 pub struct Client<S> {
@@ -97,6 +98,7 @@ impl<S: Stream> Client<S> {
                 Err(error) => {
                     let kind = match self.state {
                         State::Connecting => Kind::Connect,
+                        _ if error.kind() == ErrorKind::InvalidData => Kind::Tls,
                         _ => Kind::Reset,
                     };
                     return Err(End::Wrong(kind, error.to_string()));
@@ -117,43 +119,6 @@ impl<S: Stream> Client<S> {
             }
             State::Open => End::Wrong(Kind::Closed, "without a Close".to_owned()),
         }
-    }
-
-    /// It is connected: sends the request.
-    pub fn request(&mut self, request: &[u8]) -> Result<(), End> {
-        debug_assert_eq!(self.state, State::Connecting);
-        self.state = State::Opening;
-        match self.stream.write(request) {
-            Ok(count) if count == request.len() => Ok(()),
-            Ok(_) => Err(End::Wrong(Kind::Handshake, "no room for the request".to_owned())),
-            Err(error) => Err(End::Wrong(Kind::Handshake, error.to_string())),
-        }
-    }
-
-    /// Collects the answer to the request. When it is whole: its head, and how many of `bytes` it
-    /// took.
-    pub fn answer(&mut self, bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, End> {
-        debug_assert_eq!(self.state, State::Opening);
-        let out = &mut self.out.bytes;
-        let before = out.len();
-        out.extend_from_slice(bytes);
-        let Some(end) = out.windows(4).position(|window| window == b"\r\n\r\n") else {
-            if out.len() > HEAD_BYTES_MAX {
-                return Err(End::Wrong(Kind::Handshake, "the answer is too long".to_owned()));
-            }
-            return Ok(None);
-        };
-        let mut head = std::mem::take(out);
-        head.truncate(end);
-        Ok(Some((head, end + 4 - before)))
-    }
-
-    /// The handshake is done.
-    pub fn open(&mut self, position: usize, deflate: bool, now: Duration) {
-        self.state = State::Open;
-        self.since = now;
-        self.position = position;
-        self.receiver = Receiver::new(position, deflate);
     }
 
     /// What has come on an open connection.
@@ -215,6 +180,11 @@ impl<S: Stream> Client<S> {
         self.out.answer_pings(|pongs| pongs.extend_from_slice(frame));
     }
 
+    /// Bytes of frames that wait for room in the socket, before the messages of a script.
+    pub fn unsent(&self) -> usize {
+        self.out.len()
+    }
+
     /// Frames before the messages wait for room in the socket.
     pub fn is_stuffed(&self) -> bool {
         !self.out.is_empty()
@@ -227,6 +197,16 @@ impl<S: Stream> Client<S> {
         self.state = State::Closing;
         self.since = now;
         self.pending = 0;
+    }
+
+    /// Writes what the stream has to say by itself.
+    #[inline]
+    pub fn speak(&mut self) -> Result<(), End> {
+        match self.stream.flush() {
+            Err(error) if is_passing(&error) => Ok(()),
+            Err(error) => Err(End::Wrong(Kind::Reset, error.to_string())),
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Writes what may be sent, as far as the socket takes it.
@@ -242,10 +222,14 @@ impl<S: Stream> Client<S> {
                 if !self.out.is_empty() {
                     let count = self.out.write(&mut self.stream)?;
                     if !self.out.is_empty() {
-                        if count > 0 && self.in_flight == 0 {
+                        if count == 0 {
+                            return Ok(());
+                        }
+                        if self.in_flight == 0 {
                             self.since = now;
                         }
-                        return Ok(());
+                        // A secured stream takes less at a time than there may be.
+                        continue;
                     }
                 }
                 if self.pending == 0 {

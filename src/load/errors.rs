@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub enum Kind {
     /// No TCP connection.
     Connect,
+    /// TLS failed: a certificate that is not believed, or what cannot be understood.
+    Tls,
     /// The opening handshake was refused, or is wrong.
     Handshake,
     /// Bytes of an echo are not those that were sent.
@@ -42,6 +44,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
+            Self::Tls => "tls",
             Self::Handshake => "handshake",
             Self::Payload => "payload",
             Self::Type => "type",

@@ -1,6 +1,6 @@
 //! Frames that go out before the messages of a script: pongs, a Close, what is said to a room.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use super::errors::Kind;
 use super::state::End;
@@ -23,6 +23,11 @@ impl Outgoing {
     /// Nothing waits.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.gone
     }
 
     /// Lets pongs be added.
@@ -52,6 +57,11 @@ impl Outgoing {
         }
         Ok(count)
     }
+}
+
+/// What passes when the stream can be written to again, or is asked again.
+pub fn is_passing(error: &io::Error) -> bool {
+    [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind())
 }
 
 /// Writes a part of `bytes`; 0 if that has to wait.

@@ -6,6 +6,8 @@
 //! arrive, so none is ever stored; from its first wrong byte on it is hashed, and at its end
 //! [`Unexpected`](super::unexpected) says by its hash what it is instead.
 
+mod rest;
+
 use super::desk::Desk;
 use super::errors::Kind;
 use super::script::{Script, add_frame};
@@ -14,6 +16,7 @@ use crate::ws::deflate::WindowBits;
 use crate::ws::head::{First, Opcode};
 use crate::ws::incoming::{Incoming, Piece};
 use crate::ws::inflate::Inflater;
+pub use rest::Rest;
 
 /// What some bytes brought.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +52,8 @@ struct Rare {
     /// The payload of a control frame that has not come whole.
     control: Vec<u8>,
     difference: Option<Difference>,
+    /// The message under way began in an earlier phase.
+    stale: bool,
     /// Of the message under way, or with takeover of the connection.
     inflater: Option<Inflater>,
 }
@@ -114,21 +119,6 @@ impl Receiver {
         heard
     }
 
-    /// Messages that were overtaken and never came.
-    pub fn lost(&self) -> u64 {
-        self.rare.as_ref().map_or(0, |rare| rare.lost + rare.overtaken.len() as u64)
-    }
-
-    /// The same, and forgets them.
-    pub fn take_lost(&mut self) -> u64 {
-        let lost = self.lost();
-        if let Some(rare) = &mut self.rare {
-            rare.overtaken.clear();
-            rare.lost = 0;
-        }
-        lost
-    }
-
     fn piece(
         &mut self,
         piece: &Piece,
@@ -141,6 +131,10 @@ impl Receiver {
         let payload = &bytes[piece.payload.clone()];
         if piece.first.opcode.is_control() {
             self.control(piece, payload, desk, pongs, heard);
+            return;
+        }
+        if let Some(rare) = self.rare.as_mut().filter(|rare| rare.stale) {
+            rare.stale = !piece.ends_message();
             return;
         }
         if !piece.compressed {

@@ -69,6 +69,8 @@ pub struct Room {
     underway: Vec<(u32, VecDeque<Underway>)>,
     /// `member * members + sender`.
     seen: Vec<Seen>,
+    /// Messages that are due and could not be sent yet.
+    pub waiting: usize,
     /// What became of deliveries.
     pub figures: Broadcast,
 }
@@ -95,6 +97,7 @@ impl Room {
             dice,
             underway: (0..members).map(|_| (0, VecDeque::new())).collect(),
             seen: vec![Seen::default(); members * members],
+            waiting: 0,
             figures: Broadcast { members: members as u64, ..Broadcast::default() },
         }
     }
@@ -230,9 +233,17 @@ impl Room {
         senders
     }
 
+    /// Messages that were due and could not be sent are given up.
+    pub fn lose(&mut self, messages: u64, errors: &mut Errors) {
+        let lost = messages * u64::from(self.audience());
+        self.figures.expected += lost;
+        self.figures.lost += lost;
+        errors.add_many(Kind::Lost, lost, || "a message could not be sent in time".to_owned());
+    }
+
     /// True if all have got everything.
     pub fn is_at_rest(&self) -> bool {
-        self.underway.iter().all(|(_, underway)| underway.is_empty())
+        self.waiting == 0 && self.underway.iter().all(|(_, underway)| underway.is_empty())
     }
 }
 

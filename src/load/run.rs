@@ -47,6 +47,8 @@ pub struct Job {
     pub thresholds: Vec<Threshold>,
     /// What is shown of the options.
     pub settings: Vec<Setting>,
+    /// Rows keep their latencies, for a log of them.
+    pub keeps_intervals: bool,
 }
 
 /// Runs a job.
@@ -56,6 +58,9 @@ pub struct Job {
 /// A poll that fails. What is wrong with the server is in the report.
 pub fn run<D: Dial>(job: &Job, net: D, watch: &mut dyn Watch) -> io::Result<Report> {
     let mut engine = Engine::new(net, job.target.clone(), job.server_pid);
+    if job.keeps_intervals {
+        engine.keep_intervals();
+    }
     let started = time_of_day(engine.utc());
     let mut sum = Sum::default();
     let mut limit = None;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::report::{Connections, Recorder, Second};
+use super::report::{Connections, Interval, Recorder, Second};
 
 /// Counters that only grow while a window is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -77,9 +77,11 @@ impl Tally {
         }
     }
 
-    /// The measurement begins.
+    /// The measurement begins. In an open loop its end is known. In a closed one it is the moment
+    /// at which it ends, so that no message is left out whose processor time is in.
     pub fn begin(&mut self, now: Duration, length: Duration) {
-        self.window = Some((now, now + length));
+        let until = if self.by_due { now + length } else { Duration::MAX };
+        self.window = Some((now, until));
         let errors = self.counts.errors;
         self.counts = Counts { errors, ..Counts::default() };
         self.latency.clear();
@@ -89,7 +91,7 @@ impl Tally {
         self.row = Row { since: now, before: self.counts };
     }
 
-    /// The measurement ends before its time.
+    /// The measurement ends, or has ended when its time was over.
     pub fn cut(&mut self, now: Duration) {
         if let Some((from, until)) = &mut self.window {
             *until = (*until).min(now).max(*from);
@@ -160,14 +162,22 @@ impl Tally {
         now.saturating_sub(self.row.since)
     }
 
-    /// Ends the row under way, and returns it.
-    pub fn end_row(&mut self, now: Duration, busy: Busy) -> Option<&Second> {
+    /// Ends the row under way, and returns it. `utc` is the time of day, if the row keeps its
+    /// latencies.
+    pub fn end_row(&mut self, now: Duration, utc: Option<Duration>, busy: Busy) -> Option<&Second> {
         let (from, _) = self.window?;
         let (counts, before) = (self.counts, self.row.before);
         let second = &self.second;
+        let length = now.saturating_sub(self.row.since);
+        let interval = utc.map(|utc| Interval {
+            utc: utc.saturating_sub(length),
+            length,
+            nanos_max: second.nanos_max(),
+            histogram: second.encoded(),
+        });
         self.rows.push(Second {
             at_s: (self.row.since - from).as_secs_f64(),
-            length_s: now.saturating_sub(self.row.since).as_secs_f64(),
+            length_s: length.as_secs_f64(),
             messages: counts.messages - before.messages,
             sent: counts.sent - before.sent,
             bytes_received: counts.bytes_received - before.bytes_received,
@@ -181,6 +191,7 @@ impl Tally {
             client_cpu_percent: busy.client_percent,
             server_cpu_percent: busy.server_percent,
             server_rss_kib: busy.server_rss_kib,
+            interval,
         });
         self.latency.add(&self.second);
         self.second.clear();
@@ -229,10 +240,11 @@ mod tests {
             tally.answered(at(500), 1, at(600));
             tally.begin(at(1000), at(1000));
             tally.answered(at(1500), 1, at(1600));
+            tally.cut(at(2000));
             tally.answered(at(1900), 1, at(2600));
             tally.answered(at(2000), 1, at(2600));
             assert_eq!(tally.counts.messages, expected);
-            tally.end_row(at(2600), Busy::default());
+            tally.end_row(at(2600), None, Busy::default());
             assert_eq!(tally.latency().count(), expected);
         }
     }
@@ -246,9 +258,9 @@ mod tests {
         tally.sent(2, 10, at(1000));
         tally.counts.errors += 1;
         assert_eq!(tally.row_ends(), Some(at(2000)));
-        tally.end_row(at(2000), Busy::default());
+        tally.end_row(at(2000), None, Busy::default());
         tally.answered(at(2000), 5, at(2020));
-        tally.end_row(at(2500), Busy::default());
+        tally.end_row(at(2500), None, Busy::default());
         let rows = tally.take_rows();
         let of = |get: fn(&Second) -> u64| rows.iter().map(get).collect::<Vec<_>>();
         assert_eq!(of(|row| row.messages), [2, 5]);
@@ -256,6 +268,16 @@ mod tests {
         assert_eq!(of(|row| row.errors), [1, 0]);
         assert_eq!((rows[1].at_s, rows[1].length_s), (1.0, 0.5));
         assert!((rows[0].p50_us - 10_000.0).abs() < 10.0 && rows[1].max_us > 19_900.0);
+    }
+
+    #[test]
+    fn a_closed_loop_is_measured_until_it_ends() {
+        let mut tally = Tally::new(false);
+        tally.begin(at(1000), at(1000));
+        tally.answered(at(1900), 1, at(2004));
+        tally.cut(at(2004));
+        tally.answered(at(1900), 1, at(2004));
+        assert_eq!((tally.counts.messages, tally.seconds()), (1, 1.004));
     }
 
     #[test]

@@ -2,9 +2,19 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Event, Stream};
+
+/// Where somebody listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At an address.
+    Address(SocketAddr),
+    /// At a Unix socket.
+    Socket(PathBuf),
+}
 
 /// Connecting, the poll and the clock.
 pub trait Dial {
@@ -25,10 +35,11 @@ pub trait Dial {
 
     /// Begins to connect, from `source` if there is one, and registers the stream for both
     /// directions. An event says that it is writable when it is connected; when it cannot be, the
-    /// event says so too and the next read why.
+    /// event says so too and the next read why. `WouldBlock` if the server's backlog is full, which
+    /// only a Unix socket says: nothing has begun then.
     fn connect(
         &mut self,
-        to: SocketAddr,
+        to: &Place,
         source: Option<IpAddr>,
         token: usize,
     ) -> io::Result<Self::Stream>;

@@ -12,9 +12,9 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockAddr, Type};
 
-use super::dial::Dial;
+use super::dial::{Dial, Place};
 use super::mio_net::{SIGNAL_TOKEN, Socket, translate};
 use super::signals::Signals;
 use super::{Event, Source};
@@ -23,7 +23,7 @@ use crate::limits::TURN_EVENTS_MAX;
 const TIMER_TOKEN: usize = SIGNAL_TOKEN - 1;
 
 /// A wait of at least this may end late by epoll's millisecond.
-const COARSE_WAIT_MIN: Duration = Duration::from_millis(100);
+const COARSE_WAIT_MIN: Duration = Duration::from_millis(50);
 
 /// Poll, timer and signals of one loop.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct MioDial {
     poll: Poll,
     events: Events,
     timer: OwnedFd,
+    /// When the timer was last set to ring: a call for each message would be felt.
+    armed: Option<Duration>,
     signals: UnixStream,
     start: Instant,
 }
@@ -47,7 +49,7 @@ impl MioDial {
         let mut source = SourceFd(&descriptor);
         poll.registry().register(&mut source, Token(TIMER_TOKEN), Interest::READABLE)?;
         let events = Events::with_capacity(TURN_EVENTS_MAX);
-        Ok(Self { poll, events, timer, signals, start: Instant::now() })
+        Ok(Self { poll, events, timer, armed: None, signals, start: Instant::now() })
     }
 
     /// Epoll counts whole milliseconds, too coarse for a thousand messages in one. Each setting is
@@ -68,7 +70,10 @@ impl Dial for MioDial {
         events.clear();
         let timeout = until.map(|until| until.saturating_sub(self.now()));
         if let Some(wait) = timeout.filter(|wait| !wait.is_zero() && *wait < COARSE_WAIT_MIN) {
-            self.arm(wait)?;
+            if self.armed != until {
+                self.arm(wait)?;
+                self.armed = until;
+            }
         }
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -93,20 +98,16 @@ impl Dial for MioDial {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
-    fn connect(
-        &mut self,
-        to: SocketAddr,
-        source: Option<IpAddr>,
-        token: usize,
-    ) -> io::Result<Socket> {
-        let socket =
-            socket2::Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
-        socket.set_tcp_nodelay(true)?;
-        if let Some(source) = source {
-            socket.bind(&SocketAddr::new(source, 0).into())?;
-        }
-        match socket.connect(&to.into()) {
+    fn connect(&mut self, to: &Place, source: Option<IpAddr>, token: usize) -> io::Result<Socket> {
+        let (socket, to) = match to {
+            Place::Address(to) => (tcp(*to, source)?, SockAddr::from(*to)),
+            Place::Socket(path) => {
+                let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+                socket.set_nonblocking(true)?;
+                (socket, SockAddr::unix(path)?)
+            }
+        };
+        match socket.connect(&to) {
             Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
             outcome => outcome?,
         }
@@ -115,6 +116,17 @@ impl Dial for MioDial {
         self.poll.registry().register(&mut SourceFd(&descriptor), Token(token), both)?;
         Ok(Socket(socket.into()))
     }
+}
+
+/// A socket for TCP that does not block, and is bound to `source` if there is one.
+fn tcp(to: SocketAddr, source: Option<IpAddr>) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    if let Some(source) = source {
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    Ok(socket)
 }
 
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();

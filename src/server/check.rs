@@ -25,6 +25,10 @@ impl<N: Net> Server<N> {
         for id in self.registry.ids() {
             let Some(entry) = self.registry.get(id) else { continue };
             self.schedule.check(id, entry.standing);
+            let forgotten = !entry.connection.is_flushed() && entry.writable;
+            if forgotten && !entry.standing.is_ready() {
+                assert!(self.held.has(id), "nothing that can be sent is forgotten");
+            }
         }
         assert!(self.cx.addresses.seated() <= self.registry.len(), "nobody sits there twice");
         if self.registry.is_empty() {

@@ -11,7 +11,8 @@ use crate::service::{Effect, SharedFrame};
 
 impl<N: Net> Server<N> {
     /// Does what the services want. Messages go to the send queues; the connections that got some
-    /// are driven next, so that one write sends all that came together.
+    /// are driven next, so that one write sends all that came together, or after a while, so that
+    /// it sends what comes meanwhile too.
     #[inline(never)]
     pub(super) fn deliver(&mut self) {
         let mut effects = self.cx.effects.take();
@@ -21,8 +22,12 @@ impl<N: Net> Server<N> {
             match effect {
                 Effect::Send(_, frame) => {
                     let (buffer, cx) = (&mut self.buffer, &mut self.cx);
+                    // Where something waits already, it is held, or has to wait for the socket.
+                    let waits = !entry.connection.is_flushed();
                     if !entry.post(&frame, buffer, cx) {
                         entry.connection.end(Cause::Slow, cx);
+                    } else if self.held.is_on() && (waits || self.held.hold(id, cx.now)) {
+                        continue;
                     }
                 }
                 Effect::Wake(_) => entry.connection.wake(&mut self.cx),

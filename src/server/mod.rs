@@ -14,6 +14,7 @@ mod check;
 mod deliver;
 mod drain;
 mod drive;
+mod held;
 mod meters;
 mod police;
 mod registry;
@@ -37,6 +38,7 @@ use crate::net::{Event, Net, Source};
 use accept::Acceptor;
 pub use capacity::Asked;
 use drain::Drain;
+use held::Held;
 use meters::Meters;
 use registry::Registry;
 pub use reload::Reload;
@@ -56,6 +58,7 @@ pub struct Server<N: Net> {
     events: Vec<Event>,
     schedule: Schedule,
     meters: Meters,
+    held: Held,
     ended: Vec<(ConnId, Ending)>,
     drain: Drain,
     /// A second signal has cut the drain short.
@@ -74,6 +77,7 @@ impl<N: Net> Server<N> {
         net.keep_accounts(&cx.budget);
         cx.utc_offset = net.utc().saturating_sub(net.now());
         let meters = Meters::new(&cx.config, u64::from(net.utc().subsec_nanos()));
+        let held = Held::new(cx.config.coalesce);
         Self {
             registry: Registry::new(),
             timeouts: Timeouts::new(&cx.config),
@@ -83,6 +87,7 @@ impl<N: Net> Server<N> {
             events: Vec::with_capacity(TURN_EVENTS_MAX),
             schedule: Schedule::default(),
             meters,
+            held,
             ended: Vec::new(),
             drain: Drain::No,
             cut_short: false,
@@ -105,6 +110,9 @@ impl<N: Net> Server<N> {
         }
         if self.meters.next().is_some() {
             self.ring_meters();
+        }
+        if self.held.next().is_some() {
+            self.release();
         }
         if self.drain != Drain::No {
             self.advance_drain();
@@ -182,6 +190,7 @@ impl<N: Net> Server<N> {
         or_at(self.acceptor.paused_until());
         or_at(self.cx.timers.next());
         or_at(self.meters.next());
+        or_at(self.held.next());
         or_at(self.cx.effects.due());
         or_at(self.somebody_waits().then_some(self.police_at));
         next.map(|at| at.saturating_sub(self.cx.now))

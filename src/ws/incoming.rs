@@ -80,6 +80,11 @@ impl Incoming {
         self.left == 0 && self.head_length == 0 && self.message == Message::None
     }
 
+    /// True between the first byte of a message's payload, or its head, and its last.
+    pub fn is_within_message(&self) -> bool {
+        self.message != Message::None
+    }
+
     /// The next piece of `bytes[at..]`; what it consumed ends where its payload ends. `None` when
     /// all is consumed, be it by the start of a head.
     pub fn step(&mut self, bytes: &[u8], at: usize) -> Result<Option<Piece>, Fault> {

@@ -45,6 +45,8 @@ pub struct Profile {
     pub scarce: bool,
     /// What a connection says is read at a rate.
     pub metered: bool,
+    /// Messages in rooms wait for others for so long.
+    pub coalesce: Duration,
     /// Sizes of the buffers in the kernel, to clients and to the server.
     pub pipes: &'static [usize],
     pub up_pipes: &'static [usize],
@@ -90,6 +92,7 @@ impl Profile {
             takeover: false,
             scarce: false,
             metered: false,
+            coalesce: Duration::ZERO,
             pipes,
             up_pipes: pipes,
         }
@@ -119,6 +122,7 @@ impl Profile {
             buffer_budget: self.budget.unwrap_or(if self.tight { 40_000 } else { 64 << 20 }),
             deflate: if self.takeover { Deflate::Takeover } else { Deflate::On },
             inflaters: if self.scarce { 1 } else { 256 },
+            coalesce: self.coalesce,
             byte_rate: self.metered.then(|| Rate::per_second(BYTES_PER_SECOND)),
             message_rate: self.metered.then(|| Rate::per_second(MESSAGES_PER_SECOND)),
             ..Config::default()

@@ -181,6 +181,8 @@ impl World {
             arrivals.push((Duration::from_secs(3), packed::draw(false, &mut more)));
             profile.scarce = true;
         }
+        let windows = [0, 0, 1, 20, 100].map(Duration::from_millis);
+        profile.coalesce = Dice::new(seed.rotate_left(48)).pick(&windows);
         (profile, arrivals, dice.word())
     }
 

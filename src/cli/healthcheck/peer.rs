@@ -69,7 +69,8 @@ impl Peer {
         let Url { authority, target, .. } = url;
         let agent = "wsecho-healthcheck";
         let mut request = Vec::new();
-        Asked { target, authority, key: &key, agent, extensions: None }.write(&mut request);
+        Asked { target, authority, key: &key, agent, extensions: None, fields: "" }
+            .write(&mut request);
         let head = self.ask(&request)?;
         if head.starts_with(b"HTTP/1.1 401 ") && target.starts_with("/healthz") {
             return Ok(false);

@@ -5,19 +5,18 @@ mod live;
 mod options;
 mod scenario;
 mod sizes;
+mod way;
 mod whole;
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command};
 
 use super::spec::{self, Environment};
-use super::url::Url;
+use crate::http::shown_target;
 use crate::limits::RESERVED_DESCRIPTORS;
-use crate::load::engine::Target;
 use crate::load::report::{Report, Saved, Setting, Threshold, Verdict, compare};
 use crate::load::run::{self, Job, Phase};
 use crate::net::listen::DescriptorLimit;
@@ -27,20 +26,22 @@ use draft::Draft;
 use live::Live;
 pub(super) use options::PLAN_OPTIONS;
 use scenario::Scenario;
+use way::Way;
 pub(super) use whole::WHOLE_OPTIONS;
 use whole::Whole;
-
-/// How long a name may take to resolve.
-const RESOLVE_TIME: Duration = Duration::from_secs(10);
 
 /// Exit status after a second signal.
 const IMPATIENT_STATUS: i32 = 1;
 
+/// What the files end in that HdrHistogram's plotter of percentiles reads.
+const PERCENTILES: &str = "hgrm";
+
 /// Closing words of `wsecho load --help`.
 const NOTES: &str = "\
-TIME is in seconds, or ends in ms, s, m or h. SIZES are in bytes, or end in k or
-m. Variables are named after the options: WSECHO_LOAD_RATE is --rate. Flags win.
-Exits 0 if all thresholds hold, 1 if not or if there was nobody to load.
+TIME ends in ms, s, m or h. SIZES are in bytes, or end in k or m. Variables are
+named after the options: WSECHO_LOAD_RATE is --rate. Flags win. Exits 0 if all
+thresholds hold, 1 if not or if there was nobody to load. Nobody is believed by
+default: wss:// needs --ca or --insecure.
 docs/load.md is a tutorial.";
 
 /// A load as it was asked for.
@@ -66,7 +67,8 @@ fn with_options(command: Command) -> Command {
     command
         .arg(Arg::new("url").value_name("URL").help(
             "ws://HOST[:PORT][/PATH] of an echo, or of a\n\
-             room with --broadcast",
+             room with --broadcast; wss:// with TLS,\n\
+             unix:FILE[:/PATH] at a Unix socket",
         ))
         .args(spec::arguments(PLAN_OPTIONS, &Draft::default()))
         .args(spec::arguments(WHOLE_OPTIONS, &Whole::default()))
@@ -122,15 +124,10 @@ impl Load {
         Ok(Self { url, phases, scenario, thresholds, settings, whole })
     }
 
-    fn job(&self) -> Result<Job, String> {
-        let url = Url::parse_with(&self.url, "/", false)?;
+    fn job(&self, way: &Way) -> Result<Job, String> {
         if let Some(pid) = self.whole.server_pid.filter(|pid| !runs(*pid)) {
             return Err(format!("there is no process {pid}"));
         }
-        let addresses = url.addresses(RESOLVE_TIME).map_err(|error| error.to_string())?;
-        let address = *addresses.first().ok_or("the host has no address")?;
-        let target =
-            Target { address, authority: url.authority.to_owned(), path: url.target.clone() };
         let limit = DescriptorLimit::raise().now.and_then(|limit| usize::try_from(limit).ok());
         let room = limit.unwrap_or(usize::MAX).saturating_sub(RESERVED_DESCRIPTORS);
         let needed = self.phases.iter().map(|phase| phase.plan.connections).max().unwrap_or(0);
@@ -138,14 +135,15 @@ impl Load {
             return Err(format!("the limit on open files leaves room for {room} connections only"));
         }
         Ok(Job {
-            url: self.url.clone(),
-            target,
+            url: shown_target(&self.url).into_owned(),
+            target: way.target.clone(),
             server_pid: self.whole.server_pid,
             phases: self.phases.clone(),
             scenario: self.scenario.clone(),
             search: self.whole.find_limit.clone(),
             thresholds: self.thresholds.clone(),
             settings: self.settings.clone(),
+            keeps_intervals: self.whole.hdr.is_some(),
         })
     }
 
@@ -185,7 +183,11 @@ impl Load {
             }
             None => Ok(()),
         };
-        write(&self.whole.hdr, &|| report.percentile_log())?;
+        let percentiles = |path: &PathBuf| path.extension().is_some_and(|end| end == PERCENTILES);
+        write(&self.whole.hdr, &|| match self.whole.hdr.as_ref().is_some_and(percentiles) {
+            true => report.percentile_log(),
+            false => report.interval_log(),
+        })?;
         write(&self.whole.csv, &|| report.csv())?;
         write(&self.whole.html, &|| report.html())
     }
@@ -247,10 +249,13 @@ pub fn run(load: &Load) -> Result<(), String> {
         let (before, after) = (Saved::read(before)?, Saved::read(Path::new(&load.url))?);
         return show(&compare(&before, &after));
     }
-    let named = |wrong: String| format!("load of {:?}: {wrong}", load.url);
-    let job = load.job().map_err(named)?;
+    let shown = shown_target(&load.url);
+    let named = |wrong: String| format!("load of {shown:?}: {wrong}");
+    let way = Way::find(&load.url, &load.whole).map_err(named)?;
+    let job = load.job(&way).map_err(named)?;
     let failed = |error: io::Error| named(error.to_string());
     let net = signals::catch(IMPATIENT_STATUS).and_then(MioDial::new).map_err(failed)?;
+    let net = way.network(net, &load.whole).map_err(named)?;
     let mut live = Live::on_stderr(load.whole.quiet);
     let report = run::run(&job, net, &mut live).map_err(failed)?;
     live.end();

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use super::super::spec::{Spec, Takes};
 use super::super::value;
+use super::way::Fields;
 use crate::load::report::Threshold;
 
 pub(super) const RUN: &str = "Run";
+const SERVER: &str = "Server";
 const OUTPUT: &str = "Output";
 
 /// What is for the whole run.
@@ -16,11 +18,19 @@ pub struct Whole {
     pub scenario: Option<PathBuf>,
     /// Search for the highest rate at which this holds.
     pub find_limit: Option<Threshold>,
+    /// Further fields of the request.
+    pub(super) fields: Fields,
+    /// Those whose certificate one of these has signed are believed.
+    #[cfg(feature = "tls")]
+    pub ca: Option<PathBuf>,
+    /// All are believed.
+    #[cfg(feature = "tls")]
+    pub insecure: bool,
     /// The server's process.
     pub server_pid: Option<u32>,
     /// One object on stdout instead of a report for people.
     pub json: bool,
-    /// The percentiles in the format of HdrHistogram.
+    /// The latencies in a format of HdrHistogram, by what it ends in.
     pub hdr: Option<PathBuf>,
     /// The rows of each second.
     pub csv: Option<PathBuf>,
@@ -59,10 +69,44 @@ pub const WHOLE_OPTIONS: &[Spec<Whole>] = &[
         apply: |whole, text| find_limit(text).map(|bound| whole.find_limit = Some(bound)),
     },
     Spec {
+        name: "header",
+        variable: "WSECHO_LOAD_HEADER",
+        takes: Takes::Many("LINE"),
+        heading: SERVER,
+        help: "\"Name: value\" to send with each request, as\n\
+               \"Authorization: Bearer TOKEN\"; may be repeated.\n\
+               Other users of the machine see flags, but not\n\
+               variables. Reports do not show it",
+        default: |_| String::new(),
+        apply: |whole, line| whole.fields.add(line),
+    },
+    #[cfg(feature = "tls")]
+    Spec {
+        name: "ca",
+        variable: "WSECHO_LOAD_CA",
+        takes: Takes::One("FILE"),
+        heading: SERVER,
+        help: "Believe a wss:// server whose certificate one\n\
+               of these has signed, PEM; of a server that\n\
+               signs its own, that certificate",
+        default: |_| String::new(),
+        apply: |whole, path| value::path(path).map(|path| whole.ca = Some(path)),
+    },
+    #[cfg(feature = "tls")]
+    Spec {
+        name: "insecure",
+        variable: "WSECHO_LOAD_INSECURE",
+        takes: Takes::Switch,
+        heading: SERVER,
+        help: "Believe every certificate of a wss:// server",
+        default: |_| String::new(),
+        apply: |whole, text| value::switch(text).map(|said| whole.insecure = said),
+    },
+    Spec {
         name: "server-pid",
         variable: "WSECHO_LOAD_SERVER_PID",
         takes: Takes::One("PID"),
-        heading: RUN,
+        heading: SERVER,
         help: "Process whose CPU time, memory and switches\n\
                are read from /proc",
         default: |_| String::new(),
@@ -82,8 +126,9 @@ pub const WHOLE_OPTIONS: &[Spec<Whole>] = &[
         variable: "WSECHO_LOAD_HDR",
         takes: Takes::One("FILE"),
         heading: OUTPUT,
-        help: "Write the percentiles of latency in the text\n\
-               format of HdrHistogram",
+        help: "Write the latencies of each second as an\n\
+               interval log of HdrHistogram; if FILE ends in\n\
+               .hgrm, the percentiles of all as text",
         default: |_| String::new(),
         apply: |whole, path| {
             whole.hdr = Some(path.into());

@@ -1,21 +1,17 @@
 //! Opening connections: how fast, from where, and the handshake.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::super::client::Client;
-use super::super::dice::Dice;
 use super::super::errors::Kind;
 use super::super::pace::Allowance;
 use super::super::plan::{Plan, Shape};
 use super::super::script::Script;
 use super::super::state::{End, State};
 use super::{CLOSE_TIME, Engine};
-use crate::http::client::{Asked, upgraded};
+use crate::http::client::upgraded;
 use crate::net::dial::Dial;
 use crate::net::{Event, Source};
 use crate::ws::offer::Agreed;
@@ -23,21 +19,17 @@ use crate::ws::offer::Agreed;
 /// Connections that are being opened at a time, so that a server's backlog does not overflow.
 const OPENING_MAX: usize = 128;
 
-/// Connections from one address to another, with room for those that the system still remembers:
-/// a port is one of 28 232 by default.
-const PER_SOURCE: usize = 20_000;
-
-/// Addresses that churn takes turns with, because closed connections keep their ports for a while.
-const CHURN_SOURCES: usize = 16;
-
 /// A churn whose connections fail is not tried for ever.
 const CHURN_FAILURES_MAX: u64 = 1000;
 
 /// So many failures in a row, and no connection yet: nobody is there.
 const HOPELESS_FAILURES: u64 = 16;
 
+/// After what time a server is asked again whose backlog was full.
+const RETRY_INTERVAL: Duration = Duration::from_millis(1);
+
 /// How far the opening of connections has come.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Opening {
     allowance: Allowance,
     start: Duration,
@@ -51,13 +43,28 @@ pub(super) struct Opening {
     of: usize,
     /// Those under way.
     underway: usize,
+    /// Those of them for which the server's backlog was full, with the time of their first try.
+    waiting: Vec<(usize, Duration)>,
+    /// When those try again.
+    retry_at: Duration,
 }
 
 impl Default for Opening {
     fn default() -> Self {
         let allowance = Allowance::All;
-        let (start, ramp_ends) = (Duration::ZERO, Duration::ZERO);
-        Self { allowance, start, ramp_ends, kept: 0, begun: 0, of: 0, underway: 0 }
+        let (start, ramp_ends, retry_at) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        let waiting = Vec::new();
+        Self {
+            allowance,
+            start,
+            ramp_ends,
+            kept: 0,
+            begun: 0,
+            of: 0,
+            underway: 0,
+            waiting,
+            retry_at,
+        }
     }
 }
 
@@ -73,6 +80,8 @@ impl Opening {
             begun: kept,
             of: plan.connections,
             underway: 0,
+            waiting: Vec::new(),
+            retry_at: now,
         }
     }
 
@@ -81,11 +90,28 @@ impl Opening {
         let waits = self.begun < self.of && self.underway < OPENING_MAX;
         waits.then(|| self.start + self.allowance.next(self.begun - self.kept))
     }
+
+    /// Nobody tries again.
+    pub(super) fn give_up(&mut self) {
+        self.underway -= self.waiting.len();
+        self.waiting.clear();
+    }
+
+    /// When those try again for which the server's backlog was full.
+    pub(super) fn retry_at(&self) -> Option<Duration> {
+        (!self.waiting.is_empty()).then_some(self.retry_at)
+    }
 }
 
 impl<D: Dial> Engine<D> {
     /// Begins connections as far as that is allowed by now.
     pub(super) fn connect_more(&mut self, now: Duration) {
+        if self.opening.retry_at().is_some_and(|at| at <= now) {
+            for (at, since) in std::mem::take(&mut self.opening.waiting) {
+                self.opening.underway -= 1;
+                self.connect(at, since);
+            }
+        }
         while self.opening.next().is_some_and(|next| next <= now) && !self.interrupted {
             let at = self.opening.begun;
             self.opening.begun += 1;
@@ -107,53 +133,32 @@ impl<D: Dial> Engine<D> {
         begun && (self.opening.underway == 0 || churns)
     }
 
-    pub(super) fn connect(&mut self, at: usize, now: Duration) {
+    /// Begins a connection, for which one has tried since `since`.
+    pub(super) fn connect(&mut self, at: usize, since: Duration) {
         let source = self.source(at);
-        match self.net.connect(self.target.address, source, at) {
+        match self.net.connect(&self.target.place, source, at) {
             Ok(stream) => {
                 self.opening.underway += 1;
-                let mut client = Client::new(stream, self.desk.script.start(at), now);
+                let mut client = Client::new(stream, self.desk.script.start(at), since);
                 client.slow = at < self.plan.slow_readers;
                 self.clients[at] = Some(client);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let now = self.net.now();
+                if now < since + self.plan.timeout {
+                    self.opening.underway += 1;
+                    self.opening.waiting.push((at, since));
+                    self.opening.retry_at = now + RETRY_INTERVAL;
+                    return;
+                }
+                self.tally.connections.failed += 1;
+                self.desk.errors.add(Kind::Connect, || "its backlog stays full".to_owned());
             }
             Err(error) => {
                 self.tally.connections.failed += 1;
                 self.desk.errors.add(Kind::Connect, || connect_error(&error, source));
             }
         }
-    }
-
-    /// Where a connection comes from.
-    fn source(&self, at: usize) -> Option<IpAddr> {
-        let named = &self.plan.sources;
-        if !named.is_empty() {
-            return Some(named[at % named.len()]);
-        }
-        let churns = matches!(self.plan.shape, Shape::Churn(_));
-        let needed = self.plan.connections.div_ceil(PER_SOURCE);
-        let count = if churns { CHURN_SOURCES } else { needed };
-        let local = matches!(self.target.address.ip(), IpAddr::V4(ip) if ip.is_loopback());
-        (local && count > 1).then(|| loopback(at % count))
-    }
-
-    /// The request of a connection, with a key that is its own.
-    fn request(&self, at: usize) -> Vec<u8> {
-        let mut request = Vec::new();
-        let asked = Asked {
-            target: &self.target.path,
-            authority: &self.target.authority,
-            key: &self.key(at),
-            agent: concat!("wsecho-load/", env!("CARGO_PKG_VERSION")),
-            extensions: self.plan.deflate.map(|offer| offer.value()),
-        };
-        asked.write(&mut request);
-        request
-    }
-
-    /// The nonce of a connection; it is made anew to check the answer, so that none is kept.
-    fn key(&self, at: usize) -> String {
-        let mut dice = Dice::new(self.plan.seed ^ (at as u64) << 20);
-        STANDARD.encode([dice.next().to_ne_bytes(), dice.next().to_ne_bytes()].as_flattened())
     }
 
     /// An event of a connection that is not connected yet.
@@ -189,6 +194,7 @@ impl<D: Dial> Engine<D> {
         self.tally.opened(now.saturating_sub(client.since));
         self.opening.underway -= 1;
         client.open(self.desk.script.start(at), offer.is_some(), now);
+        self.take_turns(at);
         if self.sending {
             self.start(at, now);
         }
@@ -260,12 +266,6 @@ impl<D: Dial> Engine<D> {
         self.clients.truncate(first);
         Ok(())
     }
-}
-
-/// A further address of this host: 127.0.0.1 itself is left to others.
-fn loopback(nth: usize) -> IpAddr {
-    let [_, _, high, low] = u32::try_from(nth + 2).unwrap_or(2).to_be_bytes();
-    Ipv4Addr::new(127, 0, high, low).into()
 }
 
 fn connect_error(error: &io::Error, source: Option<IpAddr>) -> String {

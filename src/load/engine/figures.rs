@@ -192,6 +192,8 @@ impl<D: Dial> Engine<D> {
             errors.add_many(Kind::Timeout, unanswered, words);
             let far = self.net.now() + Duration::from_secs(1);
             if let Some((room, _)) = &mut self.room {
+                let unsent = std::mem::take(&mut room.waiting);
+                room.lose(unsent as u64, errors);
                 room.give_up(far, errors);
             }
         }

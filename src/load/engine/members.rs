@@ -1,14 +1,16 @@
 //! The members of a room: what comes to them, and what they send.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::super::dice::Dice;
 use super::super::errors::Kind;
 use super::super::plan::{Plan, Shape};
+use super::super::receiver::Rest;
 use super::super::room::Room;
 use super::super::script::add_frame;
-use super::super::state::End;
+use super::super::state::{End, State};
 use super::super::unexpected::close_in_words;
 use super::Engine;
 use crate::net::dial::Dial;
@@ -23,7 +25,14 @@ const SIZES: usize = 1024;
 const WRAPPED: usize = 8;
 const WRAPPING_BYTES: usize = 64 * 1024;
 
-/// The receiving side of a member.
+/// Of what a member says in an open loop so much is ready for its socket, with one message more.
+const UNSENT_BYTES_MAX: usize = 64 * 1024;
+
+/// Messages of an open loop that wait, of all members: 16 MiB of times. What is due beyond that is
+/// lost, and counted so.
+const WAITING_MAX: usize = 1 << 20;
+
+/// One member: what comes to it, and what it has still to say.
 #[derive(Debug)]
 pub(super) struct Member {
     incoming: Incoming,
@@ -31,6 +40,35 @@ pub(super) struct Member {
     partial: Vec<u8>,
     /// A control frame that has not.
     control: Vec<u8>,
+    /// The message under way began in an earlier phase.
+    stale: bool,
+    /// When the messages were due that wait because earlier ones are not taken.
+    due: VecDeque<Duration>,
+}
+
+impl Member {
+    fn new() -> Self {
+        Self {
+            incoming: Incoming::new(false),
+            partial: Vec::new(),
+            control: Vec::new(),
+            stale: false,
+            due: VecDeque::new(),
+        }
+    }
+
+    /// Where it stands, for the next phase.
+    pub(super) fn leave(&mut self) -> Rest {
+        let stale = self.incoming.is_within_message();
+        let control = std::mem::take(&mut self.control);
+        Rest { incoming: self.incoming.clone(), control, stale }
+    }
+
+    /// Goes on where an earlier phase stood.
+    pub(super) fn take_up(&mut self, rest: Rest) {
+        let Rest { incoming, control, stale } = rest;
+        *self = Self { incoming, control, stale, ..Self::new() };
+    }
 }
 
 /// The room of a plan, if it has one.
@@ -39,9 +77,7 @@ pub(super) fn room(plan: &Plan) -> Option<(Room, Vec<Member>)> {
     let sizes = plan.sizes().draw(SIZES, &mut Dice::new(plan.seed));
     let binary = !plan.content.is_text();
     let room = Room::new(plan.connections, audience, binary, plan.verify, sizes, plan.seed);
-    let member =
-        || Member { incoming: Incoming::new(false), partial: Vec::new(), control: Vec::new() };
-    Some((room, (0..plan.connections).map(|_| member()).collect()))
+    Some((room, (0..plan.connections).map(|_| Member::new()).collect()))
 }
 
 impl<D: Dial> Engine<D> {
@@ -77,6 +113,10 @@ impl<D: Dial> Engine<D> {
     /// A piece of a message; its sender, if all have got it now.
     fn piece(&mut self, at: usize, piece: &Piece, now: Duration) -> Result<Option<usize>, End> {
         let Some((room, members)) = &mut self.room else { return Ok(None) };
+        if members[at].stale {
+            members[at].stale = !piece.ends_message();
+            return Ok(None);
+        }
         let payload = &self.buffer[piece.payload.clone()];
         self.tally.received(payload.len() as u64, now);
         let partial = &mut members[at].partial;
@@ -121,26 +161,56 @@ impl<D: Dial> Engine<D> {
         }
     }
 
-    /// A member sends a message that is due now, or was.
+    /// A member sends a message that is due now, or was. In an open loop it waits, as the time at
+    /// which it was due, while the server takes nothing.
     pub(super) fn send_to_room(&mut self, at: usize, due: Duration) {
-        let now = self.net.now();
-        let Some((room, _)) = &mut self.room else { return };
-        let Some(client) = &mut self.clients[at] else { return };
-        let mut frame = Vec::new();
-        let size = room.send(at, due, &mut frame);
-        client.queue(&frame, now);
+        let Some((room, members)) = &mut self.room else { return };
         if self.plan.rate.is_some() {
-            self.tally.left(due, size as u64, now);
+            if room.waiting < WAITING_MAX {
+                members[at].due.push_back(due);
+                room.waiting += 1;
+            } else {
+                room.lose(1, &mut self.desk.errors);
+            }
         } else {
+            let Some(client) = &mut self.clients[at] else { return };
+            let now = self.net.now();
+            let mut frame = Vec::new();
+            let size = room.send(at, due, &mut frame);
+            client.queue(&frame, now);
             self.tally.sent(1, size as u64, now);
         }
-        self.flush_or_end(at, now);
+        self.flush_or_end(at, self.net.now());
     }
 
-    /// Messages that have not come to all in time are given up.
+    /// Sends what waits for a member, as far as its socket takes it.
+    pub(super) fn catch_up(&mut self, at: usize, now: Duration) -> Result<(), End> {
+        let mut frame = Vec::new();
+        while let (Some((room, members)), Some(client)) = (&mut self.room, &mut self.clients[at]) {
+            if client.state() != State::Open || client.unsent() > UNSENT_BYTES_MAX {
+                break;
+            }
+            let Some(due) = members[at].due.pop_front() else { break };
+            room.waiting -= 1;
+            frame.clear();
+            let size = room.send(at, due, &mut frame);
+            client.queue(&frame, now);
+            self.tally.left(due, size as u64, now);
+            client.flush(&self.desk, &mut self.tally, true, now)?;
+        }
+        Ok(())
+    }
+
+    /// Messages that have not come to all in time are given up, and those that could not be sent.
     pub(super) fn sweep_room(&mut self, now: Duration) {
-        let Some((room, _)) = &mut self.room else { return };
+        let Some((room, members)) = &mut self.room else { return };
         let limit = now.saturating_sub(self.plan.timeout);
+        for member in members {
+            let late = member.due.iter().take_while(|due| **due < limit).count();
+            member.due.drain(..late);
+            room.waiting -= late;
+            room.lose(late as u64, &mut self.desk.errors);
+        }
         for sender in room.give_up(limit, &mut self.desk.errors) {
             if self.sending && self.plan.rate.is_none() {
                 self.send_to_room(sender, now);

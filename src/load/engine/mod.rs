@@ -6,14 +6,15 @@
 //! Draining --nothing awaited, or no patience left--> Over
 //! ```
 
+mod arrival;
 mod connect;
 mod figures;
 mod members;
+mod stages;
 mod traffic;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::Client;
@@ -25,7 +26,7 @@ use super::report::Second;
 use super::room::Room;
 use super::script::Script;
 use super::tally::Tally;
-use crate::net::dial::Dial;
+use crate::net::dial::{Dial, Place};
 use crate::net::{Event, Source};
 use figures::Gauges;
 pub use figures::Outcome;
@@ -44,11 +45,13 @@ const INTERRUPTED_DRAIN_TIME: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The server's.
-    pub address: SocketAddr,
+    pub place: Place,
     /// The `Host` field.
     pub authority: String,
     /// Path and query.
     pub path: String,
+    /// Further fields of the request, each a line with its end.
+    pub fields: String,
 }
 
 /// Somebody who looks on.
@@ -90,8 +93,8 @@ pub struct Engine<D: Dial> {
     /// Messages are sent, or answered with new ones.
     sending: bool,
     pace: Option<Pace>,
-    /// The connection whose turn it is in an open loop.
-    next_sender: usize,
+    /// Open connections in the order of their turns, in an open loop.
+    turns: VecDeque<u32>,
     /// Who sends how many messages again at what time, in order.
     thinking: VecDeque<(Duration, usize, usize)>,
     opening: connect::Opening,
@@ -99,6 +102,8 @@ pub struct Engine<D: Dial> {
     told_at: Duration,
     gauges: Gauges,
     interrupted: bool,
+    /// Each row has its latencies.
+    keeps_intervals: bool,
 }
 
 impl<D: Dial> Engine<D> {
@@ -120,13 +125,14 @@ impl<D: Dial> Engine<D> {
             stage: Stage::Over,
             sending: false,
             pace: None,
-            next_sender: 0,
+            turns: VecDeque::new(),
             thinking: VecDeque::new(),
             opening: connect::Opening::default(),
             sweep_at: now,
             told_at: now,
             gauges: Gauges::new(pid),
             interrupted: false,
+            keeps_intervals: false,
             plan,
         }
     }
@@ -154,6 +160,11 @@ impl<D: Dial> Engine<D> {
         self.close_from(0)
     }
 
+    /// From now on each row keeps its latencies.
+    pub fn keep_intervals(&mut self) {
+        self.keeps_intervals = true;
+    }
+
     /// The run was ended before its time.
     pub fn was_interrupted(&self) -> bool {
         self.interrupted
@@ -175,25 +186,38 @@ impl<D: Dial> Engine<D> {
         self.tally = Tally::new(plan.rate.is_some() || matches!(plan.shape, Shape::Broadcast(_)));
         self.tally.open = open;
         self.tally.connections.open_max = open;
-        self.room = members::room(plan);
-        (self.pace, self.thinking) = (None, VecDeque::new());
+        let before = std::mem::replace(&mut self.room, members::room(plan));
+        (self.pace, self.thinking, self.turns) = (None, VecDeque::new(), VecDeque::new());
         let now = self.net.now();
         self.gauges.begin();
         (self.sweep_at, self.told_at) = (now, now);
         self.opening = connect::Opening::new(plan, &self.clients, now);
         self.clients.resize_with(plan.connections, || None);
-        for at in 0..plan.connections {
-            let position = self.desk.script.start(at);
-            if let Some(client) = &mut self.clients[at] {
-                client.open(position, agreed.is_some(), now);
-            }
-        }
+        self.hand_over(before, now);
         self.stage = Stage::Opening;
         let ramps = plan.ramp > Duration::ZERO && self.room.is_none();
         if ramps || matches!(plan.shape, Shape::Churn(_)) {
             self.begin_traffic(now);
         }
         Ok(())
+    }
+
+    /// Connections that were there before this phase begin it, each where it stands: in the middle
+    /// of a frame maybe.
+    fn hand_over(&mut self, mut before: Option<(Room, Vec<Member>)>, now: Duration) {
+        for at in 0..self.clients.len() {
+            let Some(client) = &mut self.clients[at] else { continue };
+            let rest = match &mut before {
+                Some((_, members)) => members[at].leave(),
+                None => client.receiver.leave(),
+            };
+            client.open(self.desk.script.start(at), self.desk.agreed.is_some(), now);
+            match &mut self.room {
+                Some((_, members)) => members[at].take_up(rest),
+                None => client.receiver.take_up(rest),
+            }
+            self.take_turns(at);
+        }
     }
 
     /// One wait, and what it brings.
@@ -220,81 +244,5 @@ impl<D: Dial> Engine<D> {
         self.send_due(now);
         self.sweep(now);
         Ok(())
-    }
-
-    /// When something has to be done even if nothing comes.
-    fn deadline(&self, now: Duration) -> Duration {
-        let stage = match self.stage {
-            Stage::Warming(until) | Stage::Measuring(until) | Stage::Draining(until) => Some(until),
-            Stage::Opening | Stage::Over => None,
-        };
-        // A look ten times a second is enough, but at the end.
-        let patience = if matches!(self.stage, Stage::Draining(_)) { 2 } else { 100 };
-        let due = self.pace.as_ref().filter(|_| self.sending).map(Pace::next);
-        let thought = self.thinking.front().map(|(at, ..)| *at);
-        let row = self.tally.row_ends();
-        let moments = [stage, due, thought, row, self.opening.next()];
-        let earliest = moments.into_iter().flatten().min();
-        let patient = now + Duration::from_millis(patience);
-        earliest.map_or(patient, |moment| moment.clamp(now, patient))
-    }
-
-    /// Goes to the next stage when it is time.
-    fn advance(&mut self, now: Duration) {
-        match self.stage {
-            Stage::Opening if self.interrupted => self.stage = Stage::Over,
-            Stage::Opening if self.all_are_open(now) => {
-                if self.clients.iter().all(Option::is_none) {
-                    self.stage = Stage::Over;
-                    return;
-                }
-                if !self.sending {
-                    self.begin_traffic(now);
-                }
-                self.gauges.connected();
-                self.stage = Stage::Warming(now + self.plan.warmup);
-                self.advance(now);
-            }
-            Stage::Warming(_) if self.interrupted => self.drain(now),
-            Stage::Warming(until) if now >= until => {
-                self.tally.begin(now, self.plan.duration);
-                self.desk.pings = 0;
-                self.gauges.measure();
-                self.stage = Stage::Measuring(now + self.plan.duration);
-            }
-            Stage::Measuring(until) if now >= until || self.interrupted || self.is_forsaken() => {
-                // What became due since the last look belongs to the measurement.
-                self.send_due(now.min(until));
-                self.tally.cut(now);
-                self.drain(now);
-            }
-            Stage::Draining(until) if now >= until || self.is_at_rest() => {
-                self.stage = Stage::Over;
-            }
-            _ => {}
-        }
-    }
-
-    /// Rows, once a second.
-    fn tick(&mut self, watch: &mut dyn Watch) {
-        let now = self.net.now();
-        self.tally.counts.errors = self.desk.errors.total();
-        if self.tally.row_ends().is_some_and(|ends| now >= ends) || self.row_is_the_last() {
-            let busy = self.gauges.busy(self.tally.row_length(now));
-            if let Some(row) = self.tally.end_row(now, busy) {
-                watch.second(row, &self.desk.errors);
-            }
-        } else if self.tally.row_ends().is_none() && now >= self.told_at + Duration::from_secs(1) {
-            self.told_at = now;
-            watch.opening(self.tally.open, self.plan.connections);
-        }
-    }
-
-    /// What came after the last whole second gets a row of its own.
-    fn row_is_the_last(&self) -> bool {
-        let length = self.tally.row_length(self.net.now());
-        self.stage == Stage::Over
-            && self.tally.row_ends().is_some()
-            && (self.tally.row_has_messages() || length > Duration::from_millis(100))
     }
 }

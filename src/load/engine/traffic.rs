@@ -185,27 +185,37 @@ impl<D: Dial> Engine<D> {
         self.pace = Some(pace);
     }
 
-    /// The open connection whose turn it is; they take turns.
+    /// The open connection whose turn it is; they take turns. Those that have gone lose theirs, so
+    /// that nobody is passed over twice.
     fn whose_turn(&mut self) -> Option<usize> {
-        let count = self.clients.len();
-        let mut turns = (self.next_sender..count).chain(0..self.next_sender.min(count));
-        let open = |at: &usize| {
-            let client = self.clients[*at].as_ref();
-            client.is_some_and(|client| client.state() == State::Open && !client.slow)
-        };
-        let at = turns.find(open)?;
-        self.next_sender = (at + 1) % count;
-        Some(at)
+        while let Some(turn) = self.turns.pop_front() {
+            let at = turn as usize;
+            let client = self.clients.get(at).and_then(Option::as_ref);
+            if client.is_some_and(|client| client.state() == State::Open) {
+                self.turns.push_back(turn);
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// A connection that is open takes its turns in an open loop.
+    pub(super) fn take_turns(&mut self, at: usize) {
+        let slow = self.clients[at].as_ref().is_some_and(|client| client.slow);
+        if self.plan.rate.is_some() && !slow {
+            self.turns.extend(u32::try_from(at));
+        }
     }
 
     pub(super) fn flush(&mut self, at: usize, now: Duration) -> Result<(), End> {
         let paced = self.plan.rate.is_some();
-        match &mut self.clients[at] {
-            Some(client) if client.state() != State::Opening => {
-                client.flush(&self.desk, &mut self.tally, paced && !client.slow, now)
-            }
-            _ => Ok(()),
+        let Some(client) = &mut self.clients[at] else { return Ok(()) };
+        client.speak()?;
+        if client.state() == State::Opening {
+            return Ok(());
         }
+        client.flush(&self.desk, &mut self.tally, paced && !client.slow, now)?;
+        if self.room.is_some() { self.catch_up(at, now) } else { Ok(()) }
     }
 
     pub(super) fn flush_or_end(&mut self, at: usize, now: Duration) {
@@ -217,6 +227,7 @@ impl<D: Dial> Engine<D> {
     /// No new messages. Those of an open loop that are due are still sent: they were due.
     pub(super) fn drain(&mut self, now: Duration) {
         self.sending = false;
+        self.opening.give_up();
         self.gauges.measured();
         let patience = if self.interrupted { INTERRUPTED_DRAIN_TIME } else { self.plan.timeout };
         self.stage = Stage::Draining(now + patience);
@@ -239,7 +250,7 @@ impl<D: Dial> Engine<D> {
 
     /// Every connection is gone, and none comes back.
     pub(super) fn is_forsaken(&self) -> bool {
-        self.clients.iter().all(Option::is_none)
+        self.opening.retry_at().is_none() && self.clients.iter().all(Option::is_none)
     }
 
     /// Gives up connections that have waited too long.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Latency;
+use super::{Interval, Latency};
 
 /// What was measured, in a whole run or in one phase of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -161,6 +161,9 @@ pub struct Second {
     /// Resident memory of the server at its end, if its process is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_rss_kib: Option<u64>,
+    /// The latencies themselves, if a log of them is wanted.
+    #[serde(skip)]
+    pub interval: Option<Interval>,
 }
 
 impl Second {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::interval_log;
+
 /// Highest latency that is told from a higher one: an hour.
 const NANOS_MAX: u64 = 3_600_000_000_000;
 
@@ -53,6 +55,16 @@ impl Recorder {
         let nanos = u64::try_from(latency.as_nanos()).unwrap_or(NANOS_MAX).min(NANOS_MAX);
         self.nanos_max = self.nanos_max.max(nanos);
         self.histogram.saturating_record_n(nanos, count);
+    }
+
+    /// All of it, as it stands in the interval log.
+    pub fn encoded(&self) -> String {
+        interval_log::encode(&self.histogram)
+    }
+
+    /// The longest, in nanoseconds.
+    pub fn nanos_max(&self) -> u64 {
+        self.nanos_max
     }
 
     /// Adds what another has recorded.

@@ -3,7 +3,8 @@
 //! A [`Report`] is made once, when the run is over. While it goes on, the engine records into
 //! [`Recorder`]s; [`Latency`] is what is kept of one: the percentiles that people quote, and the
 //! whole distribution as a few hundred points. So a report needs no histogram any more, and each
-//! form of it (text, JSON, percentile log, CSV, page) is a function of the same figures.
+//! form of it (text, JSON, percentile log, CSV, page) is a function of the same figures. Only for
+//! the log of intervals, if one is wanted, each second keeps its own, encoded.
 //!
 //! The structures are the schema of `--json`; docs/load-report.md describes it, and a test holds
 //! one to the other. Fields may be added. None changes its meaning or goes while `schema` stays.
@@ -12,6 +13,7 @@ mod chart;
 mod compare;
 mod csv;
 mod figures;
+mod interval_log;
 mod latency;
 mod machine;
 mod page;
@@ -27,6 +29,7 @@ use serde::Serialize;
 
 pub use self::compare::compare;
 pub use self::figures::{Broadcast, Connections, Figures, OpenLoop, Second, Server, per_second};
+pub use self::interval_log::Interval;
 pub use self::latency::{Latency, Point, Recorder};
 pub use self::machine::Machine;
 pub use self::saved::Saved;

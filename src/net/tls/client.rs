@@ -1,4 +1,4 @@
-//! The other side: a client that blocks, for the health check.
+//! The other side: whom a client believes, and one that blocks, for the health check.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -34,9 +34,7 @@ impl Secured {
     ///
     /// One line: a host that no certificate can name, or a file of certificates that is of no use.
     pub fn new(socket: TcpStream, host: &str, trust: &Trust) -> Result<Self, String> {
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| format!("{host:?} is not a name or an address"))?;
-        let session = ClientConnection::new(Arc::new(config(trust)?), name);
+        let session = ClientConnection::new(Arc::new(config(trust)?), name(host)?);
         let session = session.map_err(|error| error.to_string())?;
         Ok(Self { session: Box::new(session), socket })
     }
@@ -102,7 +100,14 @@ impl Write for Secured {
     }
 }
 
-fn config(trust: &Trust) -> Result<ClientConfig, String> {
+/// What the certificate of `host` has to name.
+pub(super) fn name(host: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(host.to_owned())
+        .map_err(|_| format!("{host:?} is not a name or an address"))
+}
+
+/// What sessions of a client have in common.
+pub(super) fn config(trust: &Trust) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

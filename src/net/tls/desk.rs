@@ -25,6 +25,9 @@ pub(super) const WORDS_BYTES_MAX: usize = 4 * 1024;
 /// an update of keys.
 const OVERHEAD_BYTES: usize = (TLS_SEAL_BYTES_MAX / (16 * 1024) + 2) * 256;
 
+/// What is sealed at once, with what goes in front of it.
+pub(super) const OUTGOING_BYTES: usize = WORDS_BYTES_MAX + TLS_SEAL_BYTES_MAX + OVERHEAD_BYTES;
+
 /// The desk at which sessions open and seal.
 pub(super) struct Desk {
     /// For new sessions.
@@ -58,7 +61,7 @@ impl Desk {
             // The server hands in its own.
             budget: Budget::default(),
             incoming: buffer(REST_BYTES_MAX + TLS_READ_BYTES_MAX),
-            outgoing: buffer(WORDS_BYTES_MAX + TLS_SEAL_BYTES_MAX + OVERHEAD_BYTES),
+            outgoing: buffer(OUTGOING_BYTES),
             flights_left: TURN_TLS_FLIGHTS_MAX,
             counts: Counts::default(),
         }

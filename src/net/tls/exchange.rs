@@ -1,10 +1,55 @@
 //! What rustls makes of records, call by call, until it wants more of them.
 
 use rustls::Error;
+#[cfg(feature = "load")]
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic,
 };
+
+/// One side of a session: rustls gives each a type of its own that can do the same.
+pub(super) trait Side {
+    type Data;
+
+    fn process<'c, 'i>(&'c mut self, records: &'i mut [u8])
+    -> UnbufferedStatus<'c, 'i, Self::Data>;
+
+    fn has_something_to_say(&self) -> bool;
+}
+
+impl Side for UnbufferedServerConnection {
+    type Data = ServerConnectionData;
+
+    #[inline]
+    fn process<'c, 'i>(
+        &'c mut self,
+        records: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(records)
+    }
+
+    fn has_something_to_say(&self) -> bool {
+        self.wants_write()
+    }
+}
+
+#[cfg(feature = "load")]
+impl Side for UnbufferedClientConnection {
+    type Data = ClientConnectionData;
+
+    #[inline]
+    fn process<'c, 'i>(
+        &'c mut self,
+        records: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(records)
+    }
+
+    fn has_something_to_say(&self) -> bool {
+        self.wants_write()
+    }
+}
 
 /// What comes out of records.
 pub(super) struct Opened<'a> {
@@ -32,14 +77,13 @@ impl Opened<'_> {
 /// Opens `records` as far as they are whole. Returns how many bytes of their front are done with;
 /// the others have to stand in front of what comes next.
 pub(super) fn open(
-    session: &mut UnbufferedServerConnection,
+    session: &mut impl Side,
     records: &mut [u8],
     opened: &mut Opened<'_>,
 ) -> Result<usize, Error> {
     let mut done = 0;
     loop {
-        let UnbufferedStatus { mut discard, state } =
-            session.process_tls_records(&mut records[done..]);
+        let UnbufferedStatus { mut discard, state } = session.process(&mut records[done..]);
         match state {
             Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                 while let Some(record) = traffic.next_record() {
@@ -58,8 +102,8 @@ pub(super) fn open(
             Err(error) => {
                 // The alert. Without one to send rustls would look at the records again, which it
                 // does not survive.
-                while session.wants_write() {
-                    if let Ok(state) = session.process_tls_records(&mut []).state {
+                while session.has_something_to_say() {
+                    if let Ok(state) = session.process(&mut []).state {
                         speak(state, opened.words)?;
                     }
                 }
@@ -73,7 +117,7 @@ pub(super) fn open(
 /// Seals `plain` to the front of `to`, whose room has been made sure of, behind `words` of TLS
 /// that stand in `words` then. `rest` is what [`open`] has left. Returns how many bytes that are.
 pub(super) fn seal(
-    session: &mut UnbufferedServerConnection,
+    session: &mut impl Side,
     rest: &mut [u8],
     words: &mut Vec<u8>,
     plain: &[u8],
@@ -84,7 +128,7 @@ pub(super) fn seal(
 
 /// Says that nothing follows (RFC 8446 §6.1), behind `words`.
 pub(super) fn close(
-    session: &mut UnbufferedServerConnection,
+    session: &mut impl Side,
     rest: &mut [u8],
     words: &mut Vec<u8>,
 ) -> Result<(), Error> {
@@ -95,14 +139,14 @@ pub(super) fn close(
     Ok(())
 }
 
-fn with_traffic(
-    session: &mut UnbufferedServerConnection,
+fn with_traffic<P: Side>(
+    session: &mut P,
     rest: &mut [u8],
     words: &mut Vec<u8>,
-    mut write: impl FnMut(WriteTraffic<'_, ServerConnectionData>) -> Result<usize, EncryptError>,
+    mut write: impl FnMut(WriteTraffic<'_, P::Data>) -> Result<usize, EncryptError>,
 ) -> Result<usize, Error> {
     loop {
-        match session.process_tls_records(rest).state? {
+        match session.process(rest).state? {
             ConnectionState::WriteTraffic(traffic) => {
                 return write(traffic).map_err(|_| Error::EncryptError);
             }
@@ -118,10 +162,7 @@ fn with_traffic(
 }
 
 /// Puts what rustls has to say to `words`.
-fn speak(
-    state: ConnectionState<'_, '_, ServerConnectionData>,
-    words: &mut Vec<u8>,
-) -> Result<(), Error> {
+fn speak<Data>(state: ConnectionState<'_, '_, Data>, words: &mut Vec<u8>) -> Result<(), Error> {
     match state {
         ConnectionState::EncodeTlsData(mut data) => {
             let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) else {

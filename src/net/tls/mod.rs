@@ -21,6 +21,10 @@
 
 pub mod client;
 mod desk;
+#[cfg(feature = "load")]
+pub mod dial;
+#[cfg(feature = "load")]
+mod dialed;
 mod exchange;
 pub mod identity;
 mod introduction;

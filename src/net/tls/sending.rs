@@ -32,7 +32,7 @@ impl<S: Stream> Session<S> {
             }
             let plain = &bytes[..bytes.len().min(TLS_SEAL_BYTES_MAX)];
             let to = &mut desk.outgoing[WORDS_BYTES_MAX..];
-            let sealed = exchange::seal(session, rest, outgoing.words(), plain, to);
+            let sealed = exchange::seal(&mut **session, rest, outgoing.words(), plain, to);
             let sealed = sealed.map_err(io::Error::other)?;
             let written = outgoing.send(socket, plain.len(), &mut desk.outgoing, sealed);
             desk.part(0, WORDS_BYTES_MAX + sealed);
@@ -70,7 +70,7 @@ impl<S: Stream> Session<S> {
         self.outgoing.forget_debts();
         if let State::Open(session) = &mut self.state {
             // Without keys to say it with, the end of the stream has to do.
-            let _ = exchange::close(session, &mut self.rest, self.outgoing.words());
+            let _ = exchange::close(&mut **session, &mut self.rest, self.outgoing.words());
         }
         self.become_deaf();
         self.flush()?;

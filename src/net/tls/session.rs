@@ -224,7 +224,7 @@ impl<S: Stream> Session<S> {
         };
         let (spill, words) = (&mut self.spill, self.outgoing.words());
         let mut opened = Opened { into, filled, spill, words, closed: false };
-        let done = exchange::open(session, &mut desk.incoming[..end], &mut opened)?;
+        let done = exchange::open(&mut **session, &mut desk.incoming[..end], &mut opened)?;
         self.heard_end |= opened.closed;
         let rest = &desk.incoming[done..end];
         if rest.len() > REST_BYTES_MAX {

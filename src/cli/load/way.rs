@@ -1,0 +1,143 @@
+//! The way to the server of a load: over TCP or a Unix socket, in the clear or with TLS, and what
+//! is said on arrival.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::super::url::{self, Url};
+use super::whole::Whole;
+use crate::http::is_token;
+use crate::load::engine::Target;
+use crate::net::dial::Place;
+use crate::net::mio_dial::MioDial;
+#[cfg(feature = "tls")]
+use crate::net::tls::client::Trust;
+#[cfg(feature = "tls")]
+use crate::net::tls::dial::TlsDial;
+
+/// What connects. With TLS or without, it is one kind of network, so that the engine is in the
+/// binary once.
+#[cfg(feature = "tls")]
+pub(super) type Network = TlsDial<MioDial>;
+#[cfg(not(feature = "tls"))]
+pub(super) type Network = MioDial;
+
+/// How long a name may take to resolve.
+const RESOLVE_TIME: Duration = Duration::from_secs(10);
+
+/// The `Host` of a server at a Unix socket.
+const LOCAL_AUTHORITY: &str = "localhost";
+
+/// Fields that the opening handshake is made of, and those of a body.
+const OWN_FIELDS: [&str; 6] =
+    ["Host", "Upgrade", "Connection", "User-Agent", "Content-Length", "Transfer-Encoding"];
+const OWN_PREFIX: &str = "Sec-WebSocket-";
+
+/// The way to a server.
+pub(super) struct Way {
+    pub target: Target,
+    /// Who the server has to be, if it has to show a certificate.
+    secure: Option<String>,
+}
+
+impl Way {
+    /// Finds the server.
+    pub fn find(text: &str, whole: &Whole) -> Result<Self, String> {
+        let fields = whole.fields.0.clone();
+        if let Some(local) = url::local(text, "/") {
+            let (path, target) = local?;
+            let authority = LOCAL_AUTHORITY.to_owned();
+            let target = Target { place: Place::Socket(path), authority, path: target, fields };
+            return Ok(Self { target, secure: None });
+        }
+        let url = Url::parse_with(text, "/", cfg!(feature = "tls"))?;
+        let addresses = url.addresses(RESOLVE_TIME).map_err(|error| error.to_string())?;
+        let address = *addresses.first().ok_or("the host has no address")?;
+        let secure = url.secure.then(|| url.host.to_owned());
+        let (authority, path) = (url.authority.to_owned(), url.target);
+        let target = Target { place: Place::Address(address), authority, path, fields };
+        Ok(Self { target, secure })
+    }
+
+    /// A network in which that server can be reached.
+    #[cfg(feature = "tls")]
+    pub fn network(&self, dial: MioDial, whole: &Whole) -> Result<Network, String> {
+        let trust = match (&self.secure, &whole.ca, whole.insecure) {
+            (None, None, false) => return Ok(TlsDial::plain(dial)),
+            (None, ..) => return Err("--ca and --insecure are for wss://".to_owned()),
+            (Some(_), _, true) => Trust::Anybody,
+            (Some(_), Some(path), false) => Trust::Signed(path.clone()),
+            (Some(_), None, false) => {
+                return Err("whom to believe? Name --ca, or --insecure for anybody".to_owned());
+            }
+        };
+        TlsDial::secured(dial, self.secure.as_deref().unwrap_or_default(), &trust)
+    }
+
+    /// A network in which that server can be reached.
+    #[cfg(not(feature = "tls"))]
+    pub fn network(&self, dial: MioDial, _: &Whole) -> Result<Network, String> {
+        debug_assert_eq!(self.secure, None, "there are no such URLs");
+        Ok(dial)
+    }
+}
+
+/// Fields of the request beside those of the opening handshake, each a line with its end. What they
+/// say is nobody else's business.
+#[derive(Clone, Default)]
+pub(super) struct Fields(String);
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fields")
+    }
+}
+
+impl Fields {
+    /// Adds `Name: value`.
+    ///
+    /// # Errors
+    ///
+    /// One line, in which nothing is repeated but a name that is one.
+    pub fn add(&mut self, line: &str) -> Result<(), String> {
+        let Some((name, value)) =
+            line.split_once(':').filter(|(name, _)| is_token(name.as_bytes()))
+        else {
+            return Err("it is not of the form \"Name: value\"".to_owned());
+        };
+        let prefix = name.get(..OWN_PREFIX.len());
+        let own = OWN_FIELDS.iter().any(|own| name.eq_ignore_ascii_case(own))
+            || prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(OWN_PREFIX));
+        if own {
+            return Err(format!("{name} belongs to the opening handshake"));
+        }
+        if !value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
+            return Err(format!("the value of {name} is not printable ASCII"));
+        }
+        self.0 += &format!("{name}: {}\r\n", value.trim());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_lines_and_cannot_be_more() {
+        let mut fields = Fields::default();
+        for line in ["Authorization: Bearer secret", "Origin:https://a", "X-Empty:"] {
+            fields.add(line).expect(line);
+        }
+        let lines = "Authorization: Bearer secret\r\nOrigin: https://a\r\nX-Empty: \r\n";
+        assert_eq!(fields.0, lines);
+        assert_eq!(format!("{fields:?}"), "Fields");
+        let wrong =
+            ["", "secret", ": secret", "a b: secret", "A: secret\r\nB: x", "A: secret\u{e9}"];
+        for line in wrong.into_iter().chain(["host: secret", "sec-websocket-key: secret"]) {
+            let error = fields.add(line).expect_err(line);
+            assert!(!error.contains("secret") && !error.contains('\n'), "{error}");
+        }
+        assert_eq!(fields.0, lines);
+    }
+}
