@@ -6,6 +6,8 @@
 //! one classic `<script>`: a module stands behind those that it imports, `import` lines and the
 //! word `export` are dropped, and nothing else is changed. So all modules of a page share one scope,
 //! and a name can be declared once only. A line `<!-- include FILE -->` becomes that file.
+//!
+//! A release binary is linked without its unwind tables: see [`link`].
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -22,6 +24,7 @@ fn main() {
     println!("cargo::rerun-if-changed={PAGES}");
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    link(&out);
     let mut constants = String::new();
     for folder in folders_of_pages() {
         let name = folder.file_name().and_then(|name| name.to_str()).expect("a plain name");
@@ -41,6 +44,31 @@ fn main() {
         );
     }
     fs::write(out.join("pages.rs"), constants).expect("OUT_DIR is ours");
+}
+
+/// A linker script that is added to the linker's own.
+const WITHOUT_UNWIND_TABLES: &str =
+    "SECTIONS { /DISCARD/ : { *(.eh_frame) } } INSERT AFTER .text;\n";
+
+/// Leaves the unwind tables out of a release binary, a fifteenth of it: a panic aborts, and where
+/// symbols are stripped a backtrace has nothing to say. `panic = "abort"` alone does not do so, for
+/// std comes with its own.
+///
+/// The linkers of GNU and of LLVM can do that. Whoever names another, or wants debug information,
+/// gets the tables.
+fn link(out: &Path) {
+    let is = |name: &str, value: &str| env::var(name).as_deref() == Ok(value);
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let plain = !flags.contains("fuse-ld") && !flags.contains("linker");
+    if plain
+        && is("PROFILE", "release")
+        && is("DEBUG", "false")
+        && is("CARGO_CFG_TARGET_OS", "linux")
+    {
+        let script = out.join("link.ld");
+        fs::write(&script, WITHOUT_UNWIND_TABLES).expect("OUT_DIR is ours");
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());
+    }
 }
 
 fn folders_of_pages() -> BTreeSet<PathBuf> {
