@@ -25,6 +25,9 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     link(&out);
+    if env::var_os("CARGO_FEATURE_PAGES").is_none() {
+        return;
+    }
     let mut constants = String::new();
     for folder in folders_of_pages() {
         let name = folder.file_name().and_then(|name| name.to_str()).expect("a plain name");

@@ -21,6 +21,7 @@ pub mod limits;
 pub mod load;
 pub mod metrics;
 pub mod net;
+#[cfg(feature = "pages")]
 pub mod pages;
 pub mod peer;
 pub mod rate;

@@ -268,7 +268,7 @@ impl Default for Config {
             coalesce: Duration::ZERO,
             subprotocols: vec!["*".to_owned()],
             origins: Vec::new(),
-            deflate: Deflate::On,
+            deflate: if cfg!(feature = "deflate") { Deflate::On } else { Deflate::Off },
             inflaters: 256,
             behaviour: Vec::new(),
             allowed: None,

@@ -268,6 +268,7 @@ fn a_variable_that_nobody_knows_is_warned_of_once() {
     assert!(line.contains(url), "{line}");
 }
 
+#[cfg(feature = "deflate")]
 #[test]
 fn the_log_says_what_was_agreed_on() {
     let options = ["-v", "--subprotocol", "*"];
@@ -384,6 +385,7 @@ fn the_log_tells_of_bodies_and_streams() {
 }
 
 /// Frames of echoes, rooms and behaviours, in both directions, however they were sent.
+#[cfg(feature = "rooms")]
 #[test]
 fn the_log_shows_frames_of_both_directions() {
     let mut server = serve(wsecho(&["-vv"]).stderr(Stdio::piped()));
@@ -518,6 +520,7 @@ fn every_refusal_is_logged_with_its_reason() {
             "refused /?refuse=503 with 503: 503, as asked",
         ),
         (format!("GET /?delay=x {handshake}\r\n"), "refused /?delay=x with 400: delay: "),
+        #[cfg(feature = "rooms")]
         (format!("GET /chat/ {handshake}\r\n"), "refused /chat/ with 404: nothing is here"),
         (
             format!("GET /z {handshake}Sec-WebSocket-Extensions: ;\r\n\r\n"),

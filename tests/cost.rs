@@ -101,6 +101,7 @@ fn no_echo_in_pieces_allocates() {
 }
 
 /// Of a head that comes in one piece, nothing is kept; and what is agreed on is not formatted.
+#[cfg(feature = "deflate")]
 #[test]
 fn no_opening_allocates() {
     let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
@@ -121,6 +122,7 @@ fn no_opening_allocates() {
 
 /// What is told at `/status` is counted where it happens: telling it costs the same however many
 /// connections there are, and an echo beside it costs nothing more.
+#[cfg(feature = "rooms")]
 #[test]
 fn telling_the_status_costs_the_same_however_many_are_there() {
     let told = |crowd: usize| {
@@ -152,6 +154,7 @@ fn telling_the_status_costs_the_same_however_many_are_there() {
 }
 
 /// Of what a crowd has needed at one time only a few spares are kept.
+#[cfg(feature = "deflate")]
 #[test]
 fn a_crowd_leaves_few_spares() {
     let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";

@@ -1,5 +1,6 @@
 //! permessage-deflate (RFC 7692) through the whole server: what a client compressed comes back as
 //! it went, and what is wrong with it is said.
+#![cfg(feature = "deflate")]
 
 #[path = "support/compress.rs"]
 mod compress;

@@ -12,6 +12,7 @@
 //! Port 8080 becomes that of the server, and a command `wsecho`, or `cargo run --release`, the
 //! binary under test. What a block needs that is not installed is said out loud, and the block is
 //! passed over.
+#![cfg(all(feature = "load", feature = "rooms", feature = "tls"))]
 
 #[path = "support/process.rs"]
 #[expect(dead_code, reason = "each test target uses a part of it")]

@@ -1,4 +1,5 @@
 //! Replays the committed corpus of each fuzz target, and a fixed number of mutations of it.
+#![cfg(all(feature = "deflate", feature = "rooms"))]
 
 #[path = "support/fuzz.rs"]
 mod fuzz;

@@ -1,4 +1,5 @@
 //! The examples of `docs/protocols.md`, said to the services themselves under a clock that stands.
+#![cfg(feature = "rooms")]
 
 use std::collections::VecDeque;
 use std::fmt::Write;

@@ -1,6 +1,7 @@
 //! One test for each fault that was found in the server, named for it.
 //!
 //! Those of one session and one budget come first, numbered as in the list that they come from.
+#![cfg(all(feature = "deflate", feature = "rooms"))]
 
 #[path = "support/compress.rs"]
 mod compress;

@@ -1,4 +1,5 @@
 //! Services and behaviours on the loop: delivery, slow recipients, shares, ends, and time.
+#![cfg(feature = "rooms")]
 
 #[path = "support/loopback.rs"]
 mod loopback;

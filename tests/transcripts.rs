@@ -52,6 +52,7 @@ fn files() -> Vec<PathBuf> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts");
     let entries = fs::read_dir(folder).expect("the folder is there");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.retain(|file| cfg!(feature = "rooms") || !file.ends_with("rooms.txt"));
     files.sort();
     assert!(files.iter().all(|file| file.extension().is_some_and(|e| e == "txt")), "{files:?}");
     files

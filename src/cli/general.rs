@@ -7,7 +7,6 @@ use super::spec::{Spec, Takes};
 use super::value;
 
 const HEADING: &str = "General";
-const PROTOCOL: &str = "Protocol";
 
 /// What is said beside serving.
 pub(super) const GENERAL: &[Spec<Options>] = &[
@@ -24,11 +23,12 @@ pub(super) const GENERAL: &[Spec<Options>] = &[
             value::switch(text).map(|shown| options.config.mirror_secrets = shown)
         },
     },
+    #[cfg(feature = "rooms")]
     Spec {
         name: "no-status",
         variable: "WSECHO_NO_STATUS",
         takes: Takes::Switch,
-        heading: PROTOCOL,
+        heading: "Protocol",
         help: "Do not tell at /status what the server does",
         default: |_| String::new(),
         apply: |options, text| value::switch(text).map(|off| options.config.status = !off),

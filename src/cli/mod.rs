@@ -5,6 +5,8 @@
 
 mod admission;
 mod behaviours;
+#[cfg(feature = "deflate")]
+mod compression;
 mod general;
 pub mod healthcheck;
 #[cfg(feature = "load")]
@@ -13,6 +15,7 @@ pub mod log;
 #[cfg(all(test, feature = "load"))]
 mod manual;
 mod options;
+#[cfg(feature = "rooms")]
 mod rooms;
 mod spec;
 mod tls;
@@ -220,7 +223,7 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("A WebSocket echo server for machines that are not big")
         .after_help(NOTES)
-        .args(TABLES.into_iter().flat_map(|table| spec::arguments(table, &Options::default())))
+        .args(TABLES.iter().flat_map(|table| spec::arguments(table, &Options::default())))
         .disable_help_flag(true)
         .disable_version_flag(true)
         .arg(help().help("Print this").help_heading("General"))

@@ -6,7 +6,6 @@ use super::admission::ADMISSION;
 use super::behaviours::{self, BEHAVIOURS};
 use super::general::GENERAL;
 use super::log::Format;
-use super::rooms::ROOMS;
 use super::spec::{self, Environment, Spec, Takes};
 use super::tls::{self, TLS};
 use super::value;
@@ -32,12 +31,21 @@ pub struct Options {
 }
 
 /// The tables of options, in the order of the help.
-pub(super) const TABLES: [&[Spec<Options>]; 6] =
-    [OPTIONS, TLS, ROOMS, ADMISSION, GENERAL, BEHAVIOURS];
+pub(super) const TABLES: &[&[Spec<Options>]] = &[
+    OPTIONS,
+    #[cfg(feature = "deflate")]
+    super::compression::COMPRESSION,
+    TLS,
+    #[cfg(feature = "rooms")]
+    super::rooms::ROOMS,
+    ADMISSION,
+    GENERAL,
+    BEHAVIOURS,
+];
 
 /// Every option of the server.
 pub(super) fn all() -> impl Iterator<Item = &'static Spec<Options>> {
-    TABLES.into_iter().flatten()
+    TABLES.iter().copied().flatten()
 }
 
 impl Default for Options {
@@ -78,8 +86,8 @@ impl Options {
 }
 
 const LISTENING: &str = "Listening";
-const PROTOCOL: &str = "Protocol";
-const LIMITS: &str = "Limits";
+pub(super) const PROTOCOL: &str = "Protocol";
+pub(super) const LIMITS: &str = "Limits";
 const TIMEOUTS: &str = "Timeouts";
 
 /// What the server does, in the order of the help.
@@ -118,18 +126,6 @@ const OPTIONS: &[Spec<Options>] = &[
         apply: |options, text| value::origin(text).map(|value| options.config.origins.push(value)),
     },
     Spec {
-        name: "deflate",
-        variable: "WSECHO_DEFLATE",
-        takes: Takes::One("CHOICE"),
-        heading: PROTOCOL,
-        help: "permessage-deflate: on, takeover or off.\n\
-               With takeover a connection that has sent a\n\
-               compressed message keeps an inflater, 47 KiB;\n\
-               otherwise it keeps nothing",
-        default: |options| value::deflate_name(options.config.deflate).to_owned(),
-        apply: |options, text| value::deflate(text).map(|value| options.config.deflate = value),
-    },
-    Spec {
         name: "max-connections",
         variable: "WSECHO_MAX_CONNECTIONS",
         takes: Takes::One("N"),
@@ -141,17 +137,6 @@ const OPTIONS: &[Spec<Options>] = &[
         apply: |options, text| {
             value::count(text).map(|value| options.asked.connections = Some(value))
         },
-    },
-    Spec {
-        name: "inflaters",
-        variable: "WSECHO_INFLATERS",
-        takes: Takes::One("N"),
-        heading: LIMITS,
-        help: "Maximum number of compressed messages in\n\
-               progress at one time, 47 KiB each; further\n\
-               ones wait",
-        default: |options| options.config.inflaters.to_string(),
-        apply: |options, text| value::count(text).map(|value| options.config.inflaters = value),
     },
     Spec {
         name: "max-message-size",

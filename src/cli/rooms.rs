@@ -3,6 +3,7 @@
 use super::options::Options;
 use super::spec::{Spec, Takes};
 use super::value;
+use crate::limits::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
 
 const HEADING: &str = "Rooms";
 
@@ -29,9 +30,64 @@ pub(super) const ROOMS: &[Spec<Options>] = &[
            the last N messages of a chat, 0 to 1000, and\n\
            of a chat or drawing board at most BYTES of\n\
            memory, up to 128KiB. 0 keeps nothing",
-        default: |options| value::show_room_history(options.config.room_history),
-        apply: |options, text| {
-            value::room_history(text).map(|value| options.config.room_history = value)
-        },
+        default: |options| show(options.config.room_history),
+        apply: |options, text| history(text).map(|value| options.config.room_history = value),
     },
 ];
+
+/// Most messages, and maybe a comma and most bytes, of what a room keeps.
+fn history(text: &str) -> Result<RoomHistory, String> {
+    let (number, size) = match text.split_once(',') {
+        Some((number, size)) => (number, Some(size)),
+        None => (text, None),
+    };
+    let Some(messages) = value::digits::<usize>(number) else {
+        return Err(format!("{text:?} is not a number of messages such as 50, or 50,64KiB"));
+    };
+    let default = RoomHistory::default().bytes as u64;
+    let bytes = size.map_or(Ok(default), value::bytes)?;
+    if messages > ROOM_HISTORY_MESSAGES_MAX {
+        return Err(format!("{text:?} is more than {ROOM_HISTORY_MESSAGES_MAX} messages"));
+    }
+    match usize::try_from(bytes) {
+        Ok(bytes) if bytes <= ROOM_HISTORY_BYTES_MAX => Ok(RoomHistory { messages, bytes }),
+        _ => Err(format!(
+            "{text:?} is more than {}",
+            value::show_bytes(ROOM_HISTORY_BYTES_MAX as u64)
+        )),
+    }
+}
+
+/// What [`history`] reads.
+fn show(history: RoomHistory) -> String {
+    format!("{},{}", history.messages, value::show_bytes(history.bytes as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_histories() {
+        let cases = [
+            ("50", Some((50, 64 << 10))),
+            ("0", Some((0, 64 << 10))),
+            ("1000,128KiB", Some((1000, 128 << 10))),
+            ("20,1000", Some((20, 1000))),
+            ("1001", None),
+            ("50,129KiB", None),
+            ("64KiB", None),
+            ("50,", None),
+            (",64KiB", None),
+            ("50,64KiB,1", None),
+            ("-1", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            let kept = history(text).ok();
+            assert_eq!(kept.map(|kept| (kept.messages, kept.bytes)), expected, "{text:?}");
+        }
+        assert_eq!(show(RoomHistory::default()), "50,64KiB");
+        assert!(!history("1\n\u{1b}[31m").unwrap_err().chars().any(char::is_control));
+    }
+}

@@ -8,10 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::http::normalize_origin;
-use crate::limits::{
-    COALESCE_MAX, Deflate, READ_BYTES_MAX, ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX,
-    RoomHistory, TIMEOUT_MAX,
-};
+use crate::limits::{COALESCE_MAX, READ_BYTES_MAX, TIMEOUT_MAX};
 use crate::net::listen::ListenAddress;
 use crate::peer::Network;
 use crate::rate::Rate;
@@ -123,20 +120,6 @@ fn permissions(text: &str) -> Result<u32, String> {
     mode.ok_or_else(|| format!("mode={text:?} is not permissions such as 0660"))
 }
 
-const DEFLATE_NAMES: [(&str, Deflate); 3] =
-    [("on", Deflate::On), ("takeover", Deflate::Takeover), ("off", Deflate::Off)];
-
-/// `on`, `takeover` or `off`.
-pub fn deflate(text: &str) -> Result<Deflate, String> {
-    let known = DEFLATE_NAMES.iter().find(|(name, _)| *name == text);
-    known.map(|(_, choice)| *choice).ok_or_else(|| format!("{text:?} is not on, takeover or off"))
-}
-
-/// What [`deflate`] reads.
-pub fn deflate_name(choice: Deflate) -> &'static str {
-    DEFLATE_NAMES.iter().find(|(_, known)| *known == choice).map_or("", |(name, _)| name)
-}
-
 /// A whole number of at least 1.
 pub fn count<N: FromStr + PartialEq + Default>(text: &str) -> Result<N, String> {
     match digits::<N>(text) {
@@ -154,31 +137,6 @@ pub fn buffer_budget(text: &str) -> Result<usize, String> {
         Ok(_) => Err(format!("{text:?} is less than {}", show_bytes(READ_BYTES_MAX as u64))),
         Err(_) => Err(format!("{text:?} is more than this machine can address")),
     }
-}
-
-/// Most messages, and maybe a comma and most bytes, of what a room keeps.
-pub fn room_history(text: &str) -> Result<RoomHistory, String> {
-    let (number, size) = match text.split_once(',') {
-        Some((number, size)) => (number, Some(size)),
-        None => (text, None),
-    };
-    let Some(messages) = digits::<usize>(number) else {
-        return Err(format!("{text:?} is not a number of messages such as 50, or 50,64KiB"));
-    };
-    let default = RoomHistory::default().bytes as u64;
-    let bytes = size.map_or(Ok(default), bytes)?;
-    if messages > ROOM_HISTORY_MESSAGES_MAX {
-        return Err(format!("{text:?} is more than {ROOM_HISTORY_MESSAGES_MAX} messages"));
-    }
-    match usize::try_from(bytes) {
-        Ok(bytes) if bytes <= ROOM_HISTORY_BYTES_MAX => Ok(RoomHistory { messages, bytes }),
-        _ => Err(format!("{text:?} is more than {}", show_bytes(ROOM_HISTORY_BYTES_MAX as u64))),
-    }
-}
-
-/// What [`room_history`] reads.
-pub fn show_room_history(history: RoomHistory) -> String {
-    format!("{},{}", history.messages, show_bytes(history.bytes as u64))
 }
 
 /// A time as [`units::duration`] reads it, at most [`TIMEOUT_MAX`].
@@ -328,29 +286,6 @@ mod tests {
     }
 
     #[test]
-    fn room_histories() {
-        let cases = [
-            ("50", Some((50, 64 << 10))),
-            ("0", Some((0, 64 << 10))),
-            ("1000,128KiB", Some((1000, 128 << 10))),
-            ("20,1000", Some((20, 1000))),
-            ("1001", None),
-            ("50,129KiB", None),
-            ("64KiB", None),
-            ("50,", None),
-            (",64KiB", None),
-            ("50,64KiB,1", None),
-            ("-1", None),
-            ("", None),
-        ];
-        for (text, expected) in cases {
-            let history = room_history(text).ok();
-            assert_eq!(history.map(|kept| (kept.messages, kept.bytes)), expected, "{text:?}");
-        }
-        assert_eq!(show_room_history(RoomHistory::default()), "50,64KiB");
-    }
-
-    #[test]
     fn the_mode_of_a_socket_in_a_list() {
         let mut places = Vec::new();
         for text in ["8080", "unix:/a", "mode=0600", "unix:/b"] {
@@ -412,7 +347,6 @@ mod tests {
             listen_address(wrong).map(drop),
             count::<u32>(wrong).map(drop),
             bytes(wrong).map(drop),
-            room_history(wrong).map(drop),
             duration(wrong).map(drop),
             subprotocol(wrong).map(drop),
             origin(wrong).map(drop),

@@ -46,7 +46,7 @@ impl Handler {
     /// What was agreed on, as the response says it.
     pub fn extension(&self) -> Option<String> {
         match self {
-            Self::Echo(Some(deflate)) => Some(deflate.agreement().to_string()),
+            Self::Echo(Some(deflate)) => Some(deflate.extension()),
             _ => None,
         }
     }

@@ -90,9 +90,9 @@ impl Deflate {
         Self { agreement, waits: false, work }
     }
 
-    /// What was agreed.
-    pub fn agreement(&self) -> Agreement {
-        self.agreement
+    /// What was agreed on, as the response says it.
+    pub fn extension(&self) -> String {
+        self.agreement.to_string()
     }
 
     /// Whether `length` bytes of a compressed message can be inflated now: there is an inflater,

@@ -31,6 +31,7 @@ mod frame_log;
 mod handler;
 mod handshake;
 mod holding;
+#[cfg_attr(not(feature = "deflate"), path = "inflaters_absent.rs")]
 pub mod inflaters;
 pub mod mailboxes;
 mod noting;

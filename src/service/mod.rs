@@ -4,16 +4,25 @@
 //! keeps its state by id and knows neither sockets nor the loop, so it is tested without either.
 //! A new one is one file here and one line where services are mounted.
 
+#[cfg(feature = "rooms")]
 mod allowance;
+#[cfg(feature = "rooms")]
 mod broadcast;
+#[cfg(feature = "rooms")]
 mod chat;
 mod facts;
+#[cfg(feature = "rooms")]
 mod history;
 pub mod mirror;
+mod mounted;
+#[cfg(feature = "rooms")]
 mod notice;
+#[cfg(feature = "rooms")]
 mod presence;
+#[cfg(feature = "rooms")]
 mod rooms;
 mod shared;
+#[cfg(feature = "rooms")]
 mod status;
 
 use std::rc::Rc;
@@ -22,15 +31,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::budget::Budget;
-use crate::http::{RoomPaths, ServicePath};
 use crate::id::ConnId;
-use crate::limits::{
-    Config, RoomHistory, TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX,
-};
-use crate::pages::{self, Page};
+use crate::limits::{TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_server_head};
 pub use facts::{Facts, Population};
+pub use mounted::{MOUNTED, Mounted, mounted};
 pub use shared::SharedFrame;
 
 /// The two kinds of data messages (RFC 6455 §5.6).
@@ -98,47 +104,6 @@ pub trait Service: std::fmt::Debug {
     fn history_bytes(&self) -> usize {
         0
     }
-}
-
-/// Where a service is found.
-#[derive(Clone, Copy, Debug)]
-pub struct Mounted {
-    /// Its paths.
-    pub path: ServicePath,
-    /// The page for whoever does not ask for an upgrade.
-    pub page: Option<&'static Page>,
-    /// Makes the service, given what its rooms may keep and where that is charged.
-    pub make: fn(RoomHistory, &Budget) -> Box<dyn Service>,
-}
-
-/// The services: one line each.
-pub const MOUNTED: &[Mounted] = &[
-    Mounted {
-        path: ServicePath { path: "/chat", rooms: RoomPaths::Optional, page: true },
-        page: Some(&pages::CHAT),
-        make: |limits, budget| Box::new(chat::Chat::new(limits, budget)),
-    },
-    Mounted {
-        path: ServicePath { path: "/broadcast", rooms: RoomPaths::Named, page: false },
-        page: None,
-        make: |_, _| Box::<broadcast::Broadcast>::default(),
-    },
-    Mounted {
-        path: ServicePath { path: "/draw", rooms: RoomPaths::Optional, page: true },
-        page: Some(&pages::DRAW),
-        make: |limits, budget| Box::new(broadcast::Broadcast::of_boards(limits, budget)),
-    },
-    Mounted {
-        path: ServicePath { path: "/status", rooms: RoomPaths::One, page: true },
-        page: Some(&pages::STATUS),
-        make: |_, _| Box::<status::Status>::default(),
-    },
-];
-
-/// The services that the operator wants. What is told of the server stands last, so that the places
-/// of the others are the same without it.
-pub fn mounted(config: &Config) -> &'static [Mounted] {
-    if config.status { MOUNTED } else { &MOUNTED[..MOUNTED.len() - 1] }
 }
 
 /// What a service wants done, in this order.

@@ -9,6 +9,7 @@
 
 pub mod close;
 pub mod decoder;
+#[cfg_attr(not(feature = "deflate"), path = "deflate_absent.rs")]
 pub mod deflate;
 #[cfg(feature = "load")]
 pub mod deflater;
@@ -17,6 +18,7 @@ mod fault;
 pub mod head;
 #[cfg(feature = "load")]
 pub mod incoming;
+#[cfg(feature = "deflate")]
 pub mod inflate;
 pub mod mask;
 #[cfg(feature = "load")]

@@ -1,6 +1,7 @@
 //! The whole server in a simulated world: seeded faults, virtual time, judged clients.
 //!
 //! `SIM_SEEDS=n` runs more seeds, `SIM_SEED=x` runs one; a failure says which.
+#![cfg(all(feature = "deflate", feature = "rooms"))]
 
 mod bodies;
 mod client;
