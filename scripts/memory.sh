@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# memory.sh [--check] [--no-timing] [--record]
+# memory.sh [--check] [--no-timing] [--record] [--bare]
 #
 # What wsecho holds, each figure beside its bound:
 #
-#   binary         size of the release binary
+#   binary         size of the release binary; with --bare also of one without any feature, which
+#                  is built for that
 #   start          resident memory of a server that nobody has spoken to; most of it are pages of the
 #                  binary and the C library, which other processes share
 #   idle           anonymous bytes per idle connection that has echoed one message, at 10 000
@@ -20,12 +21,13 @@
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
-check='' timing=1 record=''
+check='' timing=1 record='' bare=''
 for option in "$@"; do
   case $option in
     --help) usage; exit ;;
     --check) check=1 ;;
     --no-timing) timing= ;;
+    --bare) bare=1 ;;
     --record) record=$root/benches/record/memory.csv ;;
     *) die "cannot use $option; see --help" ;;
   esac
@@ -110,7 +112,12 @@ if [ -n "$record" ]; then
   mkdir -p "${record%/*}"
   [ -e "$record" ] || echo 'date,what,figure,unit,bound' >"$record"
 fi
-row binary "$(($(stat -Lc %s "$wsecho") / 1024))" 4096 KiB
+row binary "$(($(stat -Lc %s "$wsecho") / 1024))" 3584 KiB
+if [ -n "$bare" ]; then
+  cargo build --quiet --locked --release --no-default-features --target-dir "$root/target/bare" \
+    --manifest-path "$root/Cargo.toml"
+  row "bare binary" "$(($(stat -c %s "$root/target/bare/release/wsecho") / 1024))" 1228 KiB
+fi
 start_wsecho
 row "resident at start" "$(status_kib VmRSS)" 4608 KiB
 stop_server
