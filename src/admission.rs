@@ -5,10 +5,14 @@
 //! of which there are no more than may be; and of those who have connected lately so many that it
 //! fits the room for tables. If more come, those who came first are forgotten.
 
+#[cfg(feature = "jwt")]
+pub mod jwt;
 pub mod tokens;
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::limits::Config;
@@ -18,6 +22,12 @@ use crate::rate::{Bucket, Rate};
 /// Addresses that are remembered because they have connected lately, in each of two generations:
 /// together less than a mebibyte. Whoever has more addresses than this has no limit by address.
 const ADDRESSES_RECENT_MAX: usize = 8192;
+
+/// Who knows tokens.
+pub trait Recognize: Debug {
+    /// Whose the token is, if it lets somebody in at this time since 1970, UTC.
+    fn name_of(&self, token: &[u8], utc: Duration) -> Option<Rc<str>>;
+}
 
 /// Why an address may not have another connection now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

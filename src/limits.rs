@@ -238,6 +238,10 @@ pub struct Config {
     pub max_lifetime: Duration,
     /// The file of tokens, if one is asked for of those who come.
     pub auth_tokens: Option<PathBuf>,
+    /// The file of the key that JSON Web Tokens are made with, if those let somebody in.
+    pub auth_jwt_key: Option<PathBuf>,
+    /// For whom they have to be.
+    pub auth_jwt_audience: Vec<String>,
     /// `/metrics` is answered without a token.
     pub metrics_open: bool,
     /// All echoes are exact, whatever a query says.
@@ -282,6 +286,8 @@ impl Default for Config {
             byte_rate: None,
             max_lifetime: Duration::ZERO,
             auth_tokens: None,
+            auth_jwt_key: None,
+            auth_jwt_audience: Vec::new(),
             metrics_open: false,
             exact: false,
             mirror_secrets: false,

@@ -3,9 +3,12 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use hmac_sha256::Hash;
 use subtle::{ConditionallySelectable, ConstantTimeEq};
+
+use super::Recognize;
 
 /// Most tokens; each handshake is compared with all of them.
 const TOKENS_MAX: usize = 4096;
@@ -38,10 +41,12 @@ impl Tokens {
         *self.known.borrow_mut() = known;
         count
     }
+}
 
+impl Recognize for Tokens {
     /// The name of a token, if it is one. How long that takes tells nothing of those that are known
     /// but how many they are.
-    pub fn name_of(&self, token: &[u8]) -> Option<Rc<str>> {
+    fn name_of(&self, token: &[u8], _utc: Duration) -> Option<Rc<str>> {
         let hash = Hash::hash(token);
         let known = self.known.borrow();
         let mut found = u32::MAX;
@@ -109,14 +114,15 @@ mod tests {
     fn a_token_is_known_by_its_hash() {
         let text = format!("# who\r\n\nann {SECRET}\n  bob\t{}  \n", EMPTY.to_uppercase());
         let tokens = Tokens::new(parse(&text).unwrap());
-        let name = |token: &[u8]| tokens.name_of(token).map(|name| name.to_string());
+        let name =
+            |token: &[u8]| tokens.name_of(token, Duration::ZERO).map(|name| name.to_string());
         assert_eq!(name(b"secret").as_deref(), Some("ann"));
         assert_eq!(name(b"").as_deref(), Some("bob"));
         for other in ["Secret", "secret ", "secre", SECRET, "ann"] {
             assert_eq!(name(other.as_bytes()), None, "{other}");
         }
         assert_eq!(tokens.replace(parse(&format!("bob {EMPTY}")).unwrap()), 1);
-        assert_eq!(tokens.name_of(b"secret"), None, "not any more");
+        assert_eq!(tokens.name_of(b"secret", Duration::ZERO), None, "not any more");
     }
 
     #[test]

@@ -36,6 +36,36 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
             Ok(())
         },
     },
+    #[cfg(feature = "jwt")]
+    Spec {
+        name: "auth-jwt-key",
+        variable: "WSECHO_AUTH_JWT_KEY",
+        takes: Takes::One("FILE"),
+        heading: HEADING,
+        help: "Admit clients with a JSON Web Token that was\n\
+               made with the key in FILE: the PEM of a public\n\
+               key for RS256 or EdDSA, or a secret for HS256.\n\
+               SIGHUP loads it anew",
+        default: |_| String::new(),
+        apply: |options, text| {
+            options.config.auth_jwt_key = Some(text.into());
+            Ok(())
+        },
+    },
+    #[cfg(feature = "jwt")]
+    Spec {
+        name: "auth-jwt-audience",
+        variable: "WSECHO_AUTH_JWT_AUDIENCE",
+        takes: Takes::Many("AUDIENCE"),
+        heading: HEADING,
+        help: "For whom such a token has to be (aud), may be\n\
+               repeated. By default for nobody in particular",
+        default: |_| String::new(),
+        apply: |options, text| {
+            options.config.auth_jwt_audience.push(text.to_owned());
+            Ok(())
+        },
+    },
     Spec {
         name: "metrics-open",
         variable: "WSECHO_METRICS_OPEN",
@@ -112,3 +142,14 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         },
     },
 ];
+
+/// Refuses an audience of tokens that nobody may have.
+pub(super) fn check(options: &Options) -> Result<(), String> {
+    let config = &options.config;
+    match config.auth_jwt_key {
+        None if !config.auth_jwt_audience.is_empty() => {
+            Err("--auth-jwt-audience needs --auth-jwt-key".to_owned())
+        }
+        _ => Ok(()),
+    }
+}

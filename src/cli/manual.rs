@@ -56,6 +56,10 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
 
 #[test]
 fn manual_and_completions_are_what_help_says() {
+    // Packages have the features that are on by default.
+    if cfg!(feature = "jwt") {
+        return;
+    }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
     for (path, made) in files() {
         let path = folder.join(path);

@@ -381,6 +381,10 @@ mod tests {
     #[cfg(feature = "load")]
     #[test]
     fn docs_options_md_is_what_help_says() {
+        // The page shows the features that are on by default.
+        if cfg!(feature = "jwt") {
+            return;
+        }
         let mut text = format!(
             "# Options\n\nThis page is `--help` itself; `UPDATE=1 cargo test options_md` rewrites \
              it.\n\n```text\n{}```\n\n```text\n{}```\n\n```text\n{}```\n\n## Variables\n\n\

@@ -2,7 +2,7 @@
 
 use clap::ArgMatches;
 
-use super::admission::ADMISSION;
+use super::admission::{self, ADMISSION};
 use super::behaviours::{self, BEHAVIOURS};
 use super::general::GENERAL;
 use super::log::Format;
@@ -72,6 +72,7 @@ impl Options {
         for table in TABLES {
             spec::apply(table, matches, environment, &mut options)?;
         }
+        admission::check(&options)?;
         behaviours::check(&options)?;
         if let Some(mut named) = options.subprotocols.take() {
             named.retain(|name| name != "none");
@@ -317,6 +318,7 @@ mod tests {
             Takes::One("FORMAT") => "json",
             Takes::Many("ADDR") => "127.0.0.1:7",
             Takes::Many("NAME") => "chat",
+            Takes::Many("AUDIENCE") => "echo",
             Takes::Many("ORIGIN") => "https://example.org",
             Takes::Many("NETWORK") => "10.0.0.0/8",
             Takes::One(other)
@@ -345,6 +347,7 @@ mod tests {
             // What says when, or why, goes with what.
             let goes_with = match spec.name {
                 "after" | "at" | "reason" => "--close 1000",
+                "auth-jwt-audience" => "--auth-jwt-key key",
                 _ => "",
             };
             let parsed = |line: &str, variables: &[(&str, &str)]| {

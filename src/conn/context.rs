@@ -7,8 +7,7 @@ use super::inflaters::Inflaters;
 use super::mailboxes::Mailboxes;
 use super::send_queue::SendQueues;
 use super::timers::Timers;
-use crate::admission::tokens::Tokens;
-use crate::admission::{Addresses, Excess};
+use crate::admission::{Addresses, Excess, Recognize};
 use crate::behaviour::Behaviours;
 use crate::budget::Budget;
 use crate::http::{Refusal, Rules, write_refusal};
@@ -43,8 +42,8 @@ pub struct Context {
     pub rules: Rules,
     /// What the addresses of peers have.
     pub addresses: Addresses,
-    /// The tokens of those who may come; `None` if all may.
-    pub tokens: Option<Rc<Tokens>>,
+    /// Who know the tokens of those who may come; nobody if all may.
+    pub tokens: Vec<Rc<dyn Recognize>>,
     /// The whole 503 for a peer that is turned away.
     pub busy: Rc<[u8]>,
     /// Where HTTP answers are composed.
@@ -86,14 +85,14 @@ impl Context {
         let rules = Rules {
             subprotocols: config.subprotocols.clone(),
             origins: config.origins.clone(),
-            tokens: config.auth_tokens.is_some(),
+            tokens: config.auth_tokens.is_some() || config.auth_jwt_key.is_some(),
             services: mounted(&config).iter().map(|mounted| mounted.path).collect(),
             fallback: config.fallback,
         };
         Self {
             rules,
             addresses: Addresses::new(&config),
-            tokens: None,
+            tokens: Vec::new(),
             busy: busy.into(),
             metrics: Metrics::default(),
             queues: SendQueues::new(budget.clone()),

@@ -15,6 +15,8 @@ mod deliver;
 mod drain;
 mod drive;
 mod held;
+#[cfg(feature = "jwt")]
+mod keys;
 mod meters;
 mod police;
 mod registry;

@@ -30,7 +30,7 @@ struct TokenFile {
     tokens: Rc<Tokens>,
 }
 
-/// Longest file of tokens, in bytes.
+/// Longest file, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 impl Reload for TokenFile {
@@ -41,26 +41,38 @@ impl Reload for TokenFile {
 }
 
 fn read_tokens(path: &Path) -> Result<Vec<Known>, String> {
-    let wrong = |wrong: String| format!("tokens in {}: {wrong}", path.display());
-    let mut text = String::new();
+    read("tokens", path, |bytes| {
+        let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+        tokens::parse(text)
+    })
+}
+
+/// Makes `what` of a file.
+pub(super) fn read<T>(
+    what: &str,
+    path: &Path,
+    parse: impl FnOnce(&[u8]) -> Result<T, String>,
+) -> Result<T, String> {
+    let wrong = |wrong: String| format!("{what} in {}: {wrong}", path.display());
+    let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
-    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| wrong(error.to_string()))?;
-    if text.len() as u64 > FILE_BYTES_MAX {
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(wrong("it is longer than 1MiB".to_owned()));
     }
-    tokens::parse(&text).map_err(wrong)
+    parse(&bytes).map_err(wrong)
 }
 
 impl<N: Net> Server<N> {
-    /// From here on only those come who have one of the tokens in this file.
+    /// From here on only those come who have one of the tokens in this file, or what else lets in.
     ///
     /// # Errors
     ///
     /// One line that names the file and says what is wrong with it.
     pub fn ask_for_tokens(&mut self, path: &Path) -> Result<(), String> {
         let tokens = Rc::new(Tokens::new(read_tokens(path)?));
-        self.cx.tokens = Some(Rc::clone(&tokens));
+        self.cx.tokens.push(Rc::<Tokens>::clone(&tokens));
         self.reloads(Box::new(TokenFile { path: path.to_owned(), tokens }));
         Ok(())
     }

@@ -124,10 +124,16 @@ fn serve<N: Net>(
     reloads: Option<Box<dyn Reload>>,
 ) -> Result<Stopped, Failure> {
     let tokens = config.auth_tokens.clone();
+    #[cfg(feature = "jwt")]
+    let (key, audience) = (config.auth_jwt_key.clone(), config.auth_jwt_audience.clone());
     let mut server = Server::new(net, places.len(), config);
     server.set_secret([(); 4].map(|()| RandomState::new().hash_one(0)));
     if let Some(path) = tokens {
         server.ask_for_tokens(&path).map_err(Failure::File)?;
+    }
+    #[cfg(feature = "jwt")]
+    if let Some(path) = key {
+        server.ask_for_jwts(&path, &audience).map_err(Failure::File)?;
     }
     reloads.into_iter().for_each(|what| server.reloads(what));
     announce(places);

@@ -112,12 +112,13 @@ impl Handshake {
 /// The name of the token that the request has, where one is asked for. That is seen to before
 /// anything else of it.
 pub(super) fn may_come(head: &Head<'_>, cx: &Context) -> Result<Option<Rc<str>>, Refusal> {
-    let Some(known) = &cx.tokens else { return Ok(None) };
-    if http::is_public(head, cx.config.metrics_open) {
+    if cx.tokens.is_empty() || http::is_public(head, cx.config.metrics_open) {
         return Ok(None);
     }
     let tokens = http::tokens(head);
-    match tokens.iter().find_map(|token| known.name_of(token)) {
+    let utc = cx.clocks().utc;
+    let name = |token| cx.tokens.iter().find_map(|known| known.name_of(token, utc));
+    match tokens.iter().find_map(|token| name(token)) {
         Some(name) => Ok(Some(name)),
         None if tokens.is_empty() => Err(Refusal::Token),
         None => Err(Refusal::TokenUnknown),
