@@ -6,14 +6,16 @@
 #[path = "support/loopback.rs"]
 mod loopback;
 
+#[cfg(feature = "rooms")]
 use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
 use loopback::{Client, REQUEST, World, frame};
 use wsecho::conn::Connection;
+use wsecho::limits::{Config, READ_BYTES_MAX};
+#[cfg(feature = "deflate")]
 use wsecho::limits::{
-    Config, INFLATER_BYTES, READ_BYTES_MAX, SPARE_INFLATERS_MAX, SPARE_QUEUE_BYTES_MAX,
-    SPARE_QUEUES_MAX,
+    INFLATER_BYTES, SPARE_INFLATERS_MAX, SPARE_QUEUE_BYTES_MAX, SPARE_QUEUES_MAX,
 };
 
 /// Rounds before counting: the first echo may fetch what the later ones use again.
