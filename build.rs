@@ -7,12 +7,13 @@
 //! word `export` are dropped, and nothing else is changed. So all modules of a page share one scope,
 //! and a name can be declared once only. A line `<!-- include FILE -->` becomes that file.
 //!
-//! A release binary is linked without its unwind tables: see [`link`].
+//! What a release binary has no use for is left out where it is linked: see [`link`].
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -53,25 +54,39 @@ fn main() {
 const WITHOUT_UNWIND_TABLES: &str =
     "SECTIONS { /DISCARD/ : { *(.eh_frame) } } INSERT AFTER .text;\n";
 
-/// Leaves the unwind tables out of a release binary, a fifteenth of it: a panic aborts, and where
-/// symbols are stripped a backtrace has nothing to say. `panic = "abort"` alone does not do so, for
-/// std comes with its own.
+/// Leaves out of a release binary what it has no use for.
+///
+/// Unwind tables are a fifteenth of it: a panic aborts, and where symbols are stripped a backtrace
+/// has nothing to say. `panic = "abort"` alone does not do so, for std comes with its own. Relative
+/// relocations are a thirtieth, and next to nothing where the loader takes them packed.
 ///
 /// The linkers of GNU and of LLVM can do that. Whoever names another, or wants debug information,
-/// gets the tables.
+/// gets everything.
 fn link(out: &Path) {
     let is = |name: &str, value: &str| env::var(name).as_deref() == Ok(value);
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let plain = !flags.contains("fuse-ld") && !flags.contains("linker");
-    if plain
-        && is("PROFILE", "release")
-        && is("DEBUG", "false")
-        && is("CARGO_CFG_TARGET_OS", "linux")
-    {
-        let script = out.join("link.ld");
-        fs::write(&script, WITHOUT_UNWIND_TABLES).expect("OUT_DIR is ours");
-        println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());
+    let release = is("PROFILE", "release") && is("DEBUG", "false");
+    if !plain || !release || !is("CARGO_CFG_TARGET_OS", "linux") {
+        return;
     }
+    let script = out.join("link.ld");
+    fs::write(&script, WITHOUT_UNWIND_TABLES).expect("OUT_DIR is ours");
+    println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());
+    let native = env::var("HOST") == env::var("TARGET");
+    if native && is("CARGO_CFG_TARGET_ENV", "gnu") && glibc() >= Some((2, 36)) {
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
+}
+
+/// The version of this machine's C library, if it is that of GNU. Before 2.36 it would refuse to
+/// load what has its relocations packed.
+fn glibc() -> Option<(u32, u32)> {
+    let asked = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
+    let text = String::from_utf8(asked.stdout).ok()?;
+    let (major, minor) = text.trim().strip_prefix("glibc ")?.split_once('.')?;
+    let minor = minor.split('.').next()?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 fn folders_of_pages() -> BTreeSet<PathBuf> {
