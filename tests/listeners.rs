@@ -191,6 +191,45 @@ fn inherited() -> (TcpListener, String) {
     (listener, ready)
 }
 
+/// What the health check says of a URL; whether it is content.
+fn checked(url: &str) -> (bool, String) {
+    let mut command = wsecho();
+    let output = command.args(["healthcheck", "--timeout", "300ms", url]).output();
+    let output = output.expect("it runs");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).expect("text"))
+}
+
+#[test]
+fn o08_a_socket_in_the_file_system_is_checked() {
+    let folder = Folder::new("check");
+    let path = folder.file("s");
+    let url = format!("unix:{}", path.display());
+    assert!(matches!(checked(&url), (false, said) if said.contains("connecting: No such file")));
+    {
+        let _server = Started::listening(&["--listen", &url]);
+        for url in [&url, &format!("{url}:/ws?a=b")] {
+            let (well, said) = checked(url);
+            assert!(
+                well && said.contains("connected to \"/") && said.contains("echo of"),
+                "{said}"
+            );
+        }
+        let mut command = wsecho();
+        let output = command.arg("healthcheck").env("WSECHO_LISTEN", &url).output();
+        assert!(output.expect("it runs").status.success(), "where the server listens");
+    }
+    // Somebody who listens and has stopped accepting, with no room left for those who wait.
+    let deaf = folder.file("deaf");
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+    let socket = socket.expect("a socket");
+    let address = socket2::SockAddr::unix(&deaf).expect("a short path");
+    socket.bind(&address).and_then(|()| socket.listen(0)).expect("it listens");
+    let _waits = UnixStream::connect(&deaf).expect("room for one");
+    let (well, said) = checked(&format!("unix:{}", deaf.display()));
+    assert!(!well && said.contains("connecting: not done in time"), "{said}");
+}
+
 #[test]
 fn a_descriptor_that_was_passed_on() {
     let (listener, ready) = inherited();

@@ -8,14 +8,13 @@ mod peer;
 mod stream;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::Check;
 use super::url::Url;
 use crate::http::shown_target;
 use answer::quoted;
-use peer::{Peer, remaining, said};
+use peer::{Peer, Place, remaining, said};
 
 /// Checks a server once, and tells `out` what it has done and how long each step took.
 ///
@@ -28,13 +27,19 @@ pub fn run(check: &Check, out: &mut dyn Write) -> Result<(), String> {
     let deadline = start + check.timeout;
     let mut report = Report { out, quiet: check.quiet, since: start };
     let mut healthy = || {
-        let url = Url::parse(&check.url)?;
         let staged = |step: &'static str| move |wrong| format!("{step}: {wrong}");
-        let addresses = addresses(&url, deadline, &mut report).map_err(staged("connecting"))?;
-        let mut peer = reach(check, &url, &addresses, deadline, &mut report)?;
+        let (url, places) = match Url::parse_local(&check.url).transpose()? {
+            Some((path, url)) => (url, vec![Place::Socket(path)]),
+            None => {
+                let url = Url::parse(&check.url)?;
+                let places = places(&url, deadline, &mut report).map_err(staged("connecting"))?;
+                (url, places)
+            }
+        };
+        let mut peer = reach(check, &url, &places, deadline, &mut report)?;
         if !peer.open(&url).map_err(staged("opening handshake"))? {
             // Only those who have a token come in there, but it says to all that it is well.
-            let peer = reach(check, &url, &addresses, deadline, &mut report)?;
+            let peer = reach(check, &url, &places, deadline, &mut report)?;
             return ask_plainly(peer, &url, &mut report);
         }
         report.step("opening handshake");
@@ -54,7 +59,7 @@ pub fn run(check: &Check, out: &mut dyn Write) -> Result<(), String> {
 fn reach(
     check: &Check,
     url: &Url<'_>,
-    addresses: &[SocketAddr],
+    places: &[Place],
     deadline: Instant,
     report: &mut Report<'_>,
 ) -> Result<Peer, String> {
@@ -64,8 +69,8 @@ fn reach(
     let _ = (check, url);
     #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "it stays as it is"))]
     let mut peer =
-        Peer::connect(addresses, deadline).map_err(|wrong| format!("connecting: {wrong}"))?;
-    report.step(&format!("connected to {}", peer.address));
+        Peer::connect(places, deadline).map_err(|wrong| format!("connecting: {wrong}"))?;
+    report.step(&format!("connected to {}", peer.place));
     #[cfg(feature = "tls")]
     if let Some(trust) = trust {
         let secured = peer.secure(url, &trust);
@@ -108,16 +113,12 @@ impl Report<'_> {
 }
 
 /// Where the host of a URL is.
-fn addresses(
-    url: &Url<'_>,
-    deadline: Instant,
-    report: &mut Report<'_>,
-) -> Result<Vec<SocketAddr>, String> {
+fn places(url: &Url<'_>, deadline: Instant, report: &mut Report<'_>) -> Result<Vec<Place>, String> {
     let addresses = url.addresses(remaining(deadline)?).map_err(|error| said(&error))?;
     if !url.is_literal() {
         report.step(&format!("{} found at {}", url.host, counted(addresses.len(), "address")));
     }
-    Ok(addresses)
+    Ok(addresses.into_iter().map(Place::Address).collect())
 }
 
 fn counted(count: usize, one: &str) -> String {

@@ -185,6 +185,9 @@ fn first_url(listen: &str) -> Result<String, String> {
     let mut places = Vec::new();
     spec::list(listen)?.into_iter().try_for_each(|text| value::listen(text, &mut places))?;
     let address = &places[0];
+    if let ListenAddress::Unix(path, _) = address {
+        return Ok(format!("unix:{}", path.display()));
+    }
     match address.loopback() {
         Some(address) if address.port() == 0 => {
             Err("port 0 does not say where to check".to_owned())
@@ -204,9 +207,10 @@ fn command() -> Command {
     let healthcheck = Command::new("healthcheck")
         .about("Checks a server with one echoed message; exits 0 or 1")
         .arg(Arg::new("url").value_name("URL").help(
-            "ws://HOST[:PORT][/PATH] or wss://; without a path\n\
-             /healthz, which no behaviour touches. By\n\
-             default the first WSECHO_LISTEN, else\n\
+            "ws://HOST[:PORT][/PATH] or wss://, or\n\
+             unix:/path[:/PATH]; without a path /healthz,\n\
+             which no behaviour touches. By default the\n\
+             first WSECHO_LISTEN, else\n\
              ws://127.0.0.1:8080/healthz",
         ))
         .args(spec::arguments(CHECK_OPTIONS, &Check::default()))
@@ -367,6 +371,7 @@ mod tests {
             ("0.0.0.0:9000,1.2.3.4:1", "ws://127.0.0.1:9000/healthz"),
             ("[::]:9000", "ws://[::1]:9000/healthz"),
             ("192.0.2.1:9000", "ws://192.0.2.1:9000/healthz"),
+            ("unix:/run/ws,mode=0660,9000", "unix:/run/ws"),
         ];
         for (listen, url) in cases {
             assert_eq!(checked("healthcheck", listen).expect(listen).url, url, "{listen:?}");

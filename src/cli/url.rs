@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-#[cfg(feature = "load")]
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
@@ -33,6 +32,16 @@ impl<'a> Url<'a> {
     /// Takes a URL apart, whose path is that of health checks unless it has one.
     pub fn parse(url: &'a str) -> Result<Self, String> {
         Self::parse_with(url, HEALTH_PATH, cfg!(feature = "tls"))
+    }
+
+    /// What a health check asks for at the Unix socket that a URL names, which is the path; `None`
+    /// if it names none.
+    pub fn parse_local(url: &str) -> Option<Result<(PathBuf, Self), String>> {
+        let parsed = local(url, HEALTH_PATH)?;
+        Some(parsed.map(|(path, target)| {
+            let (authority, host) = ("localhost", "localhost");
+            (path, Self { secure: false, authority, host, port: 80, target })
+        }))
     }
 
     /// Takes a URL apart, whose path is `usual_path` unless it has one. With `tls` it may be one of
@@ -106,7 +115,6 @@ impl<'a> Url<'a> {
 /// # Errors
 ///
 /// One line, without the URL.
-#[cfg(feature = "load")]
 pub fn local(url: &str, usual: &str) -> Option<Result<(PathBuf, String), String>> {
     let rest = url.strip_prefix("unix:")?;
     let (path, target) = match rest.split_once(":/") {
@@ -135,7 +143,6 @@ fn unsupported(scheme: &str, tls: bool) -> String {
 mod tests {
     use super::*;
 
-    #[cfg(feature = "load")]
     #[test]
     fn sockets_have_urls_of_their_own() {
         let cases = [

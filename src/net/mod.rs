@@ -7,6 +7,7 @@ pub mod cgroup;
 #[cfg(feature = "load")]
 pub mod dial;
 pub mod listen;
+pub mod local;
 #[cfg(feature = "load")]
 pub mod mio_dial;
 pub mod mio_net;

@@ -1,9 +1,11 @@
 //! The server under check, spoken to until the deadline.
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -14,31 +16,58 @@ use super::stream::Stream;
 use crate::cli::url::Url;
 use crate::http::client::{self, Asked};
 use crate::limits::{CONTROL_BYTES_MAX, FRAME_HEAD_BYTES_MAX, HEAD_BYTES_MAX};
+use crate::net::local;
 #[cfg(feature = "tls")]
 use crate::net::tls::client::Trust;
 use crate::ws::close::CloseCode;
 use crate::ws::head::{First, Opcode, write_client_head};
 use crate::ws::mask::unmask;
 
+/// Where a server may be.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// At an address.
+    Address(SocketAddr),
+    /// At a Unix socket.
+    Socket(PathBuf),
+}
+
+impl Place {
+    fn connect(&self, patience: Duration) -> io::Result<Stream> {
+        match self {
+            Self::Address(address) => {
+                TcpStream::connect_timeout(address, patience).map(Stream::Plain)
+            }
+            Self::Socket(path) => local::connect(path, patience).map(Stream::Local),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Socket(path) => write!(f, "{path:?}"),
+        }
+    }
+}
+
 /// A server under check.
 pub(super) struct Peer {
     stream: Stream,
-    pub(super) address: SocketAddr,
+    pub(super) place: Place,
     deadline: Instant,
     /// Received and not yet looked at.
     unread: Vec<u8>,
 }
 
 impl Peer {
-    /// Connects to the first address at which somebody listens.
-    pub(super) fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<Self, String> {
+    /// Connects to the first place at which somebody listens.
+    pub(super) fn connect(places: &[Place], deadline: Instant) -> Result<Self, String> {
         let mut wrong = "the host has no address".to_owned();
-        for address in addresses.iter().copied() {
-            match TcpStream::connect_timeout(&address, remaining(deadline)?) {
-                Ok(stream) => {
-                    let stream = Stream::plain(stream);
-                    return Ok(Self { stream, address, deadline, unread: Vec::new() });
-                }
+        for place in places.iter().cloned() {
+            match place.connect(remaining(deadline)?) {
+                Ok(stream) => return Ok(Self { stream, place, deadline, unread: Vec::new() }),
                 Err(error) => wrong = said(&error),
             }
         }
@@ -51,8 +80,8 @@ impl Peer {
         self.stream.secure(url.host, trust)?;
         loop {
             let timeout = Some(remaining(self.deadline)?);
-            let socket = self.stream.socket();
-            let ready = socket.set_read_timeout(timeout).and(socket.set_write_timeout(timeout));
+            let stream = &self.stream;
+            let ready = stream.set_read_timeout(timeout).and(stream.set_write_timeout(timeout));
             match ready.and_then(|()| self.stream.shake_hands()) {
                 Ok(Some(version)) => return Ok(version),
                 Ok(None) => {}
@@ -174,7 +203,7 @@ impl Peer {
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         let timeout = Some(remaining(self.deadline)?);
-        let ready = self.stream.socket().set_write_timeout(timeout);
+        let ready = self.stream.set_write_timeout(timeout);
         let sent = ready.and_then(|()| self.stream.write_all(bytes));
         sent.and_then(|()| self.stream.flush()).map_err(|error| said(&error))
     }
@@ -190,7 +219,7 @@ impl Peer {
     fn receive_some(&mut self) -> Result<usize, String> {
         let mut chunk = [0; 1024];
         let timeout = Some(remaining(self.deadline)?);
-        self.stream.socket().set_read_timeout(timeout).map_err(|error| said(&error))?;
+        self.stream.set_read_timeout(timeout).map_err(|error| said(&error))?;
         let len = match self.stream.read(&mut chunk) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return self.receive_some(),
             result => result.map_err(|error| said(&error))?,

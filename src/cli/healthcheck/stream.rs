@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 #[cfg(feature = "tls")]
 use super::super::Check;
@@ -12,30 +14,39 @@ use crate::net::tls::client::{Secured, Trust};
 pub(super) enum Stream {
     /// In the clear.
     Plain(TcpStream),
+    /// In the clear, through a Unix socket.
+    Local(UnixStream),
     /// With TLS.
     #[cfg(feature = "tls")]
     Secured(Secured),
 }
 
 impl Stream {
-    /// In the clear.
-    pub fn plain(socket: TcpStream) -> Self {
-        Self::Plain(socket)
+    /// How long a read may wait.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.set_read_timeout(timeout),
+            Self::Local(socket) => socket.set_read_timeout(timeout),
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => secured.socket().set_read_timeout(timeout),
+        }
     }
 
-    /// The socket itself.
-    pub fn socket(&self) -> &TcpStream {
+    /// How long a write may wait.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
-            Self::Plain(socket) => socket,
+            Self::Plain(socket) => socket.set_write_timeout(timeout),
+            Self::Local(socket) => socket.set_write_timeout(timeout),
             #[cfg(feature = "tls")]
-            Self::Secured(secured) => secured.socket(),
+            Self::Secured(secured) => secured.socket().set_write_timeout(timeout),
         }
     }
 
     /// From here on TLS is spoken, with a server that must be `host`.
     #[cfg(feature = "tls")]
     pub fn secure(&mut self, host: &str, trust: &Trust) -> Result<(), String> {
-        let socket = self.socket().try_clone().map_err(|error| error.to_string())?;
+        let Self::Plain(socket) = self else { return Err("there is no host".to_owned()) };
+        let socket = socket.try_clone().map_err(|error| error.to_string())?;
         *self = Self::Secured(Secured::new(socket, host, trust)?);
         Ok(())
     }
@@ -44,7 +55,7 @@ impl Stream {
     #[cfg(feature = "tls")]
     pub fn shake_hands(&mut self) -> io::Result<Option<String>> {
         match self {
-            Self::Plain(_) => Ok(Some(String::new())),
+            Self::Plain(_) | Self::Local(_) => Ok(Some(String::new())),
             Self::Secured(secured) => secured.shake_hands(),
         }
     }
@@ -64,6 +75,7 @@ impl Read for Stream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(into),
+            Self::Local(socket) => socket.read(into),
             #[cfg(feature = "tls")]
             Self::Secured(secured) => secured.read(into),
         }
@@ -74,6 +86,7 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write(bytes),
+            Self::Local(socket) => socket.write(bytes),
             #[cfg(feature = "tls")]
             Self::Secured(secured) => secured.write(bytes),
         }
@@ -82,6 +95,7 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(socket) => socket.flush(),
+            Self::Local(socket) => socket.flush(),
             #[cfg(feature = "tls")]
             Self::Secured(secured) => secured.flush(),
         }
