@@ -38,6 +38,7 @@ impl<N: Net> Server<N> {
             self.schedule.wake(id, &mut entry.standing);
         }
         self.cx.effects.give_back(effects);
+        self.call_for_held();
     }
 }
 

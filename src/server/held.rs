@@ -3,7 +3,8 @@
 //! A message stands in its member's send queue from the start, charged and in order; what is held
 //! is the write alone. Whatever else has a member driven writes it too: that it speaks, that it
 //! ends, that it is pinged. So a member may be here whose messages have gone: it is woken for
-//! nothing.
+//! nothing. The time is that of the services' own calls, which the loop knows anyway: where nobody
+//! is held, nothing is asked in any turn.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -41,8 +42,7 @@ impl Held {
     }
 
     /// When the next one is let go.
-    #[inline]
-    pub(super) fn next(&self) -> Option<Duration> {
+    fn next(&self) -> Option<Duration> {
         self.queue.front().map(|(at, _)| *at)
     }
 
@@ -59,10 +59,17 @@ impl Held {
 
 impl<N: Net> Server<N> {
     /// Lets those go who have been held for long enough.
-    #[inline(never)]
     pub(super) fn release(&mut self) {
         while let Some(id) = self.held.release(self.cx.now) {
             self.wake(id);
+        }
+        self.call_for_held();
+    }
+
+    /// Has the loop come here when the next one is to be let go.
+    pub(super) fn call_for_held(&mut self) {
+        if let Some(at) = self.held.next() {
+            self.cx.effects.call_at(at);
         }
     }
 }

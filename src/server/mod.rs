@@ -113,9 +113,6 @@ impl<N: Net> Server<N> {
         if self.meters.next().is_some() {
             self.ring_meters();
         }
-        if self.held.next().is_some() {
-            self.release();
-        }
         if self.drain != Drain::No {
             self.advance_drain();
         }
@@ -140,6 +137,7 @@ impl<N: Net> Server<N> {
         self.settle();
         self.cx.effects.end_turn();
         if self.cx.effects.take_due(self.cx.now) {
+            self.release();
             self.gauge();
             self.cx.call_services();
             self.settle();
@@ -192,7 +190,6 @@ impl<N: Net> Server<N> {
         or_at(self.acceptor.paused_until());
         or_at(self.cx.timers.next());
         or_at(self.meters.next());
-        or_at(self.held.next());
         or_at(self.cx.effects.due());
         or_at(self.somebody_waits().then_some(self.police_at));
         next.map(|at| at.saturating_sub(self.cx.now))
