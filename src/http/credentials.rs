@@ -19,8 +19,8 @@ const SUBPROTOCOL: &str = "bearer.";
 /// The parameter of a query that is one.
 const PARAMETER: &str = "access_token";
 
-/// Tokens of one request that are looked at: one for each way to bring it along. A head has room for
-/// hundreds, and each is compared with all that are known.
+/// Tokens of one request that are looked at: one for each way to bring it along. A head has room
+/// for hundreds, and each is compared with all that are known.
 const TOKENS_MAX: usize = 4;
 
 /// The path that anyone may ask for the server's health at.
