@@ -265,7 +265,7 @@ fn t04_bytes_that_come_one_by_one_are_enough() {
 /// However the bytes are cut, the same comes back.
 #[test]
 fn bytes_may_be_cut_anywhere() {
-    let mut word = 7_usize;
+    let mut word = 7_u64;
     for round in 0..40 {
         let mut world = World::new(Config::default());
         let config = of(&world, VERSIONS[round % 2]);
@@ -277,7 +277,7 @@ fn bytes_may_be_cut_anywhere() {
             let mut bytes = client.sealed();
             while !bytes.is_empty() {
                 word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                let most = [1, 7, 100, 5000, 70_000][(word >> 33) % 5];
+                let most = [1, 7, 100, 5000, 70_000][(word >> 33) as usize % 5];
                 let rest = bytes.split_off(bytes.len().min(most));
                 client.peer.send(&bytes);
                 world.turn();
