@@ -38,7 +38,7 @@ pub fn is_public(head: &Head<'_>, metrics_open: bool) -> bool {
     public && !upgrade::requested(head)
 }
 
-/// The tokens that a request brings along, the first [`TOKENS_MAX`] of them.
+/// The tokens that a request brings along, the first `TOKENS_MAX` of them.
 pub fn tokens<'a>(head: &Head<'a>) -> Vec<Cow<'a, [u8]>> {
     let mut tokens = Vec::new();
     for (name, value) in head.fields() {
