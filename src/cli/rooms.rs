@@ -1,9 +1,12 @@
 //! The options of rooms.
 
+use std::time::Duration;
+
 use super::options::Options;
 use super::spec::{Spec, Takes};
 use super::value;
-use crate::limits::{ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
+use crate::limits::{COALESCE_MAX, ROOM_HISTORY_BYTES_MAX, ROOM_HISTORY_MESSAGES_MAX, RoomHistory};
+use crate::units;
 
 const HEADING: &str = "Rooms";
 
@@ -19,7 +22,7 @@ pub(super) const ROOMS: &[Spec<Options>] = &[
            at most 100ms; 0 lets each turn of the loop\n\
            write what it has",
         default: |options| value::show_duration(options.config.coalesce),
-        apply: |options, text| value::coalesce(text).map(|value| options.config.coalesce = value),
+        apply: |options, text| coalesce(text).map(|value| options.config.coalesce = value),
     },
     Spec {
         name: "room-history",
@@ -34,6 +37,16 @@ pub(super) const ROOMS: &[Spec<Options>] = &[
         apply: |options, text| history(text).map(|value| options.config.room_history = value),
     },
 ];
+
+/// How long a message in a room may wait for others.
+fn coalesce(text: &str) -> Result<Duration, String> {
+    match units::duration(text)? {
+        duration if duration <= COALESCE_MAX => Ok(duration),
+        _ => {
+            Err(format!("{text:?} is longer than {}, the most", value::show_duration(COALESCE_MAX)))
+        }
+    }
+}
 
 /// Most messages, and maybe a comma and most bytes, of what a room keeps.
 fn history(text: &str) -> Result<RoomHistory, String> {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::http::normalize_origin;
-use crate::limits::{COALESCE_MAX, READ_BYTES_MAX, TIMEOUT_MAX};
+use crate::limits::{READ_BYTES_MAX, TIMEOUT_MAX};
 use crate::net::listen::ListenAddress;
 use crate::peer::Network;
 use crate::rate::Rate;
@@ -146,14 +146,6 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         return Err(format!("{text:?} is longer than {}, the most", show_duration(TIMEOUT_MAX)));
     }
     Ok(duration)
-}
-
-/// How long a message in a room may wait for others.
-pub fn coalesce(text: &str) -> Result<Duration, String> {
-    match units::duration(text)? {
-        duration if duration <= COALESCE_MAX => Ok(duration),
-        _ => Err(format!("{text:?} is longer than {}, the most", show_duration(COALESCE_MAX))),
-    }
 }
 
 /// A [`duration`] that may not be 0, since nothing else would end what it limits.
