@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wsecho_global_optspecs
-    string join \n listen= subprotocol= origin= deflate= max-connections= inflaters= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= tls-cert= tls-key= tls-self-signed= tls-client-ca= coalesce= room-history= trust-proxy= auth-tokens= metrics-open max-connections-per-ip= handshake-rate= message-rate= byte-rate= max-lifetime= mirror-secrets no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
+    string join \n listen= subprotocol= origin= max-connections= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= deflate= inflaters= tls-cert= tls-key= tls-self-signed= tls-client-ca= coalesce= room-history= trust-proxy= auth-tokens= metrics-open max-connections-per-ip= handshake-rate= message-rate= byte-rate= max-lifetime= mirror-secrets no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
 end
 
 function __fish_wsecho_needs_command
@@ -27,9 +27,7 @@ end
 complete -c wsecho -n "__fish_wsecho_needs_command" -l listen -d 'Where to listen, may be repeated: see ADDR below; port 0 lets the system choose. By default all addresses, IPv6 and IPv4 [default: :8080]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l subprotocol -d 'Subprotocol to accept, may be repeated; the first of the client\'s that is named is chosen. * accepts any; none, alone, accepts none [default: *]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l origin -d 'Origin of web pages to allow, such as https://example.org, may be repeated; others get 403. By default all are allowed' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l deflate -d 'permessage-deflate: on, takeover or off. With takeover a connection that has sent a compressed message keeps an inflater, 47 KiB; otherwise it keeps nothing [default: on]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l max-connections -d 'Maximum number of connections; others get 503. By default what the limits on descriptors and memory allow' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l inflaters -d 'Maximum number of compressed messages in progress at one time, 47 KiB each; further ones wait [default: 256]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l max-message-size -d 'Maximum length of a message, 0 for no limit; a longer one is answered with Close 1009 [default: 64MiB]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l max-fragments -d 'Maximum number of frames in a message; more are answered with Close 1008 [default: 131072]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l buffer-budget -d 'Maximum memory for what is kept for all clients together, at least 232KiB; less by default where the cgroup has little [default: 64MiB]' -r
@@ -40,6 +38,8 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l stall-timeout -d 'Maximum
 complete -c wsecho -n "__fish_wsecho_needs_command" -l close-timeout -d 'Maximum time for the client to close after the server\'s Close frame or HTTP response [default: 5s]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l drain-delay -d 'Time from SIGTERM or SIGINT to the drain; open connections go on, /healthz and handshakes get 503 [default: 0ms]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l drain-timeout -d 'Maximum time for connections to close once the drain has begun; then the process ends [default: 5s]' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l deflate -d 'permessage-deflate: on, takeover or off. With takeover a connection that has sent a compressed message keeps an inflater, 47 KiB; otherwise it keeps nothing [default: on]' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l inflaters -d 'Maximum number of compressed messages in progress at one time, 47 KiB each; further ones wait [default: 256]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-cert -d 'Certificate for wss://, PEM, followed by those between it and the root' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-key -d 'Private key of the certificate, PEM' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-self-signed -d 'Make a certificate for NAME, by default localhost, at each start, for trying wss:// out; its fingerprint is logged' -r
