@@ -20,7 +20,8 @@ pub fn needed(start: &[u8]) -> usize {
     if is_record { HEAD_BYTES + length } else { HEAD_BYTES }
 }
 
-/// How many of `bytes`, which begin with a record, are whole records, and how many records that are.
+/// How many of `bytes`, which begin with a record, are whole records, and how many records that
+/// are.
 pub fn whole(bytes: &[u8]) -> (usize, usize) {
     let (mut end, mut count) = (0, 0);
     while end < bytes.len() && needed(&bytes[end..]) <= bytes.len() - end {
