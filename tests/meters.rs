@@ -225,8 +225,8 @@ fn a02_who_is_turned_away_takes_nobodys_place() {
     world.server.check();
 }
 
-/// Those who are told so in order, and linger, are few, whatever they are turned away for: each has a
-/// descriptor.
+/// Those who are told so in order, and linger, are few, whatever they are turned away for: each
+/// has a descriptor.
 #[test]
 fn a02_few_of_those_who_are_turned_away_linger() {
     let config =
