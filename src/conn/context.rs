@@ -157,8 +157,10 @@ impl Context {
     /// them.
     pub fn set_quantum(&mut self, quantum: usize) {
         self.quantum = quantum;
-        self.effects.set_share(TURN_EFFECTS_MAX * quantum / QUANTUM_BYTES_MAX);
-        self.inflaters.set_share(TURN_INFLATE_EFFORT * quantum / QUANTUM_BYTES_MAX);
+        // In KiB, so that the products fit into words of 32 bits.
+        let share = |whole: usize| whole * (quantum / 1024) / (QUANTUM_BYTES_MAX / 1024);
+        self.effects.set_share(share(TURN_EFFECTS_MAX));
+        self.inflaters.set_share(share(TURN_INFLATE_EFFORT));
     }
 
     /// Memory is short: drops what rooms keep for those who come later, the oldest first, until it
