@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use log::warn;
+use rustix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 
 /// Tells the service manager, if there is one, and keeps its watchdog quiet.
@@ -35,10 +36,10 @@ impl ServiceManager {
     /// Files are loaded anew: [`Self::ready`] follows. With the time, without which
     /// `Type=notify-reload` would not know which reload is meant.
     pub fn reloading(&self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => tell(&[NotifyState::Reloading, now]),
-            Err(_) => tell(&[NotifyState::Reloading]),
-        }
+        // Not by the crate's own look at the clock, which overflows where a long has 32 bits.
+        let now = clock_gettime(ClockId::Monotonic);
+        let microseconds = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
+        tell(&[NotifyState::Reloading, NotifyState::MonotonicUsec(microseconds)]);
     }
 
     /// The drain has begun.
