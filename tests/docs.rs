@@ -138,7 +138,7 @@ fn play(name: &str, heading: Option<&str>) {
     let page = fs::read_to_string(path).expect("readable");
     let mut current = Server::start(&[]);
     let mut printed = None;
-    let mut ran = 0;
+    let (mut ran, mut skipped) = (0, 0);
     for block in blocks(&page, heading) {
         let place = format!("{name}:{}", block.line);
         let before = printed.take();
@@ -148,6 +148,7 @@ fn play(name: &str, heading: Option<&str>) {
                 if let Some(missing) = missing(&block.text) {
                     // Not `println!`, which nobody sees of a test that passes.
                     let _ = writeln!(io::stderr(), "SKIPPED {place}: needs {missing}");
+                    skipped += 1;
                     continue;
                 }
                 printed = Some(run(&block, &place, current.address.port()));
@@ -166,7 +167,7 @@ fn play(name: &str, heading: Option<&str>) {
             _ => {}
         }
     }
-    assert!(ran > 0, "{name}: nothing was run");
+    assert!(ran + skipped > 0, "{name}: there is nothing to run");
 }
 
 #[test]

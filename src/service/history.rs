@@ -247,10 +247,11 @@ mod tests {
         assert_eq!(stage.replayed("den"), b"cde");
         stage.say("den", &[b'x'; 4000]);
         assert_eq!(stage.replayed("den"), b"", "longer than all that may be kept");
+        let empty = cost - 1000;
         for _ in 0..1000 {
             stage.say("den", b"");
         }
-        assert!(stage.histories.messages < 40, "an empty message is memory too");
+        assert!(stage.histories.messages <= 4000 / empty, "an empty message is memory too");
     }
 
     #[test]
@@ -261,7 +262,8 @@ mod tests {
             assert!(stage.histories.bytes() <= 10_000);
         }
         assert!(!stage.histories.has("room 97") && stage.histories.has("room 122"));
-        assert_eq!(stage.histories.rooms.len(), 8);
+        // The shorter words are, the more there is room for.
+        assert!((8..=9).contains(&stage.histories.rooms.len()));
         let kept = stage.histories.bytes();
         assert!(stage.histories.shed() && stage.histories.bytes() <= kept / 2);
         assert!(stage.histories.has("room 122") && !stage.histories.has("room 115"));
