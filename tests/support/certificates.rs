@@ -44,6 +44,8 @@ impl Certificates {
     pub fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
         let names = ["localhost", "127.0.0.1"].map(str::to_owned);
         let mut params = CertificateParams::new(names).expect("names");
+        // Python 3.13 wants one.
+        params.use_authority_key_identifier_extension = true;
         change(&mut params);
         let key = KeyPair::generate().expect("a key");
         let signed = params.signed_by(&key, &self.authority).expect("signed");

@@ -140,7 +140,8 @@ impl Scribe {
                 [_, ref long @ ..] => long.iter().fold(0, |sum, b| sum << 8 | u64::from(*b)),
                 [] => 0,
             };
-            self.left = usize::try_from(length).expect("frames fit into memory");
+            // A frame that does not fit into memory does not arrive.
+            self.left = usize::try_from(length).unwrap_or(usize::MAX);
             words.extend(bytes[..head].iter().map(|byte| format!("{byte:02x}")));
             rest = &bytes[head..];
         }
