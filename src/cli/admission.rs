@@ -42,9 +42,9 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_AUTH_JWT_KEY",
         takes: Takes::One("FILE"),
         heading: HEADING,
-        help: "Admit clients with a JSON Web Token that was\n\
-               made with the key in FILE: the PEM of a public\n\
-               key for RS256 or EdDSA, or a secret for HS256.\n\
+        help: "Admit clients with a JSON Web Token of the\n\
+               key in FILE: the PEM of a public key for\n\
+               RS256 or EdDSA, or a secret for HS256.\n\
                SIGHUP loads it anew",
         default: |_| String::new(),
         apply: |options, text| {
@@ -56,7 +56,7 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
     Spec {
         name: "auth-jwt-audience",
         variable: "WSECHO_AUTH_JWT_AUDIENCE",
-        takes: Takes::Many("AUDIENCE"),
+        takes: Takes::Many("AUD"),
         heading: HEADING,
         help: "For whom such a token has to be (aud), may be\n\
                repeated. By default for nobody in particular",

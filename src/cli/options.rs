@@ -318,7 +318,7 @@ mod tests {
             Takes::One("FORMAT") => "json",
             Takes::Many("ADDR") => "127.0.0.1:7",
             Takes::Many("NAME") => "chat",
-            Takes::Many("AUDIENCE") => "echo",
+            Takes::Many("AUD") => "echo",
             Takes::Many("ORIGIN") => "https://example.org",
             Takes::Many("NETWORK") => "10.0.0.0/8",
             Takes::One(other)
@@ -448,7 +448,7 @@ mod tests {
 
     #[test]
     fn o04_errors_name_the_flag_or_the_variable() {
-        let free = [Takes::One("TEXT"), Takes::One("FILE")];
+        let free = [Takes::One("TEXT"), Takes::One("FILE"), Takes::Many("AUD")];
         // What the options of TLS say, they say together.
         for spec in all().filter(|spec| !free.contains(&spec.takes) && spec.heading != "TLS") {
             let flag = format!("--{}", spec.name);
