@@ -338,7 +338,7 @@ fn what_is_of_no_use_ends_the_start() {
         (&["--auth-jwt-key", &none], 1, "No such file"),
         (&["--auth-jwt-key", "/dev/zero"], 1, "longer than 1MiB"),
         (&["--auth-jwt-audience", "echo"], 2, "--auth-jwt-audience needs --auth-jwt-key"),
-        (&["--auth-jwt-key", &key, "--auth-jwt-audience"], 2, "--auth-jwt-audience <AUDIENCE>"),
+        (&["--auth-jwt-key", &key, "--auth-jwt-audience"], 2, "--auth-jwt-audience <AUD>"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
         let output = command.args(["--listen", "127.0.0.1:0"]).args(arguments).output();

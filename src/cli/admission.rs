@@ -58,8 +58,8 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_AUTH_JWT_AUDIENCE",
         takes: Takes::Many("AUD"),
         heading: HEADING,
-        help: "For whom such a token has to be (aud), may be\n\
-               repeated. By default for nobody in particular",
+        help: "Audience such a token has to name (aud); may\n\
+               be repeated. By default it has to name none",
         default: |_| String::new(),
         apply: |options, text| {
             options.config.auth_jwt_audience.push(text.to_owned());
