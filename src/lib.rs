@@ -14,6 +14,7 @@ pub mod budget;
 pub mod cli;
 pub mod conn;
 pub mod ending;
+pub mod file;
 pub mod http;
 pub mod id;
 pub mod limits;

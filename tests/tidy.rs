@@ -13,7 +13,7 @@ use wsecho::metrics::Metrics;
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
 /// does not know the others there.
 const FLOORS: [&[&str]; 12] = [
-    &["ending", "id", "peer", "rate", "text"],
+    &["ending", "file", "id", "peer", "rate", "text"],
     &["units"],
     &["limits"],
     &["admission", "budget", "metrics"],

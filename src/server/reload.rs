@@ -1,8 +1,6 @@
 //! Files that are loaded anew while the server runs: SIGHUP asks for it.
 
 use std::fmt::Debug;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -11,6 +9,7 @@ use log::{error, info};
 use super::Server;
 use super::drain::Drain;
 use crate::admission::tokens::{self, Known, Tokens};
+use crate::file;
 use crate::net::Net;
 
 /// Something that was made of a file, and can be made of it again.
@@ -29,9 +28,6 @@ struct TokenFile {
     path: PathBuf,
     tokens: Rc<Tokens>,
 }
-
-/// Longest file, in bytes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 
 impl Reload for TokenFile {
     fn reload(&mut self) -> Result<String, String> {
@@ -54,14 +50,7 @@ pub(super) fn read<T>(
     parse: impl FnOnce(&[u8]) -> Result<T, String>,
 ) -> Result<T, String> {
     let wrong = |wrong: String| format!("{what} in {}: {wrong}", path.display());
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
-    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|error| wrong(error.to_string()))?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(wrong("it is longer than 1MiB".to_owned()));
-    }
-    parse(&bytes).map_err(wrong)
+    file::read(path).and_then(|bytes| parse(&bytes)).map_err(wrong)
 }
 
 impl<N: Net> Server<N> {

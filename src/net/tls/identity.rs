@@ -1,8 +1,6 @@
 //! Who the server is: certificates and keys, read and checked before anybody is told that it
 //! listens.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,15 +15,13 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, SupportedCipherSuite};
 use webpki::{EndEntityCert, KeyUsage};
 
+use crate::file;
 use crate::limits::TlsFiles;
 use crate::units::about_duration;
 
 /// What is agreed to by ALPN (RFC 7301): WebSocket by upgrade needs HTTP/1.1. Who offers other
 /// protocols only gets the alert.
 const PROTOCOL: &[u8] = b"http/1.1";
-
-/// Longest file of certificates or of a key. All that browsers trust take a quarter of it.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Certificate and key in the form that handshakes need.
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -129,16 +125,9 @@ pub(super) fn read_roots(path: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The whole file, unless it is too long to be one of these, or has no end.
+/// The whole file; what is wrong is said with its name.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let file = File::open(path);
-    let read = file.and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) if bytes.len() as u64 <= FILE_BYTES_MAX => Ok(bytes),
-        Ok(_) => Err(format!("{}: it is longer than 1MiB", path.display())),
-        Err(error) => Err(format!("{}: {error}", path.display())),
-    }
+    file::read(path).map_err(|wrong| format!("{}: {wrong}", path.display()))
 }
 
 /// Dates are the first that is checked of a certificate, so that nobody has to have signed it for
