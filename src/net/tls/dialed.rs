@@ -69,7 +69,7 @@ impl<S: Stream> Dialed<S> {
     pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
         if !self.spill.is_empty() {
             // The socket may have more, which nobody has looked at.
-            return Ok(Incoming { count: self.pour(into), drained: false });
+            return Ok(Incoming { count: exchange::pour(&mut self.spill, into), drained: false });
         }
         match &mut self.state {
             State::Failing(why) => {
@@ -150,17 +150,6 @@ impl<S: Stream> Dialed<S> {
         words.extend_from_slice(&to[..sealed]);
         self.state = State::Open(session);
         Ok(())
-    }
-
-    /// Hands out plaintext that was left over.
-    fn pour(&mut self, into: &mut [u8]) -> usize {
-        let count = self.spill.len().min(into.len());
-        into[..count].copy_from_slice(&self.spill[..count]);
-        self.spill.drain(..count);
-        if self.spill.is_empty() {
-            self.spill = Vec::new();
-        }
-        count
     }
 
     /// Seals and writes; see [`Stream::write`]. Bytes of which it is not said that they are written

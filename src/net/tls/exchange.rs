@@ -64,6 +64,17 @@ pub(super) struct Opened<'a> {
     pub closed: bool,
 }
 
+/// Hands out plaintext of a spill. An empty one owns no memory.
+pub(super) fn pour(spill: &mut Vec<u8>, into: &mut [u8]) -> usize {
+    let count = spill.len().min(into.len());
+    into[..count].copy_from_slice(&spill[..count]);
+    spill.drain(..count);
+    if spill.is_empty() {
+        *spill = Vec::new();
+    }
+    count
+}
+
 impl Opened<'_> {
     fn take(&mut self, plain: &[u8]) {
         let room = if self.spill.is_empty() { self.into.len() - *self.filled } else { 0 };

@@ -107,7 +107,9 @@ impl<S: Stream> Session<S> {
         let desk = &mut *desk.borrow_mut();
         let incoming = match &mut self.state {
             // The socket may have more, which nobody has looked at.
-            _ if !self.spill.is_empty() => Incoming { count: self.pour(into), drained: false },
+            _ if !self.spill.is_empty() => {
+                Incoming { count: exchange::pour(&mut self.spill, into), drained: false }
+            }
             State::Failing(why) => {
                 let why = std::mem::take(why);
                 self.become_deaf();
@@ -240,17 +242,6 @@ impl<S: Stream> Session<S> {
             }
         }
         Ok(())
-    }
-
-    /// Hands out plaintext that was left over.
-    fn pour(&mut self, into: &mut [u8]) -> usize {
-        let count = self.spill.len().min(into.len());
-        into[..count].copy_from_slice(&self.spill[..count]);
-        self.spill.drain(..count);
-        if self.spill.is_empty() {
-            self.spill = Vec::new();
-        }
-        count
     }
 
     /// Reads what nobody shall see.
