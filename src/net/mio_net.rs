@@ -11,8 +11,8 @@ use mio::event::Event as MioEvent;
 use mio::net::{TcpListener, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use rustix::net::Shutdown;
 use rustix::net::sockopt::socket_peercred;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use socket2::SockRef;
 
 use super::listen::{self, SocketFile};
@@ -222,13 +222,14 @@ impl Net for MioNet {
 impl Stream for Socket {
     #[inline]
     fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
-        let count = rustix::io::read(&self.0, &mut *into)?;
+        // The calls for sockets go past what read(2) and write(2) ask of every kind of file.
+        let (count, _) = rustix::net::recv(&self.0, &mut *into, RecvFlags::empty())?;
         Ok(Incoming::of_socket(count, into.len()))
     }
 
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(&self.0, bytes)?)
+        Ok(rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL)?)
     }
 
     fn shut(&mut self) -> io::Result<()> {
