@@ -18,17 +18,25 @@ use crate::ws::head::{First, Opcode, write_client_head, write_server_head};
 use crate::ws::mask::unmask;
 use crate::ws::offer::Agreed;
 
-/// Payload of a cycle: enough messages to tell them apart, few enough to stay in a cache.
-const CYCLE_BYTES: f64 = 512.0 * 1024.0;
+/// Payload of a cycle: enough messages to tell them apart, few enough to stay in a core's cache
+/// beside what the kernel needs there.
+const CYCLE_BYTES: f64 = 64.0 * 1024.0;
 
-/// Most messages of a cycle, unless a rare size needs more of them.
-const MESSAGES_MAX: f64 = 1024.0;
+/// So many bytes of frames stand once more behind the cycle, for a batch that goes on at its start.
+const BEHIND_BYTES_MAX: usize = 128 * 1024;
+
+/// Most messages of a cycle, since their places are to be at hand as well.
+const MESSAGES_MAX: f64 = 128.0;
+
+/// Most of them when a rare size needs more.
+const RARE_MESSAGES_MAX: f64 = 1024.0;
 
 /// Fewest messages of a cycle, as long as two of them are no burden.
 const MESSAGES_MIN: f64 = 2.0;
 
-/// From here on one message is a cycle.
-const LONG_BYTES: usize = 32 << 20;
+/// From here on one message is a cycle: two, each masked and plain, drive one another out of a
+/// core's cache, and what is measured is memory.
+const LONG_BYTES: usize = 1 << 20;
 
 /// What messages are like.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,13 +53,14 @@ pub struct Recipe {
 
 /// A cycle of messages.
 pub struct Script {
+    /// The cycle, and the first of its messages once more.
     sent: Vec<u8>,
-    /// Where each message starts in `sent`; one entry more than messages.
+    /// Where each message starts in `sent`; one entry more than messages in it.
     sent_at: Vec<usize>,
     echo: Vec<u8>,
     /// The same for `echo`.
     echo_at: Vec<usize>,
-    /// The same for payloads, without the heads of frames.
+    /// The same for payloads, without the heads of frames, as far as `sent_at` goes.
     payload_at: Vec<usize>,
     text: bool,
     /// A message may refer to those before it, so every connection starts with the first one.
@@ -102,7 +111,22 @@ impl Script {
             }
             script.add_echo(&payload);
         }
+        script.go_round();
         script
+    }
+
+    /// Lets a batch go on where the cycle ends: with one write, as anywhere else.
+    fn go_round(&mut self) {
+        let cycle = self.sent.len();
+        for nth in 0..self.count() {
+            let (from, to) = (self.sent_at[nth], self.sent_at[nth + 1]);
+            if to > BEHIND_BYTES_MAX {
+                return;
+            }
+            self.sent.extend_from_within(from..to);
+            self.sent_at.push(cycle + to);
+            self.payload_at.push(self.payload_at[self.count()] + self.payload_at[nth + 1]);
+        }
     }
 
     fn add_sent(&mut self, body: &[u8], compressed: bool, fragments: usize, dice: &mut Dice) {
@@ -160,11 +184,11 @@ impl Script {
     /// Where the frames of up to `messages` messages from `position` on lie in [`Self::frames`], as
     /// far as they lie together, and how many messages that is.
     pub fn batch(&self, position: usize, messages: usize) -> (Range<usize>, usize) {
-        let end = self.count().min(position + messages);
+        let end = (self.sent_at.len() - 1).min(position + messages);
         (self.sent_at[position]..self.sent_at[end], end - position)
     }
 
-    /// All frames of a cycle, masked.
+    /// All frames of a cycle, masked, and its first ones again.
     #[inline]
     pub fn frames(&self) -> &[u8] {
         &self.sent
@@ -215,7 +239,7 @@ impl Script {
         if same { (end - position, length) } else { (0, 0) }
     }
 
-    /// The bytes of payload of `messages` messages from `position` on, in one cycle.
+    /// The bytes of payload of `messages` messages from `position` on, as far as a batch may go.
     #[inline]
     pub fn payload_bytes(&self, position: usize, messages: usize) -> u64 {
         (self.payload_at[position + messages] - self.payload_at[position]) as u64
@@ -240,5 +264,5 @@ fn messages(sizes: &Sizes) -> usize {
         return 1;
     }
     let that_fit = (CYCLE_BYTES / (sizes.mean() + 16.0)).clamp(MESSAGES_MIN, MESSAGES_MAX);
-    that_fit.max((1.0 / sizes.share_min()).ceil().min(MESSAGES_MAX)) as usize
+    that_fit.max((1.0 / sizes.share_min()).ceil().min(RARE_MESSAGES_MAX)) as usize
 }
