@@ -84,7 +84,13 @@ impl<S: Stream> Client<S> {
 
     /// Nothing is to be sent and nothing awaited.
     pub fn is_at_rest(&self) -> bool {
-        self.pending == 0 && self.in_flight == 0 && self.from == self.until && self.out.is_empty()
+        self.in_flight == 0 && !self.has_more_to_say()
+    }
+
+    /// Something is to be sent.
+    #[inline]
+    pub fn has_more_to_say(&self) -> bool {
+        self.pending > 0 || self.from != self.until || !self.out.is_empty()
     }
 
     /// Reads once. `None` when there is nothing to read now; else the count of bytes, 0 at the end

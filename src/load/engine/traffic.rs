@@ -35,10 +35,21 @@ impl<D: Dial> Engine<D> {
         if client.state() == State::Connecting {
             return self.connected(at, event);
         }
-        if event.writable {
-            self.flush(at, self.net.now())?;
+        // What has come makes room at the server for what goes.
+        if event.readable {
+            self.read(at, event.hangup)?;
         }
-        if event.readable { self.read(at, event.hangup) } else { Ok(()) }
+        if event.writable { self.write_on(at) } else { Ok(()) }
+    }
+
+    /// A socket can be written to. Every edge says so, and few have anything to write.
+    fn write_on(&mut self, at: usize) -> Result<(), End> {
+        let Some(client) = self.clients[at].as_mut() else { return Ok(()) };
+        client.speak()?;
+        if self.room.is_none() && !client.has_more_to_say() {
+            return Ok(());
+        }
+        self.flush(at, self.net.now())
     }
 
     /// Goes on reading where the quantum had ended.
