@@ -42,7 +42,7 @@ impl Identity {
     ///
     /// One line: which file, and what is wrong with it.
     pub fn load(files: &TlsFiles) -> Result<Self, String> {
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(cheapest_first(ring::default_provider(), has_aes()));
         let (chain, key) = match (&files.certificate, &files.key, &files.self_signed) {
             (None, None, Some(name)) => make(name)?,
             (Some(certificate), Some(key), None) => read_pair(certificate, key, &provider)?,
@@ -67,9 +67,41 @@ impl Identity {
     }
 }
 
+/// Has clients choose what costs the server least. By their own order most would have AES-256, and
+/// SHA-384 with it for every key of a handshake, for which processors have no instructions. What AES
+/// costs depends on whether they have some for that.
+fn cheapest_first(mut provider: CryptoProvider, has_aes: bool) -> CryptoProvider {
+    let order = if has_aes {
+        ["AES_128", "AES_256", "CHACHA20"]
+    } else {
+        ["CHACHA20", "AES_128", "AES_256"]
+    };
+    provider.cipher_suites.sort_by_key(|suite| {
+        let name = suite.suite().as_str().unwrap_or_default();
+        order.iter().position(|cipher| name.contains(cipher))
+    });
+    provider
+}
+
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+fn has_aes() -> bool {
+    std::arch::is_x86_feature_detected!("aes")
+}
+
+#[cfg(target_arch = "aarch64")]
+fn has_aes() -> bool {
+    std::arch::is_aarch64_feature_detected!("aes")
+}
+
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+fn has_aes() -> bool {
+    false
+}
+
 /// Sessions are resumed by tickets alone, so nothing is kept for clients that have gone. One ticket
 /// is enough for a client that comes back once; who opens more connections gets one on each.
 pub fn with_tickets(mut config: ServerConfig) -> Result<ServerConfig, String> {
+    config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = Ticketer::new().map_err(|error| error.to_string())?;
     config.send_tls13_tickets = 1;
@@ -188,4 +220,21 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     let hash = suite.common.hash_provider.hash(certificate);
     let bytes: Vec<String> = hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
     bytes.join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_choose_what_costs_the_server_least() {
+        for (has_aes, cheapest) in [(true, "AES_128"), (false, "CHACHA20")] {
+            let provider = cheapest_first(ring::default_provider(), has_aes);
+            let suites = &provider.cipher_suites;
+            let names: Vec<_> = suites.iter().filter_map(|suite| suite.suite().as_str()).collect();
+            assert_eq!(names.len(), ring::DEFAULT_CIPHER_SUITES.len(), "each is still there");
+            // One of TLS 1.3, and of 1.2 one for each kind of certificate.
+            assert!(names[..3].iter().all(|name| name.contains(cheapest)), "{names:?}");
+        }
+    }
 }
