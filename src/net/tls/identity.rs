@@ -68,8 +68,8 @@ impl Identity {
 }
 
 /// Has clients choose what costs the server least. By their own order most would have AES-256, and
-/// SHA-384 with it for every key of a handshake, for which processors have no instructions. What AES
-/// costs depends on whether they have some for that.
+/// with it SHA-384 for every key of a handshake, for which processors have no instructions. What
+/// AES costs depends on whether they have some for that.
 fn cheapest_first(mut provider: CryptoProvider, has_aes: bool) -> CryptoProvider {
     let order = if has_aes {
         ["AES_128", "AES_256", "CHACHA20"]
