@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a server takes for TLS: processor time for each message and handshake, memory at rest.
 
-tls_client.py PORT PID SECONDS    prints one JSON object
+tls_client.py PORT PID SECONDS [--handshakes]    prints one JSON object; only the handshakes if asked
 
 The figures are those of the server's process, from /proc, so this client may be slow: it only has
 to keep the server from being idle for most of what it counts, which is work and not time. Client
@@ -38,6 +38,10 @@ class Server:
     def resident(self):
         with open("/proc/%d/status" % self.pid) as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) * 1024
+
+    def speak(self, version):
+        """From now on this version of TLS."""
+        self.context.minimum_version = self.context.maximum_version = version
 
     def connect(self, session=None):
         plain = socket.create_connection(("127.0.0.1", self.port), 20)
@@ -107,14 +111,21 @@ def main():
     # Whatever grows with the first connections has grown then.
     for _ in range(20):
         server.open().close()
+    figures = {} if "--handshakes" in sys.argv else messages(server, seconds)
+    for version, name in ((ssl.TLSVersion.TLSv1_2, "tls12"), (ssl.TLSVersion.TLSv1_3, "tls13")):
+        server.speak(version)
+        figures["us_handshake_" + name] = round(server.handshake(seconds, False), 1)
+        figures["us_resumed_" + name] = round(server.handshake(seconds, True), 1)
+    json.dump(figures, sys.stdout)
+    print()
+
+
+def messages(server, seconds):
     figures = {"idle_bytes": round(server.idle())}
     for length, pipeline in ((5, 1), (5, 16), (1024, 4), (16384, 4)):
         name = "us_%d_bytes_pipeline_%d" % (length, pipeline)
         figures[name] = round(server.message(length, pipeline, seconds), 3)
-    figures["us_handshake"] = round(server.handshake(seconds, False), 1)
-    figures["us_resumed"] = round(server.handshake(seconds, True), 1)
-    json.dump(figures, sys.stdout)
-    print()
+    return figures
 
 
 if __name__ == "__main__":
