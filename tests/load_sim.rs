@@ -620,8 +620,8 @@ fn more_connections_than_an_address_has_ports_come_from_several() {
 
 #[test]
 fn churn_opens_and_closes_over_and_over() {
-    for messages in [0, 3] {
-        let plan = Plan { shape: Shape::Churn(messages), ..plan(5) };
+    for (messages, ramp) in [(0, MILLI * 0), (3, MILLI * 0), (3, MILLI * 2000)] {
+        let plan = Plan { shape: Shape::Churn(messages), ramp, ..plan(5) };
         let outcome = run(&world(Fault::None, MILLI * 10), &plan);
         assert_eq!(errors(&outcome), []);
         // A handshake, the messages one by one, and a close, each 10 ms.
@@ -634,6 +634,16 @@ fn churn_opens_and_closes_over_and_over() {
         );
         let opened: u64 = outcome.seconds.iter().map(|row| row.opened).sum();
         assert!(opened.abs_diff(rounds) <= 20, "{opened} of {rounds}");
+    }
+}
+
+#[test]
+fn churn_opens_no_more_a_second_than_it_may() {
+    let plan = Plan { shape: Shape::Churn(1), connect_rate: Some(50.0), ..plan(5) };
+    let outcome = run(&world(Fault::None, MILLI * 10), &plan);
+    assert_eq!(errors(&outcome), []);
+    for row in &outcome.seconds {
+        assert!(row.opened.abs_diff(50) <= 1, "{} in a second", row.opened);
     }
 }
 

@@ -101,7 +101,7 @@ complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l seed -d 'The same
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l churn -d 'Connect, exchange N messages, close, again' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l broadcast -d 'The server hands each message on to all connections, or to all others' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l slow-readers -d 'So many of the connections send and never read' -r
-complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l connect-rate -d 'Connections opened a second' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l connect-rate -d 'Connections opened a second, with --churn all the time' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l source -d 'Address to connect from, may be repeated. To 127.0.0.0/8 further ones are taken by themselves when one has no ports left' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l timeout -d 'Longest wait for an answer of any kind [default: 10s]' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l threshold -d 'What must hold, such as "p99 < 5ms", may be repeated; decides the exit status. By default "errors == 0"' -r

@@ -51,9 +51,10 @@ impl Pace {
 }
 
 /// How many of something, such as connections, may have begun after some time.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Allowance {
     /// All at once.
+    #[default]
     All,
     /// So many each second, the first at once.
     PerSecond(f64),

@@ -226,7 +226,7 @@ pub const PLAN_OPTIONS: &[Spec<Draft>] = &[
         variable: "WSECHO_LOAD_CONNECT_RATE",
         takes: Takes::One("RATE"),
         heading: CONNECTING,
-        help: "Connections opened a second",
+        help: "Connections opened a second, with --churn\nall the time",
         default: |draft| show_rate(draft.plan.connect_rate),
         apply: |draft, text| rate(text).map(|rate| draft.plan.connect_rate = Some(rate)),
     },

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::super::client::Client;
 use super::super::errors::Kind;
-use super::super::pace::Allowance;
-use super::super::plan::{Plan, Shape};
+use super::super::plan::Shape;
 use super::super::script::Script;
 use super::super::state::{End, State};
 use super::{CLOSE_TIME, Engine};
@@ -15,9 +14,6 @@ use crate::http::client::upgraded;
 use crate::net::dial::Dial;
 use crate::net::{Event, Source};
 use crate::ws::offer::Agreed;
-
-/// Connections that are being opened at a time, so that a server's backlog does not overflow.
-const OPENING_MAX: usize = 128;
 
 /// A churn whose connections fail is not tried for ever.
 const CHURN_FAILURES_MAX: u64 = 1000;
@@ -27,81 +23,6 @@ const HOPELESS_FAILURES: u64 = 16;
 
 /// After what time a server is asked again whose backlog was full.
 const RETRY_INTERVAL: Duration = Duration::from_millis(1);
-
-/// How far the opening of connections has come.
-#[derive(Clone, Debug)]
-pub(super) struct Opening {
-    allowance: Allowance,
-    start: Duration,
-    /// The earliest time for traffic.
-    ramp_ends: Duration,
-    /// Connections that were there.
-    kept: usize,
-    /// Connections that have been begun, those kept included.
-    begun: usize,
-    /// Of all.
-    of: usize,
-    /// Those under way.
-    underway: usize,
-    /// Those of them for which the server's backlog was full, with the time of their first try.
-    waiting: Vec<(usize, Duration)>,
-    /// When those try again.
-    retry_at: Duration,
-}
-
-impl Default for Opening {
-    fn default() -> Self {
-        let allowance = Allowance::All;
-        let (start, ramp_ends, retry_at) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-        let waiting = Vec::new();
-        Self {
-            allowance,
-            start,
-            ramp_ends,
-            kept: 0,
-            begun: 0,
-            of: 0,
-            underway: 0,
-            waiting,
-            retry_at,
-        }
-    }
-}
-
-impl Opening {
-    /// Where a phase has lost one of its `clients`, the next opens another.
-    pub(super) fn new<S>(plan: &Plan, clients: &[Option<Client<S>>], now: Duration) -> Self {
-        let kept = clients.iter().position(Option::is_none).unwrap_or(clients.len());
-        Self {
-            allowance: plan.connecting(),
-            start: now,
-            ramp_ends: now + plan.ramp,
-            kept,
-            begun: kept,
-            of: plan.connections,
-            underway: 0,
-            waiting: Vec::new(),
-            retry_at: now,
-        }
-    }
-
-    /// When the next connection may begin.
-    pub(super) fn next(&self) -> Option<Duration> {
-        let waits = self.begun < self.of && self.underway < OPENING_MAX;
-        waits.then(|| self.start + self.allowance.next(self.begun - self.kept))
-    }
-
-    /// Nobody tries again.
-    pub(super) fn give_up(&mut self) {
-        self.underway -= self.waiting.len();
-        self.waiting.clear();
-    }
-
-    /// When those try again for which the server's backlog was full.
-    pub(super) fn retry_at(&self) -> Option<Duration> {
-        (!self.waiting.is_empty()).then_some(self.retry_at)
-    }
-}
 
 impl<D: Dial> Engine<D> {
     /// Begins connections as far as that is allowed by now.
@@ -113,8 +34,7 @@ impl<D: Dial> Engine<D> {
             }
         }
         while self.opening.next().is_some_and(|next| next <= now) && !self.interrupted {
-            let at = self.opening.begun;
-            self.opening.begun += 1;
+            let Some(at) = self.opening.take_next() else { break };
             match self.clients[at] {
                 None => self.connect(at, now),
                 Some(_) => self.opening.kept += 1,
@@ -227,7 +147,7 @@ impl<D: Dial> Engine<D> {
         }
         let churns = matches!(self.plan.shape, Shape::Churn(_)) && self.sending;
         if churns && self.tally.connections.failed < CHURN_FAILURES_MAX {
-            self.connect(at, self.net.now());
+            self.opening.vacant.push_back(at);
         }
     }
 

@@ -10,6 +10,7 @@ mod arrival;
 mod connect;
 mod figures;
 mod members;
+mod opening;
 mod stages;
 mod traffic;
 
@@ -31,6 +32,7 @@ use crate::net::{Event, Source};
 use figures::Gauges;
 pub use figures::Outcome;
 use members::Member;
+use opening::Opening;
 
 /// What is read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -97,7 +99,7 @@ pub struct Engine<D: Dial> {
     turns: VecDeque<u32>,
     /// Who sends how many messages again at what time, in order.
     thinking: VecDeque<(Duration, usize, usize)>,
-    opening: connect::Opening,
+    opening: Opening,
     sweep_at: Duration,
     told_at: Duration,
     gauges: Gauges,
@@ -127,7 +129,7 @@ impl<D: Dial> Engine<D> {
             pace: None,
             turns: VecDeque::new(),
             thinking: VecDeque::new(),
-            opening: connect::Opening::default(),
+            opening: Opening::default(),
             sweep_at: now,
             told_at: now,
             gauges: Gauges::new(pid),
@@ -191,7 +193,7 @@ impl<D: Dial> Engine<D> {
         let now = self.net.now();
         self.gauges.begin();
         (self.sweep_at, self.told_at) = (now, now);
-        self.opening = connect::Opening::new(plan, &self.clients, now);
+        self.opening = Opening::new(plan, &self.clients, now);
         self.clients.resize_with(plan.connections, || None);
         self.hand_over(before, now);
         self.stage = Stage::Opening;

@@ -261,7 +261,7 @@ impl<D: Dial> Engine<D> {
 
     /// Every connection is gone, and none comes back.
     pub(super) fn is_forsaken(&self) -> bool {
-        self.opening.retry_at().is_none() && self.clients.iter().all(Option::is_none)
+        !self.opening.expects_more() && self.clients.iter().all(Option::is_none)
     }
 
     /// Gives up connections that have waited too long.
