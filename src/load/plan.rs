@@ -39,6 +39,8 @@ pub enum Audience {
 pub struct Plan {
     /// Connections, at least 1.
     pub connections: usize,
+    /// The server is a bare TCP echo: frames come back as they were sent, and nothing else is said.
+    pub bare: bool,
     /// What they are for.
     pub shape: Shape,
     /// How long is measured.
@@ -79,6 +81,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             connections: 64,
+            bare: false,
             shape: Shape::Echo,
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
@@ -113,6 +116,9 @@ impl Plan {
             let least = super::room::STAMP_BYTES;
             return Err(format!("messages of a broadcast need {least} bytes or more"));
         }
+        if self.bare && (broadcast || self.deflate.is_some()) {
+            return Err("a bare TCP echo has neither rooms nor compression".to_owned());
+        }
         if broadcast && (self.deflate.is_some() || self.fragments > 1) {
             return Err("a broadcast is neither compressed nor fragmented".to_owned());
         }
@@ -146,7 +152,7 @@ impl Plan {
     /// What messages are like.
     pub fn recipe(&self) -> Recipe {
         let (content, fragments, seed) = (self.content.clone(), self.fragments, self.seed);
-        Recipe { sizes: self.sizes(), content, fragments, seed }
+        Recipe { sizes: self.sizes(), content, fragments, bare: self.bare, seed }
     }
 
     /// How fast connections may be opened.

@@ -33,7 +33,11 @@ impl<D: Dial> Engine<D> {
     fn attend(&mut self, at: usize, event: Event) -> Result<(), End> {
         let Some(client) = self.clients.get(at).and_then(Option::as_ref) else { return Ok(()) };
         if client.state() == State::Connecting {
-            return self.connected(at, event);
+            self.connected(at, event)?;
+            // To a bare echo it is open now, and what has come with that is not told again.
+            let client = self.clients[at].as_ref();
+            let is_open = client.is_some_and(|client| client.state() == State::Open);
+            return if is_open && event.readable { self.read(at, event.hangup) } else { Ok(()) };
         }
         // What has come makes room at the server for what goes.
         if event.readable {
