@@ -649,6 +649,21 @@ fn churn_opens_and_closes_over_and_over() {
 }
 
 #[test]
+fn idle_connections_may_exchange_some_messages_before() {
+    let idle = Plan { shape: Shape::Idle, touch: 3, warmup: Duration::ZERO, ..plan(7) };
+    // The handshakes take time as well as the messages, and so they have come before the end.
+    let world = world(Fault::None, MILLI * 100);
+    let outcome = run(&world, &idle);
+    assert_eq!((errors(&outcome), outcome.figures.connections.open_max), (vec![], 7));
+    // The first of them before all connections are open.
+    assert_eq!(outcome.figures.messages, 7 * 3);
+    let messages: Vec<usize> = world.borrow().wires.values().map(|wire| wire.messages).collect();
+    assert_eq!(messages, [3; 7]);
+    let refused = Plan { shape: Shape::Echo, ..idle }.check();
+    assert!(refused.is_err_and(|wrong| wrong.starts_with("only idle connections")));
+}
+
+#[test]
 fn a_bare_echo_is_loaded_without_handshakes() {
     let bare = || world(Fault::Bare(None), MILLI * 10);
     let plan = |connections| Plan { bare: true, ..plan(connections) };

@@ -43,6 +43,8 @@ pub struct Plan {
     pub bare: bool,
     /// What they are for.
     pub shape: Shape,
+    /// Messages that each connection exchanges before it is held, when idle.
+    pub touch: u32,
     /// How long is measured.
     pub duration: Duration,
     /// How long the load goes on before that.
@@ -83,6 +85,7 @@ impl Default for Plan {
             connections: 64,
             bare: false,
             shape: Shape::Echo,
+            touch: 0,
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
             ramp: Duration::ZERO,
@@ -131,6 +134,9 @@ impl Plan {
         if self.rate.is_some() && matches!(self.shape, Shape::Idle | Shape::Churn(_)) {
             return Err("a rate is for messages, which idle and churn do not pace".to_owned());
         }
+        if self.touch > 0 && self.shape != Shape::Idle {
+            return Err("only idle connections exchange messages before they are held".to_owned());
+        }
         if self.slow_readers >= self.connections && self.slow_readers > 0 {
             return Err("slow readers leave no connection that reads".to_owned());
         }
@@ -172,6 +178,16 @@ impl Plan {
             plan.slow_readers == 0 && plan.deflate.is_none() && !churns
         };
         plain(self) && plain(next)
+    }
+
+    /// How many messages each connection exchanges, where that is what it is for: none if it is
+    /// idle.
+    pub fn messages_each(&self) -> Option<u32> {
+        match self.shape {
+            Shape::Idle => Some(self.touch),
+            Shape::Churn(messages) => Some(messages),
+            Shape::Echo | Shape::Broadcast(_) => None,
+        }
     }
 
     /// The shape in words.
