@@ -69,7 +69,7 @@ for _ in range(500):
 PY
   fi
   load --records --size "$2" --deflate takeover --connections 16 --pipeline 4 \
-    --duration 1500ms --warmup 500ms | json 'r["server"]["cpu_us_per_message"]'
+    --duration 1500ms --warmup 500ms | json 'round(r["server"]["cpu_us_per_message"], 4)'
   kill "$server_pid" 2>/dev/null || true
   timeout 15 tail --pid="$server_pid" -f /dev/null || kill -KILL "$server_pid"
   forget "$server_pid"
