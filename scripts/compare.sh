@@ -13,7 +13,7 @@
 #                  uwebsockets if UWEBSOCKETS names a checkout of it
 #
 # --only TEXT chooses loads by name; --reps N and --seconds S say how much; see compare.py --help.
-# The generator is `wsecho load`, if the binary has it, and wsload otherwise and for the floor.
+# The generator is `wsecho load`, also for the floor, which is sent the same frames.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -57,6 +57,5 @@ for peer in ${names//,/ }; do
   done
   [ -z "$installed" ] || servers+=(--version "$peer=$("$root/scripts/peers.sh" --version "$peer")")
 done
-python3 "$root/benches/yardstick/compare.py" --wsload "$wsload" --wsecho "$wsecho" \
-  "${servers[@]}" "${options[@]}"
+python3 "$root/benches/yardstick/compare.py" --generator "$generator" "${servers[@]}" "${options[@]}"
 [ -z "$record" ] || python3 "$root/benches/yardstick/draw.py" "$record"

@@ -26,7 +26,6 @@ for option in "$@"; do
   esac
 done
 need_server
-build_yardstick
 
 failed=0
 row() { # row NAME FIGURE BOUND UNIT
@@ -39,9 +38,9 @@ row() { # row NAME FIGURE BOUND UNIT
 json() { python3 -c "import json, sys; r = json.load(sys.stdin); print($1)"; }
 status_kib() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/$server_pid/status"; }
 # A generator that waits for its CPU measures the scheduler: where that is allowed, it goes first.
-first=
-chrt --fifo 1 true 2>/dev/null && first='chrt --fifo 1'
-load() { $first taskset -c 1 "$wsload" --port "$server_port" --server-pid "$server_pid" "$@" 2>>"$tmp/load.log"; }
+load_with=(taskset -c 1)
+chrt --fifo 1 true 2>/dev/null && load_with=(chrt --fifo 1 taskset -c 1)
+load() { load_json "$@" 2>>"$tmp/load.log"; }
 median() { sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
 
 free_port() {
@@ -69,9 +68,8 @@ for _ in range(500):
         time.sleep(0.02)
 PY
   fi
-  taskset -c 1 "$wsload" --port "$server_port" --server-pid "$server_pid" --json --size "$2" \
-    --deflate --connections 16 --pipeline 4 --duration 1.5 --warmup 0.5 2>>"$tmp/load.log" |
-    json 'r["server"]["us_per_msg"]'
+  load --records --size "$2" --deflate takeover --connections 16 --pipeline 4 \
+    --duration 1500ms --warmup 500ms | json 'round(r["server"]["cpu_us_per_message"], 4)'
   kill "$server_pid" 2>/dev/null || true
   timeout 15 tail --pid="$server_pid" -f /dev/null || kill -KILL "$server_pid"
   forget "$server_pid"
@@ -105,10 +103,11 @@ costs() {
   done
 }
 
-idle() { # idle OPTIONS OF WSLOAD...: anonymous bytes per connection
+idle() { # idle OPTIONS OF LOAD...: anonymous bytes per connection
   start_wsecho
-  load --idle --touch --connections 10000 --sources 8 --connect-burst 256 --settle 1 "$@" |
-    json 'round((r["server"]["anon_end_kb"] - r["server"]["anon_start_kb"]) * 1024 / r["opened"], 1)'
+  load --idle --touch 1 --size 5 --connections 10000 --warmup 0 --duration 1s "$@" |
+    json 'round((r["server"]["anon_kib"] - r["server"]["anon_start_kib"]) * 1024
+      / r["connections"]["opened"], 1)'
   stop_server
 }
 
@@ -116,7 +115,8 @@ idle() { # idle OPTIONS OF WSLOAD...: anonymous bytes per connection
 p99() {
   local run
   for run in 1 2 3; do
-    load --connections 4 --rate 1000 --duration 1.5 --warmup 0.3 | json 'r["latency_us"]["p99"]'
+    load --connections 4 --size 5 --rate 1000 --duration 1500ms --warmup 300ms |
+      json 'r["latency_us"]["p99"]'
   done | median
 }
 
@@ -124,7 +124,7 @@ bomb() {
   local alone beside resident word
   start_server taskset -c 0 "$wsecho" --listen 127.0.0.1:0 --max-message-size 0
   alone=$(p99)
-  load --connections 4 --deflate --json --size 1024 --duration 0.5 --warmup 0 >/dev/null
+  load --connections 4 --deflate takeover --records --size 1024 --duration 500ms --warmup 0 >/dev/null
   resident=$(status_kib VmRSS)
   echo 5 >"/proc/$server_pid/clear_refs"
   mkfifo "$tmp/bomb"
@@ -148,6 +148,6 @@ if [ -n "$record" ]; then
 fi
 [ -z "$timing" ] || costs
 plain=$(idle)
-row "idle after compressed ($plain plain)" "$(idle --deflate)" "$(awk "BEGIN { print 1.1 * $plain }")" B
+row "idle after compressed ($plain plain)" "$(idle --deflate takeover)" "$(awk "BEGIN { print 1.1 * $plain }")" B
 bomb
 [ -z "$check" ] || exit "$failed"

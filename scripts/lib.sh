@@ -6,6 +6,8 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 wsecho=${WSECHO:-$root/target/release/wsecho}
+# What loads it, with `load`: so that two builds are measured by the same one.
+generator=${GENERATOR:-$wsecho}
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/wsecho-script.XXXXXX")
 started=()
 
@@ -96,14 +98,18 @@ forget() {
   started=("${kept[@]}")
 }
 
-# The load generator and the bare TCP echo, built once into target/yardstick.
+# load_json OPTIONS...: what `wsecho load` says of the server that has been started, as JSON. A script
+# may have it start by other words, such as taskset.
+load_with=()
+load_json() {
+  "${load_with[@]}" "$generator" load "ws://127.0.0.1:$server_port/ws" --json --quiet --server-pid "$server_pid" "$@"
+}
+
+# The bare TCP echo, built into target/yardstick.
 build_yardstick() {
   local out=$root/target/yardstick yard=$root/benches/yardstick
   command -v cc >/dev/null || skip "no C compiler"
   mkdir -p "$out"
-  cargo build --quiet --release --locked --manifest-path "$yard/wsload/Cargo.toml" \
-    --target-dir "$out"
   cc -O2 -Wall -o "$out/limit_tcp" "$yard/limit_tcp.c"
-  wsload=$out/release/wsload
   limit_tcp=$out/limit_tcp
 }

@@ -33,7 +33,6 @@ for option in "$@"; do
   esac
 done
 need_server
-build_yardstick
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 failed=0
@@ -49,8 +48,7 @@ json() { python3 -c "import json, sys; r = json.load(sys.stdin); print($1)"; }
 status_kib() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/$server_pid/status"; }
 reset_peak() { echo 5 >"/proc/$server_pid/clear_refs"; }
 cpu_ns() { cat /proc/"$server_pid"/task/*/schedstat | awk '{ sum += $1 } END { printf "%.0f", sum }'; }
-load() { "$wsload" --port "$server_port" --server-pid "$server_pid" "$@"; }
-warm() { load --connections 8 --duration 0.2 --warmup 0 >/dev/null; }
+warm() { load_json --connections 8 --size 5 --duration 200ms --warmup 0 >/dev/null; }
 
 idle() { # idle CONNECTIONS: the server and the generator need a descriptor for each
   local want=$1 count=$1 most=$(($(ulimit -n) - 200))
@@ -59,20 +57,21 @@ idle() { # idle CONNECTIONS: the server and the generator need a descriptor for 
     echo "REDUCED: $want idle connections to $count, the limit of open files is $(ulimit -n)" >&2
   fi
   start_wsecho
-  load --idle --touch --connections "$count" --sources 8 --connect-burst 256 --settle 1 |
-    json 'round((r["server"]["anon_end_kb"] - r["server"]["anon_start_kb"]) * 1024 / r["opened"], 1)' \
-      >"$tmp/idle"
+  load_json --idle --touch 1 --size 5 --connections "$count" --warmup 0 --duration 1s |
+    json 'round((r["server"]["anon_kib"] - r["server"]["anon_start_kib"]) * 1024
+      / r["connections"]["opened"], 1)' >"$tmp/idle"
   row "idle, $count connections" "$(<"$tmp/idle")" 160 B
   stop_server
 }
 
-growth() { # growth NAME BOUND_KIB WSLOAD OPTIONS...
+growth() { # growth NAME BOUND_KIB OPTIONS OF LOAD...
   local name=$1 bound=$2
   shift 2
   start_wsecho
   warm
-  load --binary --duration 2 --warmup 0 "$@" |
-    json 'r["server"]["rss_peak_kb"] - r["server"]["rss_start_kb"]' >"$tmp/growth"
+  reset_peak
+  load_json --binary --duration 2s --warmup 0 "$@" |
+    json 'r["server"]["rss_peak_kib"] - r["server"]["rss_start_kib"]' >"$tmp/growth"
   row "$name" "$(<"$tmp/growth")" "$bound" KiB
   stop_server
 }
@@ -81,7 +80,8 @@ growth() { # growth NAME BOUND_KIB WSLOAD OPTIONS...
 p99() {
   local run
   for run in 1 2 3; do
-    load --connections 50 --rate 5000 --duration 2 --warmup 0.5 | json 'r["latency_us"]["p99"]'
+    load_json --connections 50 --size 5 --rate 5000 --duration 2s --warmup 500ms |
+      json 'r["latency_us"]["p99"]'
   done | sort -n | sed -n 2p
 }
 

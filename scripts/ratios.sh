@@ -41,4 +41,4 @@ for peer in ${peers//,/ }; do
     echo "SKIPPED peer $peer: cannot be installed here" >&2
   fi
 done
-python3 "$root/benches/yardstick/paired.py" --wsload "$wsload" "${servers[@]}" "${options[@]}"
+python3 "$root/benches/yardstick/paired.py" --generator "$generator" "${servers[@]}" "${options[@]}"

@@ -296,7 +296,7 @@ fn the_commands_of_the_tutorial_run() {
         fs::copy(certificates.file("ca.pem"), folder.0.join("ca.pem")).expect("writable");
         ways::start(&listen)
     };
-    let pid = server.child.id().to_string();
+    let (pid, bare) = (server.child.id().to_string(), ways::bare_echo());
     let page = fs::read_to_string(root().join("docs/load.md")).expect("readable");
     let examples = root().join("examples").to_str().expect("UTF-8").to_owned();
     let mut count = 0;
@@ -307,6 +307,7 @@ fn the_commands_of_the_tutorial_run() {
                 .replace("$PID", &pid)
                 .replace("ws://127.0.0.1:8080/", &url(&server))
                 .replace("unix:/run/wsecho/echo.sock", &socket)
+                .replace("tcp://127.0.0.1:7", &bare)
                 .replace("examples/", &format!("{examples}/"));
             #[cfg(feature = "tls")]
             let line = line.replace("wss://127.0.0.1:8443/", &secured);

@@ -64,6 +64,8 @@ fn server() -> Server {
         rss_kib: 3_209,
         rss_start_kib: 3_002,
         rss_peak_kib: 3_300,
+        anon_kib: 420,
+        anon_start_kib: 212,
         rss_bytes_per_connection: Some(143.0),
         voluntary_switches: 12_345,
         involuntary_switches: 67,

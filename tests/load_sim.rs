@@ -58,6 +58,8 @@ enum Fault {
     Torn,
     /// As a room, but of the first message the rest is late for all.
     TornRoom,
+    /// No WebSocket server: all bytes come back, that of this number in the stream a wrong one.
+    Bare(Option<usize>),
 }
 
 /// One connection, seen from the server.
@@ -67,6 +69,8 @@ struct Wire {
     heard: Vec<u8>,
     open: bool,
     messages: usize,
+    /// Those that a bare echo has heard.
+    bytes: usize,
     held: Option<Vec<u8>>,
     pongs: usize,
     /// Bytes written by the client, less those that it has read: about what lies between the two.
@@ -142,6 +146,13 @@ impl World {
     /// The client has written.
     fn hear(&mut self, id: usize, bytes: &[u8]) {
         let wire = self.wires.get_mut(&id).expect("it is connected");
+        if let Fault::Bare(wrong) = self.fault {
+            let (mut bytes, before) = (bytes.to_vec(), wire.bytes);
+            wire.bytes += bytes.len();
+            let wrong = wrong.and_then(|at| bytes.get_mut(at.checked_sub(before)?));
+            wrong.into_iter().for_each(|byte| *byte ^= 4);
+            return self.answer(id, bytes);
+        }
         wire.heard.extend_from_slice(bytes);
         if !wire.open {
             let head = String::from_utf8_lossy(&wire.heard).into_owned();
@@ -645,6 +656,54 @@ fn churn_opens_no_more_a_second_than_it_may() {
     for row in &outcome.seconds {
         assert!(row.opened.abs_diff(50) <= 1, "{} in a second", row.opened);
     }
+}
+
+#[test]
+fn idle_connections_may_exchange_some_messages_before() {
+    let idle = Plan { shape: Shape::Idle, touch: 3, warmup: Duration::ZERO, ..plan(7) };
+    // The handshakes take time as well as the messages, and so they have come before the end.
+    let world = world(Fault::None, MILLI * 100);
+    let outcome = run(&world, &idle);
+    assert_eq!((errors(&outcome), outcome.figures.connections.open_max), (vec![], 7));
+    // The first of them before all connections are open.
+    assert_eq!(outcome.figures.messages, 7 * 3);
+    let messages: Vec<usize> = world.borrow().wires.values().map(|wire| wire.messages).collect();
+    assert_eq!(messages, [3; 7]);
+    let refused = Plan { shape: Shape::Echo, ..idle }.check();
+    assert!(refused.is_err_and(|wrong| wrong.starts_with("only idle connections")));
+}
+
+#[test]
+fn a_bare_echo_is_loaded_without_handshakes() {
+    let bare = || world(Fault::Bare(None), MILLI * 10);
+    let plan = |connections| Plan { bare: true, ..plan(connections) };
+    let closed = run(&bare(), &Plan { pipeline: 4, ..plan(10) }).figures;
+    assert!(closed.messages.abs_diff(40_000) <= 400, "{}", closed.messages);
+    assert_eq!(closed.bytes_received, closed.messages * 40);
+    assert!((closed.latency_us.p50 - 10_000.0).abs() < 20.0);
+    let open = run(&bare(), &Plan { rate: Some(500.0), fragments: 3, ..plan(7) }).figures;
+    assert_eq!((open.messages, open.connections.lost), (5000, 0));
+    let churn = run(&bare(), &Plan { shape: Shape::Churn(3), ..plan(5) });
+    let opened: u64 = churn.seconds.iter().map(|row| row.opened).sum();
+    // Nothing takes time but the messages.
+    assert!(opened.abs_diff(10_000 / 30 * 5) <= 20, "{opened}");
+    assert!(churn.figures.messages.abs_diff(opened * 3) <= 30, "{}", churn.figures.messages);
+    assert_eq!(churn.figures.connections.closed, churn.figures.connections.opened - 5);
+    let idle = run(&bare(), &Plan { shape: Shape::Idle, ..plan(9) }).figures;
+    assert_eq!((idle.messages, idle.connections.open_max), (0, 9));
+    for figures in [closed, open, churn.figures, idle] {
+        assert!(figures.errors.is_empty(), "{:?}", figures.errors);
+    }
+}
+
+#[test]
+fn a_wrong_byte_of_a_bare_echo_ends_its_connection() {
+    // A frame has 6 bytes before its 40.
+    let outcome = run(&world(Fault::Bare(Some(100)), MILLI), &Plan { bare: true, ..plan(3) });
+    assert_eq!(errors(&outcome), [("payload", 3)]);
+    assert_eq!(outcome.figures.connections.lost, 3);
+    let said = &outcome.figures.error_examples["payload"];
+    assert_eq!(said, "byte 8 of the 46 of message 3 is wrong");
 }
 
 #[test]

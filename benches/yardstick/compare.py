@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Several servers side by side, interleaved: A B C, B C A, C A B.
 
-    compare.py --profile quick --wsload PROGRAM --wsecho PROGRAM --server NAME:FORM=COMMAND ...
+    compare.py --profile quick --generator PROGRAM --server NAME:FORM=COMMAND ...
 
 compare.sh installs the servers and calls this. FORM says what the command serves: echo, deflate
 (an echo that compresses) or room; a load is given to those that have its form. The server called
-wsecho is what all ratios are to; floor is a bare TCP echo, driven with raw bytes.
+wsecho is what all ratios are to; floor is a bare TCP echo, which is sent
+the same frames. The generator is a wsecho, which has `load`.
 
 Each run starts a fresh server pinned to one CPU and the generator pinned to another. A ratio is
 taken within each round, of two runs that stand beside each other, and the median of the rounds is
@@ -35,12 +36,8 @@ FIELDS = ["date", "profile", "cpu", "kernel", "generator", "load", "server", "ve
 
 
 def generator_for(server, args):
-    """The floor speaks no WebSocket, and libwebsockets cuts messages into other frames."""
-    if server == "floor":
-        return generator.Wsload(args.wsload, raw=True)
-    if args.generator == "wsecho":
-        return generator.WsechoLoad(args.wsecho)
-    return generator.Wsload(args.wsload, any_frames=server == "lws")
+    """The floor speaks no WebSocket."""
+    return generator.WsechoLoad(args.generator, bare=server == "floor")
 
 
 def run_once(command, server, load, args):
@@ -132,9 +129,7 @@ def read_servers(given, versions):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--profile", choices=PROFILES, default="full")
-    p.add_argument("--wsload", required=True)
-    p.add_argument("--wsecho", required=True)
-    p.add_argument("--generator", choices=["wsecho", "wsload"], help="default: wsecho, if it has load")
+    p.add_argument("--generator", required=True, metavar="PROGRAM")
     p.add_argument("--server", action="append", required=True, metavar="NAME:FORM=COMMAND")
     p.add_argument("--version", action="append", default=[], metavar="NAME=VERSION")
     p.add_argument("--loads", default=os.path.join(HERE, "compare.txt"))
@@ -152,7 +147,6 @@ def main():
     for name, usual in zip(("reps", "seconds", "warmup", "patience"), PROFILES[args.profile]):
         if getattr(args, name) is None:
             setattr(args, name, usual)
-    args.generator = args.generator or ("wsecho" if generator.has_load(args.wsecho) else "wsload")
     forms, versions = read_servers(args.server, args.version)
 
     rows = []

@@ -1,7 +1,6 @@
 """The load generator as two functions: the command for a load, and the figures in its report.
 
-`wsecho load` is driven where the binary has it, and wsload otherwise and for the bare TCP echo,
-which no WebSocket client can talk to. Whoever measures sees the same figures from both:
+Whoever measures sees these figures:
 
     errors        {kind: count}; empty if nothing went wrong
     count         messages, connections of a churn, or deliveries of a room
@@ -39,58 +38,28 @@ def read_loads(path):
     return loads
 
 
-def has_load(wsecho):
-    """True if this wsecho has `load`."""
-    try:
-        return subprocess.run([wsecho, "load", "--help"], capture_output=True, timeout=20).returncode == 0
-    except OSError:
-        return False
-
-
-class Wsload:
-    """benches/yardstick/wsload. `raw` is for the bare TCP echo."""
-    name = "wsload"
-
-    def __init__(self, program, raw=False, any_frames=False):
-        self.program, self.raw, self.any_frames = program, raw, any_frames
-
-    def command(self, load, port, pid, seconds, warmup):
-        line = [self.program, "--port", str(port), "--server-pid", str(pid), "--connections",
-                str(load.connections), "--duration", str(seconds), "--warmup", str(warmup)]
-        if load.kind == "idle":
-            return line + ["--idle", "--touch", "--connect-burst", "256", "--sources", "8", "--settle", "1"]
-        if load.kind == "churn":
-            return line + ["--connect-loop"]
-        if load.kind == "room":
-            return None
-        line += ["--size", str(load.size), "--pipeline", str(load.pipeline)]
-        line += ["--json", "--deflate"] if load.kind == "json" else [] if load.size < 16 else ["--binary"]
-        return line + (["--raw"] if self.raw else []) + (["--any-frames"] if self.any_frames else [])
-
-    def figures(self, load, text):
-        r = json.loads(text)
-        server, churn = r["server"], load.kind == "churn"
-        latency = r["handshake_us"] if churn else r["latency_us"]
-        return {"errors": r["errors"], "count": r["handshakes"] if churn else r["messages"],
-                "per_s": r["handshakes_per_s"] if churn else r["msg_per_s"],
-                "cpu_us": server.get("us_per_handshake" if churn else "us_per_msg"),
-                "user_us": server["user_us"], "p50_us": latency["p50"], "p99_us": latency["p99"],
-                "client_pct": r["client_cpu_pct"], "rss_kib": server["rss_end_kb"],
-                "conn_bytes": server["rss_end_bytes_per_conn"]}
+def milliseconds(seconds):
+    """A time as `wsecho load` takes it."""
+    return f"{round(seconds * 1000)}ms"
 
 
 class WsechoLoad:
-    """`wsecho load --json`."""
+    """`wsecho load --json`. `bare` is for the bare TCP echo."""
     name = "wsecho load"
 
-    def __init__(self, program):
-        self.program = program
+    def __init__(self, program, bare=False):
+        self.program, self.bare = program, bare
+
+    def beginning(self, port, pid, seconds, warmup, path="ws"):
+        """The part of a command that every load has."""
+        url = f"tcp://127.0.0.1:{port}" if self.bare else f"ws://127.0.0.1:{port}/{path}"
+        return [self.program, "load", url, "--json", "--quiet", "--server-pid", str(pid),
+                "--duration", milliseconds(seconds), "--warmup", milliseconds(warmup)]
 
     def command(self, load, port, pid, seconds, warmup):
         path = "broadcast/crowd" if load.kind == "room" else "ws"
-        line = [self.program, "load", f"ws://127.0.0.1:{port}/{path}", "--json", "--server-pid", str(pid),
-                "--connections", str(load.connections), "--duration", f"{round(seconds * 1000)}ms",
-                "--warmup", f"{round(warmup * 1000)}ms"]
+        line = self.beginning(port, pid, seconds, warmup, path)
+        line += ["--connections", str(load.connections)]
         if load.kind == "idle":
             return line + ["--idle"]
         if load.kind == "churn":
@@ -122,8 +91,6 @@ class WsechoLoad:
 def drive(generator, load, port, pid, seconds, warmup, cpu, patience=120):
     """Loads a server, and returns its figures, or {"failed": why}."""
     line = generator.command(load, port, pid, seconds, warmup)
-    if line is None:
-        return {"failed": f"{generator.name} has no such load"}
     out = subprocess.run(["taskset", "-c", cpu] + line, capture_output=True, text=True,
                          timeout=patience)
     if not out.stdout.startswith("{"):

@@ -2,7 +2,7 @@
 // It knows nothing of HTTP or WebSocket: whatever arrives goes straight back.
 // This is the floor for any server that makes one recv and one send per readiness.
 //
-//   cc -O2 -o limit_tcp limit_tcp.c && ./limit_tcp      (drive it with wsload --raw)
+//   cc -O2 -o limit_tcp limit_tcp.c && ./limit_tcp      (drive it with wsecho load tcp://)
 //
 // What a short send leaves over is kept, and nothing more is read from that connection until it
 // has gone out: the order of the stream cannot break. Prints a line with its port when it accepts.

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Paired runs: every server under every load of loads.txt, interleaved, against the first server.
 
-    paired.py --wsload PROGRAM --server floor='limit_tcp' --server wsecho='wsecho --listen 127.0.0.1:0'
+    paired.py --generator wsecho --server floor='limit_tcp' --server wsecho='wsecho --listen 127.0.0.1:0'
 
-The first server is the floor, a bare TCP echo, driven with --raw. The second is the one whose
+The generator is a wsecho, which has `load`. The first server is the floor, a bare TCP echo, which
+is sent the very frames that the others are sent. The second is the one whose
 ratios are judged by the bounds in loads.txt; any others are measured beside them and not judged.
 A command that contains {port} is given a free port and is ready when that port accepts; any other
 prints a line that ends in "ws://127.0.0.1:PORT/" on standard output.
@@ -29,6 +30,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+import generator
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIELDS = ["date", "cpu", "kernel", "rustc", "load", "server", "runs", "us_per_msg", "user_us",
@@ -135,10 +138,11 @@ def stop(server):
         server.wait()
 
 
-def run_once(command, options, args):
+def run_once(command, options, bare, args):
     def drive(port, pid):
-        line = ["taskset", "-c", args.client_cpu, args.wsload, "--port", str(port), "--server-pid",
-                str(pid), "--duration", args.duration, "--warmup", args.warmup]
+        line = ["taskset", "-c", args.client_cpu]
+        line += generator.WsechoLoad(args.generator, bare).beginning(
+            port, pid, args.duration, args.warmup)
         out = subprocess.run(line + shlex.split(options), capture_output=True, text=True, timeout=120)
         if not out.stdout.startswith("{"):
             return {"failed": out.stderr.strip()[-200:]}
@@ -154,10 +158,10 @@ def measure(servers, options, args):
     for rep in range(args.reps):
         k = rep % len(names)
         for name in names[k:] + names[:k]:
-            raw = " --raw" if name == names[0] else ""
-            result = run_once(servers[name], options + raw, args)
+            bare = name == names[0]
+            result = run_once(servers[name], options, bare, args)
             if result.get("others_pct", 0) > args.dirty:
-                result = run_once(servers[name], options + raw, args)
+                result = run_once(servers[name], options, bare, args)
             runs[name].append(result)
     return runs
 
@@ -171,9 +175,9 @@ def summary(results):
     def median(pick):
         return statistics.median(pick(r) for r in results)
 
-    return {"runs": len(results), "us_per_msg": median(lambda r: r["server"]["us_per_msg"]),
-            "user_us": median(lambda r: r["server"]["user_us"]),
-            "msg_per_s": median(lambda r: r["msg_per_s"]),
+    return {"runs": len(results), "us_per_msg": median(lambda r: r["server"]["cpu_us_per_message"]),
+            "user_us": median(lambda r: r["server"]["user_us_per_message"]),
+            "msg_per_s": median(lambda r: r["messages_per_second"]),
             "p50_us": median(lambda r: r["latency_us"]["p50"]),
             "p99_us": median(lambda r: r["latency_us"]["p99"]),
             "others_pct": max(r["others_pct"] for r in results)}
@@ -229,13 +233,13 @@ def append(path, records):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    p.add_argument("--wsload", required=True)
+    p.add_argument("--generator", required=True, metavar="PROGRAM")
     p.add_argument("--server", action="append", required=True, metavar="NAME=COMMAND")
     p.add_argument("--loads", default=os.path.join(HERE, "loads.txt"))
     p.add_argument("--only", help="only the loads whose name matches this expression")
     p.add_argument("--reps", type=int, default=5)
-    p.add_argument("--duration", default="3", help="measured seconds")
-    p.add_argument("--warmup", default="0.5", help="seconds of traffic before that")
+    p.add_argument("--duration", type=float, default=3, help="measured seconds")
+    p.add_argument("--warmup", type=float, default=0.5, help="seconds of traffic before that")
     p.add_argument("--patience", type=float, default=4, help="seconds to wait for a quiet machine")
     p.add_argument("--dirty", type=float, default=20)
     p.add_argument("--server-cpu", default="0")

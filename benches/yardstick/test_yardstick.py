@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Tests of what measures: figures are read, paired and drawn as they should be. No server is run."""
+import contextlib
 import csv
+import io
 import json
 import os
 import re
@@ -9,7 +11,6 @@ import types
 import unittest
 import xml.dom.minidom
 
-import agreement
 import compare
 import draw
 import generator
@@ -31,19 +32,22 @@ def result(cpu_us, **more):
 
 
 class Commands(unittest.TestCase):
-    def test_the_floor_gets_raw_bytes(self):
-        words = generator.Wsload("wsload", raw=True).command(ECHO, 80, 7, 1.0, 0.3)
-        self.assertIn("--raw", words)
+    def test_the_floor_gets_the_same_load_without_a_handshake(self):
+        words = generator.WsechoLoad("wsecho", bare=True).command(ECHO, 80, 7, 1.0, 0.3)
+        served = generator.WsechoLoad("wsecho").command(ECHO, 80, 7, 1.0, 0.3)
+        self.assertEqual((words[2], served[2]), ("tcp://127.0.0.1:80", "ws://127.0.0.1:80/ws"))
+        self.assertEqual(words[3:], served[3:])
         self.assertEqual(words[words.index("--pipeline") + 1], "16")
+        self.assertEqual(words[words.index("--warmup") + 1], "300ms")
         self.assertNotIn("--binary", words)
 
-    def test_both_generators_know_all_kinds_but_rooms(self):
+    def test_all_kinds_have_a_command(self):
+        told = {"idle": "--idle", "churn": "--churn", "json": "--deflate", "room": "--broadcast"}
         for kind in generator.FORMS:
             words = generator.WsechoLoad("wsecho").command(load(kind), 80, 7, 1.0, 0.3)
             self.assertEqual(words[:2], ["wsecho", "load"])
             self.assertIn("--json", words)
-            old = generator.Wsload("wsload").command(load(kind), 80, 7, 1.0, 0.3)
-            self.assertEqual(old is None, kind == "room")
+            self.assertIn(told.get(kind, "--pipeline"), words)
 
     def test_loads_are_all_of_a_known_kind(self):
         loads = generator.read_loads(LOADS)
@@ -73,6 +77,35 @@ class Figures(unittest.TestCase):
     def test_of_a_room_are_about_deliveries(self):
         figures = self.read("room", broadcast={"delivered": 4000})
         self.assertEqual((figures["count"], figures["cpu_us"], figures["per_s"]), (4000, 0.5, 2000.0))
+
+
+class Paired(unittest.TestCase):
+    def run_with(self, cpu_us_of_wsecho):
+        calls, before = [], paired.run_once
+
+        def run_once(command, options, bare, args):
+            calls.append((command, options, bare))
+            cpu_us = cpu_us_of_wsecho if command == "w" else 2.0
+            return {"server": {"cpu_us_per_message": cpu_us, "user_us_per_message": 0.1},
+                    "messages_per_second": 1e5, "latency_us": {"p50": 9.0, "p99": 90.0},
+                    "others_pct": 1.0}
+
+        paired.run_once = run_once
+        try:
+            args = types.SimpleNamespace(reps=2, dirty=20)
+            runs = paired.measure({"floor": "f", "wsecho": "w"}, "--size 5", args)
+        finally:
+            paired.run_once = before
+        return calls, runs
+
+    def test_the_first_server_is_bare_and_the_second_judged_by_the_ratio_to_it(self):
+        for cpu_us, good in [(2.1, True), (2.3, False)]:
+            calls, runs = self.run_with(cpu_us)
+            self.assertEqual(calls, [("f", "--size 5", True), ("w", "--size 5", False),
+                                     ("w", "--size 5", False), ("f", "--size 5", True)])
+            with contextlib.redirect_stdout(io.StringIO()):
+                records, passed = paired.report(("5B", "--size 5", 1.1, None), runs)
+            self.assertEqual((records[1]["ratio"], passed), (cpu_us / 2, good))
 
 
 class Summary(unittest.TestCase):
@@ -168,30 +201,6 @@ class Drawing(unittest.TestCase):
         with open(os.path.join(HERE, "..", "..", "docs", "performance.md")) as f:
             page = f.read()
         self.assertEqual((page.count(draw.BEGIN), page.count(draw.END)), (1, 1))
-
-
-class Agreement(unittest.TestCase):
-    def test_all_loads_can_be_said_to_both(self):
-        lines = paired.read_loads(os.path.join(HERE, "loads.txt"), None)
-        loads = [agreement.load_of(name, options) for name, options, *_ in lines]
-        self.assertEqual(len(loads), 10)
-        self.assertEqual(loads[1][2:5], (512, 5, 16))
-        with self.assertRaises(AssertionError):
-            agreement.load_of("x", "--connections 3 --rate 5")
-
-    def test_both_must_say_the_same(self):
-        def rows(per_s, cpu_us):
-            return [(result(1.0), result(cpu_us, per_s=per_s)) for _ in range(3)]
-
-        for per_s, cpu_us, good in [(1e5, 1.0, True), (1.019e5, 0.985, True), (1.03e5, 1.0, False),
-                                    (1e5, 0.97, False)]:
-            compared = agreement.compare(rows(per_s, cpu_us))
-            self.assertEqual(agreement.agrees(compared, 2), good, (per_s, cpu_us))
-        low, high = result(1.0, p99_us=100.0), result(1.0, p99_us=300.0)
-        best = agreement.compare([(low, low), (low, high), (low, high)])["p99_us"]
-        self.assertEqual(best, (100.0, 100.0, 1.0, 1.0), "of the best third")
-        noisy = agreement.compare([(low, high), (high, high), (low, high), (high, high)])["p99_us"]
-        self.assertEqual(noisy[3], 1 / 3, "wsload does not agree with itself")
 
 
 if __name__ == "__main__":

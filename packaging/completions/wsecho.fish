@@ -98,6 +98,7 @@ complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l file -d 'Take pay
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l fragments -d 'Send each message in so many frames [default: 1]' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l deflate -d 'Compress: off, on (each message by itself) or takeover (with what was sent before) [default: off]' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l seed -d 'The same seed gives the same messages [default: 1]' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l touch -d 'With --idle, exchange N messages on each connection before it is held' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l churn -d 'Connect, exchange N messages, close, again' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l broadcast -d 'The server hands each message on to all connections, or to all others' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l slow-readers -d 'So many of the connections send and never read' -r

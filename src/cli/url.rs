@@ -57,6 +57,25 @@ impl<'a> Url<'a> {
         if !secure && !scheme.eq_ignore_ascii_case("ws") {
             return Err(unsupported(scheme, tls));
         }
+        Self::parts(rest, secure, usual_path)
+    }
+
+    /// Takes `tcp://HOST:PORT` apart; `None` if it is another URL. There is nothing to ask for.
+    #[cfg(feature = "load")]
+    pub fn parse_bare(url: &'a str) -> Option<Result<Self, String>> {
+        let (_, rest) =
+            url.split_once("://").filter(|(scheme, _)| scheme.eq_ignore_ascii_case("tcp"))?;
+        let parsed = Self::parts(rest, false, "");
+        Some(parsed.and_then(|parsed| {
+            let has_port = parsed.authority.len() > parsed.host.len();
+            let has_port = has_port && !parsed.authority.ends_with(']');
+            let wrong = || "not a URL of the form tcp://HOST:PORT".to_owned();
+            (has_port && parsed.target.is_empty()).then_some(parsed).ok_or_else(wrong)
+        }))
+    }
+
+    /// What stands behind the scheme.
+    fn parts(rest: &'a str, secure: bool, usual_path: &str) -> Result<Self, String> {
         check_characters(rest)?;
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let path = if target.starts_with('/') { "" } else { usual_path };
@@ -162,6 +181,29 @@ mod tests {
             assert_eq!(parts, expected, "{url:?}");
         }
         assert_eq!(local("ws://unix:1/", "/"), None);
+    }
+
+    #[cfg(feature = "load")]
+    #[test]
+    fn a_bare_echo_is_a_host_and_a_port() {
+        let cases = [
+            ("tcp://127.0.0.1:9", Some(Some(("127.0.0.1", 9)))),
+            ("TCP://[::1]:90", Some(Some(("::1", 90)))),
+            ("tcp://80:80", Some(Some(("80", 80)))),
+            ("tcp://a", Some(None)),
+            ("tcp://[::1]", Some(None)),
+            ("tcp://a:", Some(None)),
+            ("tcp://a:9/", Some(None)),
+            ("tcp://a:9?b", Some(None)),
+            ("tcp://", Some(None)),
+            ("ws://a:9/", None),
+            ("tcp:9", None),
+        ];
+        for (url, expected) in cases {
+            let parsed = Url::parse_bare(url).map(Result::ok);
+            let parts = parsed.as_ref().map(|url| url.as_ref().map(|url| (url.host, url.port)));
+            assert_eq!(parts, expected, "{url:?}");
+        }
     }
 
     #[test]

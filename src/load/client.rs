@@ -6,6 +6,12 @@
 //! ```text
 //! Connecting --writable: request--> Opening --101--> Open --Close sent--> Closing --end--> (gone)
 //! ```
+//!
+//! To a bare TCP echo it is open when it is connected, and over when all has been written:
+//!
+//! ```text
+//! Connecting --writable--> Open --closed--> Closing --all written--> (gone)
+//! ```
 
 mod opening;
 
@@ -37,6 +43,8 @@ pub struct Client<S> {
     state: State,
     /// Never reads once it is open.
     pub slow: bool,
+    /// To a bare TCP echo: no handshake at its begin nor at its end.
+    pub bare: bool,
     /// When connecting began, and once it is open, when something last came or was first awaited.
     pub since: Duration,
     pub receiver: Receiver,
@@ -64,6 +72,7 @@ impl<S: Stream> Client<S> {
             stream,
             state: State::Connecting,
             slow: false,
+            bare: false,
             since: now,
             receiver: Receiver::new(position, false),
             out: Outgoing::default(),
@@ -119,11 +128,14 @@ impl<S: Stream> Client<S> {
             State::Closing => End::Asked,
             State::Connecting => End::Wrong(Kind::Connect, "closed at once".to_owned()),
             State::Opening => End::Wrong(Kind::Handshake, "closed without an answer".to_owned()),
-            State::Open if self.in_flight > 0 => {
-                let words = format!("without a Close, {} messages in flight", self.in_flight);
+            State::Open => {
+                let how = if self.bare { "by the server" } else { "without a Close" };
+                let words = match self.in_flight {
+                    0 => how.to_owned(),
+                    count => format!("{how}, {count} messages in flight"),
+                };
                 End::Wrong(Kind::Closed, words)
             }
-            State::Open => End::Wrong(Kind::Closed, "without a Close".to_owned()),
         }
     }
 
@@ -196,10 +208,13 @@ impl<S: Stream> Client<S> {
         !self.out.is_empty()
     }
 
-    /// Begins the closing handshake. What was pending is not sent any more.
+    /// Begins the closing handshake, if there is one. What was pending is not sent any more.
     pub fn close(&mut self, now: Duration) {
-        let first = First { fin: true, compressed: false, opcode: Opcode::Close };
-        add_frame(&mut self.out.bytes, first, &CloseCode::NORMAL.number().to_be_bytes(), [7; 4]);
+        if !self.bare {
+            let first = First { fin: true, compressed: false, opcode: Opcode::Close };
+            let code = CloseCode::NORMAL.number().to_be_bytes();
+            add_frame(&mut self.out.bytes, first, &code, [7; 4]);
+        }
         self.state = State::Closing;
         self.since = now;
         self.pending = 0;
@@ -239,7 +254,8 @@ impl<S: Stream> Client<S> {
                     }
                 }
                 if self.pending == 0 {
-                    return Ok(());
+                    let is_over = self.bare && self.state == State::Closing;
+                    return if is_over { Err(End::Asked) } else { Ok(()) };
                 }
                 self.next_batch(desk, tally, paced, now);
             }

@@ -39,8 +39,12 @@ pub enum Audience {
 pub struct Plan {
     /// Connections, at least 1.
     pub connections: usize,
+    /// The server is a bare TCP echo: frames come back as they were sent, and nothing else is said.
+    pub bare: bool,
     /// What they are for.
     pub shape: Shape,
+    /// Messages that each connection exchanges before it is held, when idle.
+    pub touch: u32,
     /// How long is measured.
     pub duration: Duration,
     /// How long the load goes on before that.
@@ -79,7 +83,9 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             connections: 64,
+            bare: false,
             shape: Shape::Echo,
+            touch: 0,
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
             ramp: Duration::ZERO,
@@ -113,6 +119,9 @@ impl Plan {
             let least = super::room::STAMP_BYTES;
             return Err(format!("messages of a broadcast need {least} bytes or more"));
         }
+        if self.bare && (broadcast || self.deflate.is_some()) {
+            return Err("a bare TCP echo has neither rooms nor compression".to_owned());
+        }
         if broadcast && (self.deflate.is_some() || self.fragments > 1) {
             return Err("a broadcast is neither compressed nor fragmented".to_owned());
         }
@@ -124,6 +133,9 @@ impl Plan {
         }
         if self.rate.is_some() && matches!(self.shape, Shape::Idle | Shape::Churn(_)) {
             return Err("a rate is for messages, which idle and churn do not pace".to_owned());
+        }
+        if self.touch > 0 && self.shape != Shape::Idle {
+            return Err("only idle connections exchange messages before they are held".to_owned());
         }
         if self.slow_readers >= self.connections && self.slow_readers > 0 {
             return Err("slow readers leave no connection that reads".to_owned());
@@ -146,7 +158,7 @@ impl Plan {
     /// What messages are like.
     pub fn recipe(&self) -> Recipe {
         let (content, fragments, seed) = (self.content.clone(), self.fragments, self.seed);
-        Recipe { sizes: self.sizes(), content, fragments, seed }
+        Recipe { sizes: self.sizes(), content, fragments, bare: self.bare, seed }
     }
 
     /// How fast connections may be opened.
@@ -166,6 +178,16 @@ impl Plan {
             plan.slow_readers == 0 && plan.deflate.is_none() && !churns
         };
         plain(self) && plain(next)
+    }
+
+    /// How many messages each connection exchanges, where that is what it is for: none if it is
+    /// idle.
+    pub fn messages_each(&self) -> Option<u32> {
+        match self.shape {
+            Shape::Idle => Some(self.touch),
+            Shape::Churn(messages) => Some(messages),
+            Shape::Echo | Shape::Broadcast(_) => None,
+        }
     }
 
     /// The shape in words.

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub rss_kib: u64,
     /// The most it ever was.
     pub rss_peak_kib: u64,
+    /// Of the resident memory what belongs to no file: what it has claimed for itself.
+    pub anon_kib: u64,
 }
 
 impl Snapshot {
@@ -32,6 +34,7 @@ impl Snapshot {
         let mut snapshot = Self {
             rss_kib: field(&status, "VmRSS:"),
             rss_peak_kib: field(&status, "VmHWM:"),
+            anon_kib: field(&status, "RssAnon:"),
             ..Self::default()
         };
         (snapshot.user_ticks, snapshot.system_ticks) = ticks(&stat)?;
@@ -80,6 +83,7 @@ mod tests {
     fn this_process_uses_its_processor() {
         let snapshot = Snapshot::take(std::process::id()).expect("it runs");
         assert!(snapshot.rss_kib > 0 && snapshot.rss_peak_kib >= snapshot.rss_kib);
+        assert!(snapshot.anon_kib > 0 && snapshot.anon_kib < snapshot.rss_kib);
         assert!(snapshot.cpu > Duration::ZERO && own_cpu() > Duration::ZERO);
     }
 }

@@ -6,6 +6,7 @@
 //! arrive, so none is ever stored; from its first wrong byte on it is hashed, and at its end
 //! [`Unexpected`](super::unexpected) says by its hash what it is instead.
 
+mod bare;
 mod rest;
 
 use super::desk::Desk;
@@ -85,6 +86,9 @@ impl Receiver {
         desk: &mut Desk,
         pongs: &mut Vec<u8>,
     ) -> Heard {
+        if desk.script.is_bare() {
+            return self.feed_bare(bytes, in_flight, desk);
+        }
         let mut heard = Heard::default();
         let mut at = 0;
         while at < bytes.len() {

@@ -47,6 +47,8 @@ pub struct Recipe {
     pub content: Content,
     /// In how many frames each is sent, at least 1.
     pub fragments: usize,
+    /// The frames come back as they were sent.
+    pub bare: bool,
     /// The same seed gives the same messages.
     pub seed: u64,
 }
@@ -63,6 +65,8 @@ pub struct Script {
     /// The same for payloads, without the heads of frames, as far as `sent_at` goes.
     payload_at: Vec<usize>,
     text: bool,
+    /// `echo` is `sent`.
+    bare: bool,
     /// A message may refer to those before it, so every connection starts with the first one.
     in_order: bool,
     /// What messages are told apart by, once there is one that was not expected.
@@ -92,6 +96,7 @@ impl Script {
             echo_at: vec![0],
             payload_at: vec![0],
             text,
+            bare: recipe.bare,
             in_order: agreed.is_some_and(|agreed| agreed.client_takeover),
             marks: OnceCell::new(),
         };
@@ -110,6 +115,10 @@ impl Script {
                 None => script.add_sent(&payload, false, recipe.fragments, &mut dice),
             }
             script.add_echo(&payload);
+        }
+        if script.bare {
+            script.echo.clone_from(&script.sent);
+            script.echo_at.clone_from(&script.sent_at);
         }
         script.go_round();
         script
@@ -168,6 +177,12 @@ impl Script {
         self.text
     }
 
+    /// Whether the frames come back as they were sent.
+    #[inline]
+    pub fn is_bare(&self) -> bool {
+        self.bare
+    }
+
     /// The message with which the connection of this number starts. They start at different ones,
     /// so that an echo that went to the wrong connection is recognised.
     pub fn start(&self, connection: usize) -> usize {
@@ -194,9 +209,15 @@ impl Script {
         &self.sent
     }
 
-    /// The payload of a message, before compression.
+    /// All that a plain echo of a message consists of.
+    pub fn echo(&self, position: usize) -> &[u8] {
+        &self.echo[self.echo_at[position]..self.echo_at[position + 1]]
+    }
+
+    /// The payload of a message, before compression; of one that is not bare.
     pub fn payload(&self, position: usize) -> &[u8] {
-        let frame = &self.echo[self.echo_at[position]..self.echo_at[position + 1]];
+        debug_assert!(!self.bare, "it is masked");
+        let frame = self.echo(position);
         let head = match frame[1] {
             126 => 4,
             127 => 10,

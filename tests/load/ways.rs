@@ -1,9 +1,10 @@
 //! Ways to a server other than TCP in the clear, and who may come.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 #[cfg(feature = "tls")]
 use crate::certificates::Certificates;
@@ -67,6 +68,58 @@ fn a_unix_socket_is_loaded_like_any_other_server() {
         let line = failure(&output(&[&url, "--insecure"]), 1);
         assert!(line.contains("--ca and --insecure are for wss://"), "{line}");
     }
+}
+
+/// An echo that knows nothing but bytes. Its threads end with the test's process.
+pub fn bare_echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("tcp://{}", listener.local_addr().expect("bound"));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.expect("accepted");
+            thread::spawn(move || io::copy(&mut &stream, &mut &stream));
+        }
+    });
+    url
+}
+
+#[test]
+fn a_bare_echo_is_loaded_with_the_very_frames() {
+    let url = bare_echo();
+    let shapes: [&[&str]; 6] = [
+        &[&url, "-c", "8", "-p", "16", "-s", "5"],
+        &[&url, "-c", "3", "-s", "90%:64,10%:100k", "--binary", "-p", "4", "--fragments", "2"],
+        &[&url, "-c", "2", "-s", "2m", "--no-verify"],
+        &[&url, "-c", "5", "--rate", "500", "--ramp", "50ms"],
+        &[&url, "-c", "5", "--churn", "2"],
+        &[&url, "-c", "30", "--idle"],
+    ];
+    for shape in shapes {
+        let report = report(shape);
+        let idle = shape.contains(&"--idle");
+        assert!(idle || number(&report, "/messages") > 0.0, "{shape:?}: {report}");
+        assert_eq!(report["errors"], serde_json::json!({}), "{shape:?}");
+        assert_eq!(number(&report, "/connections/lost"), 0.0, "{shape:?}");
+    }
+    for (option, value, status, said) in [
+        ("--deflate", "on", 2, "a bare TCP echo has neither rooms nor compression"),
+        ("--broadcast", "all", 2, "a bare TCP echo has neither rooms nor compression"),
+        ("--header", "A: b", 1, "--header is for an opening handshake"),
+    ] {
+        let line = failure(&output(&[&url, option, value]), status);
+        assert!(line.contains(said), "{line}");
+    }
+    let line = failure(&output(&[&format!("{url}/ws")]), 1);
+    assert!(line.contains("not a URL of the form tcp://HOST:PORT"), "{line}");
+}
+
+#[test]
+fn a_server_that_is_no_bare_echo_is_told_so() {
+    let (_server, url) = start(&["--listen", "127.0.0.1:0"]);
+    let url = url.replace("ws:", "tcp:");
+    let output = output(&[url.trim_end_matches('/'), "-c", "1", "--json"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && said.contains("is wrong"), "{output:?}");
 }
 
 #[cfg(feature = "tls")]

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgMatches, Command};
 
 use super::spec::{self, Environment};
+use super::url::Url;
 use crate::http::shown_target;
 use crate::limits::RESERVED_DESCRIPTORS;
 use crate::load::report::{Report, Saved, Setting, Threshold, Verdict, compare};
@@ -68,7 +69,9 @@ fn with_options(command: Command) -> Command {
         .arg(Arg::new("url").value_name("URL").help(
             "ws://HOST[:PORT][/PATH] of an echo, or of a\n\
              room with --broadcast; wss:// with TLS,\n\
-             unix:FILE[:/PATH] at a Unix socket",
+             unix:FILE[:/PATH] at a Unix socket,\n\
+             tcp://HOST:PORT of a bare TCP echo, which\n\
+             sends back each byte and knows no WebSocket",
         ))
         .args(spec::arguments(PLAN_OPTIONS, &Draft::default()))
         .args(spec::arguments(WHOLE_OPTIONS, &Whole::default()))
@@ -90,6 +93,7 @@ impl Load {
     pub(super) fn parse(matches: &ArgMatches, environment: &Environment) -> Result<Self, String> {
         let mut whole = Whole::default();
         spec::apply(WHOLE_OPTIONS, matches, environment, &mut whole)?;
+        let given = matches.get_one::<String>("url").cloned();
         let mut base = Draft::default();
         for option in PLAN_OPTIONS {
             option.apply_variable(environment, &mut base)?;
@@ -99,6 +103,9 @@ impl Load {
             base.next_level();
             scenario.apply_common(&mut base)?;
         }
+        let known = given.or_else(|| scenario.as_ref()?.url.clone());
+        let url = known.ok_or("load needs the URL of a server; see wsecho load --help")?;
+        base.plan.bare = Url::parse_bare(&url).is_some();
         let mut thresholds = std::mem::take(&mut base.thresholds);
         let count = scenario.as_ref().map_or(1, |scenario| scenario.phases().count());
         let mut phases = Vec::new();
@@ -112,9 +119,6 @@ impl Load {
         if whole.find_limit.is_some() && (scenario.is_some() || !thresholds.is_empty()) {
             return Err("--find-limit goes with neither --scenario nor --threshold".to_owned());
         }
-        let given = matches.get_one::<String>("url").cloned();
-        let known = given.or_else(|| scenario.as_ref()?.url.clone());
-        let url = known.ok_or("load needs the URL of a server; see wsecho load --help")?;
         base.next_level();
         for option in PLAN_OPTIONS {
             option.apply_flags(matches, &mut base)?;

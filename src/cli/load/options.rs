@@ -182,6 +182,19 @@ pub const PLAN_OPTIONS: &[Spec<Draft>] = &[
         apply: |draft, text| switched(text, || draft.shape("idle", Shape::Idle)),
     },
     Spec {
+        name: "touch",
+        variable: "WSECHO_LOAD_TOUCH",
+        takes: Takes::One("N"),
+        heading: SHAPES,
+        help: "With --idle, exchange N messages on each\n\
+               connection before it is held",
+        default: |draft| match draft.plan.touch {
+            0 => String::new(),
+            count => count.to_string(),
+        },
+        apply: |draft, text| value::count(text).map(|count| draft.plan.touch = count),
+    },
+    Spec {
         name: "churn",
         variable: "WSECHO_LOAD_CHURN",
         takes: Takes::One("N"),

@@ -50,7 +50,13 @@ impl Way {
             let target = Target { place: Place::Socket(path), authority, path: target, fields };
             return Ok(Self { target, secure: None });
         }
-        let url = Url::parse_with(text, "/", cfg!(feature = "tls"))?;
+        let url = match Url::parse_bare(text) {
+            Some(_) if !fields.is_empty() => {
+                return Err("--header is for an opening handshake, and here is none".to_owned());
+            }
+            Some(bare) => bare?,
+            None => Url::parse_with(text, "/", cfg!(feature = "tls"))?,
+        };
         let addresses = url.addresses(RESOLVE_TIME).map_err(|error| error.to_string())?;
         let address = *addresses.first().ok_or("the host has no address")?;
         let secure = url.secure.then(|| url.host.to_owned());

@@ -61,6 +61,7 @@ impl<D: Dial> Engine<D> {
                 self.opening.underway += 1;
                 let mut client = Client::new(stream, self.desk.script.start(at), since);
                 client.slow = at < self.plan.slow_readers;
+                client.bare = self.plan.bare;
                 self.clients[at] = Some(client);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -83,14 +84,22 @@ impl<D: Dial> Engine<D> {
 
     /// An event of a connection that is not connected yet.
     pub(super) fn connected(&mut self, at: usize, event: Event) -> Result<(), End> {
-        let request = self.request(at);
         let Some(client) = &mut self.clients[at] else { return Ok(()) };
         if event.failed || event.hangup {
             // The read says why.
             client.read(&mut self.buffer)?;
             return Err(client.finished());
         }
-        if event.writable { client.request(&request) } else { Ok(()) }
+        if !event.writable {
+            return Ok(());
+        }
+        if self.plan.bare {
+            self.join(at, self.net.now());
+            return Ok(());
+        }
+        let request = self.request(at);
+        let Some(client) = &mut self.clients[at] else { return Ok(()) };
+        client.request(&request)
     }
 
     /// The answer to the request is whole.
@@ -110,15 +119,20 @@ impl<D: Dial> Engine<D> {
                 return Err(wrong("not every connection agrees to the same".to_owned()));
             }
         }
-        let Some(client) = &mut self.clients[at] else { return Ok(()) };
+        self.join(at, now);
+        Ok(())
+    }
+
+    /// A connection is open, and takes part.
+    fn join(&mut self, at: usize, now: Duration) {
+        let Some(client) = &mut self.clients[at] else { return };
         self.tally.opened(now.saturating_sub(client.since));
         self.opening.underway -= 1;
-        client.open(self.desk.script.start(at), offer.is_some(), now);
+        client.open(self.desk.script.start(at), self.plan.deflate.is_some(), now);
         self.take_turns(at);
         if self.sending {
             self.start(at, now);
         }
-        Ok(())
     }
 
     /// A connection is over.

@@ -97,7 +97,8 @@ impl Gauges {
         let share = if user + system > 0.0 { user / (user + system) } else { 0.0 };
         let us = cpu.as_secs_f64() * 1e6 / messages.max(1) as f64;
         let connected = self.at_connected.unwrap_or(until).rss_kib;
-        let rss_start_kib = self.at_start.map_or(0, |start| start.rss_kib);
+        let start = self.at_start.unwrap_or_default();
+        let rss_start_kib = start.rss_kib;
         let grown = (connected as f64 - rss_start_kib as f64) * 1024.0;
         Some(Server {
             pid: self.pid?,
@@ -108,6 +109,8 @@ impl Gauges {
             rss_kib: until.rss_kib,
             rss_start_kib,
             rss_peak_kib: until.rss_peak_kib,
+            anon_kib: until.anon_kib,
+            anon_start_kib: start.anon_kib,
             rss_bytes_per_connection: (open > 0).then(|| grown / open as f64),
             voluntary_switches: until.voluntary.saturating_sub(from.voluntary),
             involuntary_switches: until.involuntary.saturating_sub(from.involuntary),

@@ -198,7 +198,7 @@ impl<D: Dial> Engine<D> {
         self.hand_over(before, now);
         self.stage = Stage::Opening;
         let ramps = plan.ramp > Duration::ZERO && self.room.is_none();
-        if ramps || matches!(plan.shape, Shape::Churn(_)) {
+        if ramps || plan.touch > 0 || matches!(plan.shape, Shape::Churn(_)) {
             self.begin_traffic(now);
         }
         Ok(())

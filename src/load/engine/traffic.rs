@@ -33,7 +33,11 @@ impl<D: Dial> Engine<D> {
     fn attend(&mut self, at: usize, event: Event) -> Result<(), End> {
         let Some(client) = self.clients.get(at).and_then(Option::as_ref) else { return Ok(()) };
         if client.state() == State::Connecting {
-            return self.connected(at, event);
+            self.connected(at, event)?;
+            // To a bare echo it is open now, and what has come with that is not told again.
+            let client = self.clients[at].as_ref();
+            let is_open = client.is_some_and(|client| client.state() == State::Open);
+            return if is_open && event.readable { self.read(at, event.hangup) } else { Ok(()) };
         }
         // What has come makes room at the server for what goes.
         if event.readable {
@@ -114,11 +118,12 @@ impl<D: Dial> Engine<D> {
     /// Messages have been answered: what may be sent for them?
     fn proceed(&mut self, at: usize, messages: usize, now: Duration) {
         let Some(client) = &mut self.clients[at] else { return };
-        if let Shape::Churn(_) = self.plan.shape {
+        if self.plan.messages_each().is_some() {
             let next = (client.left as usize).min(messages);
             client.pending += next;
             client.left -= next as u32;
-            if client.is_at_rest() && client.state() == State::Open {
+            let is_done = client.is_at_rest() && client.state() == State::Open;
+            if is_done && self.plan.shape != Shape::Idle {
                 client.close(now);
             }
         } else if self.plan.rate.is_some() {
@@ -148,10 +153,11 @@ impl<D: Dial> Engine<D> {
         let pipeline = self.plan.pipeline;
         let Some(client) = &mut self.clients[at] else { return };
         match self.plan.shape {
-            Shape::Idle => return,
+            Shape::Idle if self.plan.touch == 0 => return,
             _ if client.slow => client.pending = ENDLESS,
             Shape::Churn(0) => client.close(now),
-            Shape::Churn(messages) => {
+            Shape::Idle | Shape::Churn(_) => {
+                let messages = self.plan.messages_each().unwrap_or(0);
                 client.pending = pipeline.min(messages as usize);
                 client.left = messages - client.pending as u32;
             }

@@ -10,7 +10,7 @@ use crate::ws::offer::Agreed;
 
 fn recipe(content: Content) -> Recipe {
     let sizes = Sizes::mix(vec![Part { share: 1.0, least: 0, most: 300 }]).expect("a range");
-    Recipe { sizes, content, fragments: 1, seed: 7 }
+    Recipe { sizes, content, fragments: 1, bare: false, seed: 7 }
 }
 
 fn desk(content: Content, verify: bool) -> Desk {
@@ -229,4 +229,46 @@ fn a_script_is_what_a_server_gets_and_gives_back() {
         assert_eq!(Script::new(&recipe, None).frames(), script.frames(), "from the seed");
         assert_ne!(script.start(1), script.start(2));
     }
+}
+
+/// A desk for a bare echo, and all bytes that come back of a cycle.
+fn bare(verify: bool) -> (Desk, Vec<u8>) {
+    let script = Script::new(&Recipe { bare: true, fragments: 2, ..recipe(Content::Text) }, None);
+    let bytes = script.frames()[script.batch(0, script.count()).0].to_vec();
+    (Desk::new(script, verify), bytes)
+}
+
+#[test]
+fn a_bare_echo_is_a_stream_of_bytes_in_which_messages_are_counted() {
+    for verify in [true, false] {
+        let (mut desk, bytes) = bare(verify);
+        let count = desk.script.count();
+        assert_eq!(verdict(&mut desk, &bytes, count), (count, vec![]));
+        // Behind the last message the first comes again.
+        let twice = bytes.repeat(2);
+        assert_eq!(verdict(&mut desk, &twice, 2 * count), (2 * count, vec![]));
+        // What is not whole answers nothing yet.
+        assert_eq!(verdict(&mut desk, &bytes[..bytes.len() - 1], count), (count - 1, vec![]));
+        let extra = (count, vec![(Kind::Unsolicited, 1)]);
+        assert_eq!(verdict(&mut desk, &twice[..=bytes.len()], count), extra);
+    }
+}
+
+#[test]
+fn a_wrong_byte_of_a_bare_echo_is_told_with_its_place() {
+    let (mut desk, bytes) = bare(true);
+    let (count, third) = (desk.script.count(), desk.script.batch(0, 2).0.end);
+    for at in [0, third, third + 5, bytes.len() - 1] {
+        let mut wrong = bytes.clone();
+        wrong[at] ^= 1;
+        let nth = (0..count).take_while(|nth| desk.script.batch(0, nth + 1).0.end <= at).count();
+        assert_eq!(verdict(&mut desk, &wrong, count), (nth, vec![(Kind::Payload, 1)]));
+        let said = desk.errors.kinds().next().expect("counted").2.to_owned();
+        let (from, length) = (desk.script.batch(0, nth).0.end, desk.script.echo(nth).len());
+        let (at, nth) = (at - from, nth + 1);
+        assert_eq!(said, format!("byte {at} of the {length} of message {nth} is wrong"));
+    }
+    let (mut desk, bytes) = bare(false);
+    let flipped: Vec<u8> = bytes.iter().map(|byte| byte ^ 1).collect();
+    assert_eq!(verdict(&mut desk, &flipped, count), (count, vec![]), "nothing is compared");
 }

@@ -117,6 +117,10 @@ pub struct Server {
     pub rss_start_kib: u64,
     /// The most resident memory since the process started.
     pub rss_peak_kib: u64,
+    /// Memory at the end that belongs to no file: what the process has claimed for itself.
+    pub anon_kib: u64,
+    /// The same before the first connection.
+    pub anon_start_kib: u64,
     /// Resident memory for each open connection, beside what there was at start, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rss_bytes_per_connection: Option<f64>,
