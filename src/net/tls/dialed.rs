@@ -64,46 +64,6 @@ impl<S: Stream> Dialed<S> {
         })
     }
 
-    /// Reads plaintext; see [`Stream::read`]. That a server ends without the words of TLS for it
-    /// makes no difference here: what counts is its Close.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
-        if !self.spill.is_empty() {
-            // The socket may have more, which nobody has looked at.
-            return Ok(Incoming { count: exchange::pour(&mut self.spill, into), drained: false });
-        }
-        match &mut self.state {
-            State::Failing(why) => {
-                let why = std::mem::take(why);
-                self.state = State::Deaf;
-                return Err(io::Error::new(ErrorKind::InvalidData, why));
-            }
-            State::Deaf => return Ok(Incoming { count: 0, drained: false }),
-            _ if self.heard_end => return Ok(Incoming { count: 0, drained: false }),
-            State::Shaking(_) | State::Open(_) => {}
-        }
-        let desk = Rc::clone(&self.desk);
-        let desk = &mut *desk.borrow_mut();
-        let start = self.rest.len();
-        let most = into.len().min(TLS_READ_BYTES_MAX);
-        let Incoming { count, drained } =
-            self.socket.read(&mut desk.incoming[start..start + most])?;
-        if count == 0 {
-            return Ok(Incoming { count, drained });
-        }
-        let mut filled = 0;
-        if let Err(wrong) = self.open(start + count, into, &mut filled, desk) {
-            self.state = State::Failing(wrong.to_string());
-        }
-        // What TLS has to say goes along; should the socket not take it, an event will tell.
-        self.flush().or_else(|error| if is_passing(&error) { Ok(()) } else { Err(error) })?;
-        let more =
-            self.heard_end || !self.spill.is_empty() || matches!(self.state, State::Failing(_));
-        match filled {
-            0 => Err(ErrorKind::Interrupted.into()),
-            _ => Ok(Incoming { count: filled, drained: drained && !more }),
-        }
-    }
-
     /// Has the records opened of which `desk.incoming[..end]` consists, as far as they are whole;
     /// in front of what has just been read goes what was left. `filled` is how much plaintext came
     /// out.
@@ -151,10 +111,51 @@ impl<S: Stream> Dialed<S> {
         self.state = State::Open(session);
         Ok(())
     }
+}
 
-    /// Seals and writes; see [`Stream::write`]. Bytes of which it is not said that they are written
-    /// have to be the first to be offered again.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl<S: Stream> Stream for Dialed<S> {
+    /// That a server ends without the words of TLS for it makes no difference here: what counts is
+    /// its Close.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
+        if !self.spill.is_empty() {
+            // The socket may have more, which nobody has looked at.
+            return Ok(Incoming { count: exchange::pour(&mut self.spill, into), drained: false });
+        }
+        match &mut self.state {
+            State::Failing(why) => {
+                let why = std::mem::take(why);
+                self.state = State::Deaf;
+                return Err(io::Error::new(ErrorKind::InvalidData, why));
+            }
+            State::Deaf => return Ok(Incoming { count: 0, drained: false }),
+            _ if self.heard_end => return Ok(Incoming { count: 0, drained: false }),
+            State::Shaking(_) | State::Open(_) => {}
+        }
+        let desk = Rc::clone(&self.desk);
+        let desk = &mut *desk.borrow_mut();
+        let start = self.rest.len();
+        let most = into.len().min(TLS_READ_BYTES_MAX);
+        let Incoming { count, drained } =
+            self.socket.read(&mut desk.incoming[start..start + most])?;
+        if count == 0 {
+            return Ok(Incoming { count, drained });
+        }
+        let mut filled = 0;
+        if let Err(wrong) = self.open(start + count, into, &mut filled, desk) {
+            self.state = State::Failing(wrong.to_string());
+        }
+        // What TLS has to say goes along; should the socket not take it, an event will tell.
+        self.flush().or_else(|error| if is_passing(&error) { Ok(()) } else { Err(error) })?;
+        let more =
+            self.heard_end || !self.spill.is_empty() || matches!(self.state, State::Failing(_));
+        match filled {
+            0 => Err(ErrorKind::Interrupted.into()),
+            _ => Ok(Incoming { count: filled, drained: drained && !more }),
+        }
+    }
+
+    /// Bytes of which it is not said that they are written have to be the first to be offered again.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let session = match &mut self.state {
             State::Shaking(session) => {
                 // The first call says the first words.
@@ -193,17 +194,16 @@ impl<S: Stream> Dialed<S> {
         outgoing.send(socket, plain.len(), &mut desk.outgoing, sealed)
     }
 
-    /// Writes what TLS itself has to say; see [`Stream::flush`].
     #[inline]
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         if self.outgoing.is_empty() {
             return Ok(());
         }
         self.outgoing.flush(&mut self.socket)
     }
 
-    /// Says that nothing follows, and finishes; see [`Stream::shut`].
-    pub(super) fn shut(&mut self) -> io::Result<()> {
+    /// Says first that nothing follows.
+    fn shut(&mut self) -> io::Result<()> {
         self.outgoing.forget_debts();
         if let State::Open(session) = &mut self.state {
             // Without keys to say it with, the end of the stream has to do.
@@ -225,8 +225,9 @@ mod tests {
     use rustls::ServerConnection;
 
     use super::super::client::Trust;
-    use super::super::dial::{DialedStream, TlsDial};
+    use super::super::dial::TlsDial;
     use super::super::identity::Identity;
+    use super::super::stream::TlsStream;
     use super::*;
     use crate::limits::TlsFiles;
     use crate::net::Event;
@@ -304,7 +305,7 @@ mod tests {
     fn session(pipe: &Pipe, trust: &Trust) -> Dialed<Pipe> {
         let mut dial = TlsDial::secured(pipe.clone(), "localhost", trust).expect("a name");
         match dial.connect(&Place::Socket("x".into()), None, 0) {
-            Ok(DialedStream::Secure(session)) => *session,
+            Ok(TlsStream::Secure(session)) => *session,
             _ => panic!("not secured"),
         }
     }

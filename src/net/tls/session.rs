@@ -44,7 +44,7 @@ pub struct Session<S> {
     /// The peer has said that nothing follows.
     heard_end: bool,
     /// Bytes that the last read took beside plaintext.
-    beside: usize,
+    pub(super) beside: usize,
     /// How often it has been looked at while the same record was unfinished.
     pub(super) looks: u32,
     /// For the session itself, and for what it keeps.
@@ -91,18 +91,8 @@ impl<S: Stream> Session<S> {
         &mut self.socket
     }
 
-    /// See [`Stream::is_costly`].
-    pub(super) fn is_costly(&self) -> bool {
-        matches!(self.state, State::New | State::Shaking(_)) && self.desk.borrow().flights_left == 0
-    }
-
-    /// See [`Stream::beside`].
-    pub(super) fn beside(&mut self) -> usize {
-        std::mem::take(&mut self.beside)
-    }
-
     /// Reads plaintext; see [`Stream::read`].
-    pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
+    pub(super) fn read_opened(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
         let desk = Rc::clone(&self.desk);
         let desk = &mut *desk.borrow_mut();
         let incoming = match &mut self.state {
