@@ -81,7 +81,7 @@ impl<S: Stream> Dialed<S> {
         incoming[..self.rest.len()].copy_from_slice(&self.rest);
         self.rest = Vec::new();
         let (spill, words) = (&mut self.spill, self.outgoing.words());
-        let mut opened = Opened { into, filled, spill, words, closed: false };
+        let mut opened = Opened { into, filled, spill, full: 0, words, closed: false };
         let done = exchange::open(&mut **session, incoming, &mut opened)?;
         let closed = opened.closed;
         let rest = &incoming[done..];
@@ -163,6 +163,7 @@ impl<S: Stream> Stream for Dialed<S> {
                     into: &mut [],
                     filled: &mut 0,
                     spill: &mut self.spill,
+                    full: 0,
                     words: self.outgoing.words(),
                     closed: false,
                 };
