@@ -18,8 +18,8 @@ pub const TLS_RECORD_BYTES_MAX: usize = 16 * 1024 + 2048;
 pub const TLS_RECORD_WORK_BYTES: usize = 512;
 
 /// Records of an open session with nothing in them for its reader: changes of keys above all, each
-/// of which takes as long as opening kilobytes. A session that has so many more than are forgiven is
-/// ended; a client of good will changes its keys once an hour.
+/// of which takes as long as opening kilobytes. A session that has so many more than are forgiven
+/// is ended; a client of good will changes its keys once an hour.
 pub const TLS_HOLLOW_RECORDS_MAX: u32 = 128;
 
 /// So many of them are forgiven with each read, so that a client may change its keys with each
