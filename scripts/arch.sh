@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# arch.sh {amd64|i386|arm64|armhf|riscv64} [--build]
+# arch.sh {amd64|i386|arm64|armhf|riscv64} [--build|--tests] [--record]
 #
 # Builds wsecho for an architecture and runs all its tests, in a Debian 13 root folder with Debian's
-# own rustc (1.85) and C compiler; --build leaves the tests out. amd64 and i386 run natively in a
-# root of their own; the others are cross-built in the one for amd64, with Debian's
-# libstd-rust-dev of that architecture, and their tests run under qemu-user.
+# own rustc (1.85) and C compiler; --build leaves the tests out, --tests the release binary. amd64
+# and i386 run natively in a root of their own; the others are cross-built in the one for amd64, with
+# Debian's libstd-rust-dev of that architecture, and their tests run under qemu-user. SIM_SEEDS says
+# how many seeds of the simulation are tried.
 #
 # The roots are made with debootstrap and kept in target/arch. Needs to be root on an amd64 machine
-# with debootstrap, and qemu-user-static for the foreign ones. Prints its result as
-# two lines of CSV.
+# with debootstrap, and qemu-user-static for the foreign ones. Prints its result as two lines of
+# CSV; --record appends it to benches/record/arch.csv.
 set -euo pipefail
+# With mounts of its own: however this ends, nothing stays mounted in a folder that may be deleted.
+if [ "$(id -u)" = 0 ] && [ -z "${OWN_MOUNTS:-}" ] && unshare --mount true 2>/dev/null; then
+  OWN_MOUNTS=1 exec unshare --mount "$0" "$@"
+fi
 source "$(dirname "$0")/lib.sh"
 
 # Debian's name, the compiler's triple, gcc's triple, qemu's name.
@@ -22,14 +27,28 @@ case ${1:-} in
   *) usage; exit ;;
 esac
 arch=$1
-tests=true
-[ "${2:-}" != --build ] || tests=false
+release=true tests=true record=''
+for option in "${@:2}"; do
+  case $option in
+    --build) tests=false ;;
+    --tests) release=false ;;
+    --record) record=$root/benches/record/arch.csv ;;
+    *) die "cannot use $option; see --help" ;;
+  esac
+done
 
-[ "$(id -u)" = 0 ] || skip "only root can make another root folder"
-[ "$(uname -m)" = x86_64 ] || skip "needs an amd64 machine"
-have debootstrap debootstrap || skip "needs debootstrap"
+# Not a failure in CI either: not every machine lets a root folder be made.
+unable() {
+  echo "SKIPPED arch.sh $arch: $*" >&2
+  exit 0
+}
+
+[ "$(id -u)" = 0 ] || unable "only root can make another root folder"
+[ "$(uname -m)" = x86_64 ] || unable "needs an amd64 machine"
+[ -n "${OWN_MOUNTS:-}" ] || unable "nothing can be mounted here"
+have debootstrap debootstrap || unable "needs debootstrap"
 [ -z "$qemu" ] || ! $tests || have "qemu-$qemu-static" qemu-user-static ||
-  skip "needs qemu-user-static"
+  unable "needs qemu-user-static"
 
 # The machine that builds: its own architecture where that runs here.
 builder=amd64
@@ -39,7 +58,7 @@ started_at=$(date +%s)
 
 in_root() {
   chroot "$debian" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root \
-    DEBIAN_FRONTEND=noninteractive "$@"
+    DEBIAN_FRONTEND=noninteractive ${SIM_SEEDS:+"SIM_SEEDS=$SIM_SEEDS"} "$@"
 }
 
 quietly() {
@@ -48,10 +67,12 @@ quietly() {
 
 if [ ! -e "$debian/made" ]; then
   echo "making a Debian 13 root for $builder"
-  rm -rf "$debian"
+  rm -rf --one-file-system "$debian"
   mkdir -p "$debian"
-  mirror=$(apt-get indextargets --format '$(SITE)' | grep -m 1 '/debian/*$')
-  quietly debootstrap --variant=minbase --arch="$builder" trixie "$debian" "$mirror"
+  mirror=$(apt-get indextargets --format '$(SITE)' | grep -m 1 '/debian/*$') || true
+  debootstrap --variant=minbase --arch="$builder" trixie "$debian" ${mirror:+"$mirror"} \
+    >"$tmp/step.log" 2>&1 ||
+    unable "no root folder can be made: $(tail -n 1 "$tmp/step.log")"
   quietly in_root apt-get install -y --no-install-recommends cargo gcc libc6-dev python3 openssl
   touch "$debian/made"
 fi
@@ -80,12 +101,11 @@ directory = "vendor"
 linker = "$gcc-gcc"
 EOF
 
-mounted=()
 # The kernel starts foreign programs through qemu, also those that a test starts.
 foreign_programs() {
   local magic
   [ -e /proc/sys/fs/binfmt_misc/register ] ||
-    mount -t binfmt_misc none /proc/sys/fs/binfmt_misc || skip "the kernel has no binfmt_misc"
+    mount -t binfmt_misc none /proc/sys/fs/binfmt_misc || unable "the kernel has no binfmt_misc"
   [ ! -e "/proc/sys/fs/binfmt_misc/qemu-$qemu" ] || return 0
   # The head of an ELF file: class, order, and the machine's number.
   case $qemu in
@@ -98,21 +118,10 @@ foreign_programs() {
   printf '%s\n' ":qemu-$qemu:M::\\x7fELF$magic:$mask:$(command -v "qemu-$qemu-static"):OCF" \
     >/proc/sys/fs/binfmt_misc/register
 }
-unmount() {
-  local folder
-  for folder in "${mounted[@]}"; do umount -l "$folder"; done
-  stop_all
-}
-trap unmount EXIT
-for folder in proc dev tmp; do
-  mkdir -p "$debian/$folder"
-  case $folder in
-    proc) mount -t proc proc "$debian/proc" ;;
-    dev) mount --rbind /dev "$debian/dev" && mount --make-rslave "$debian/dev" ;;
-    tmp) mount -t tmpfs tmpfs "$debian/tmp" ;;
-  esac
-  mounted=("$debian/$folder" "${mounted[@]}")
-done
+
+mount -t proc proc "$debian/proc"
+mount --rbind /dev "$debian/dev"
+mount -t tmpfs tmpfs "$debian/tmp"
 
 cargo_in_root() {
   # shellcheck disable=SC2016
@@ -121,16 +130,27 @@ cargo_in_root() {
 
 rustc=$(in_root rustc --version | cut -d' ' -f2)
 echo "building with Debian's rustc $rustc"
-cargo_in_root build --quiet --release
-size=$(($(stat -c %s "$debian/src/target/$triple/release/wsecho") / 1024))
+size='not built'
+if $release; then
+  cargo_in_root build --quiet --release
+  size=$(($(stat -c %s "$debian/src/target/$triple/release/wsecho") / 1024))
+fi
 result='not run'
 if $tests; then
   [ -z "$qemu" ] || foreign_programs
-  cargo_in_root test --no-fail-fast 2>&1 | tee "$tmp/tests.log" | grep -E '^test result|FAILED|failed' || true
+  cargo_in_root test --no-fail-fast >"$tmp/tests.log" 2>&1 || true
+  grep -E '^test result|FAILED|failed|^error' "$tmp/tests.log" || true
   passed=$(grep -oE '[0-9]+ passed' "$tmp/tests.log" | awk '{ n += $1 } END { print n + 0 }')
   failed=$(grep -oE '[0-9]+ failed' "$tmp/tests.log" | awk '{ n += $1 } END { print n + 0 }')
+  [ "$passed" -gt 0 ] || { tail -n 15 "$tmp/tests.log" >&2; die "no test has passed on $arch"; }
   result="$passed passed $failed failed"
 fi
-echo "architecture,date,commit,rustc,binary_kib,tests,seconds"
-echo "$arch,$(date +%F),$(git -C "$root" rev-parse --short HEAD),$rustc,$size,$result,$(($(date +%s) - started_at))"
-[ "${failed:-0}" = 0 ] || die "tests failed on $arch"
+head='architecture,date,commit,rustc,binary_kib,tests,seconds'
+commit=$(git -C "$root" rev-parse --short HEAD)
+row="$arch,$(date +%F),$commit,$rustc,$size,$result,$(($(date +%s) - started_at))"
+printf '%s\n%s\n' "$head" "$row"
+if [ -n "$record" ]; then
+  [ -e "$record" ] || echo "$head" >"$record"
+  echo "$row" >>"$record"
+fi
+[ "${failed:-0}" = 0 ] || { grep -A 20 '^failures:' "$tmp/tests.log" >&2; die "tests failed on $arch"; }

@@ -33,7 +33,7 @@ impl Folder {
     fn tokens(&self, tokens: &[(&str, &str)]) -> String {
         let line = |(name, token): &(&str, &str)| {
             let hash = hmac_sha256::Hash::hash(token.as_bytes());
-            let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let digits = hash.iter().fold(String::new(), |all, byte| all + &format!("{byte:02x}"));
             format!("{name} {digits}\n")
         };
         self.write(&tokens.iter().map(line).collect::<String>())

@@ -269,7 +269,7 @@ fn statuses(server: &Server, token: &str) -> Vec<String> {
 fn a_token_lets_in_however_it_is_brought_along() {
     let folder = Folder::new("ways");
     let hash = hmac_sha256::Hash::hash(b"plain");
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hash.iter().fold(String::new(), |all, byte| all + &format!("{byte:02x}"));
     let plain = folder.write("tokens", &format!("eve {digits}\n"));
     let key = folder.write("key", RSA);
     let server = Server::start(&["--auth-tokens", &plain, "--auth-jwt-key", &key]);

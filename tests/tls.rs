@@ -799,6 +799,47 @@ fn t18_a_message_without_an_end_and_a_long_record_are_too_long() {
     }
 }
 
+/// RFC 8446 §4.6.3: keys may change at any time, but each change is work, and there is room for
+/// thousands in one read.
+#[test]
+fn t19_keys_that_change_without_end_are_an_end() {
+    let mut world = World::new(Config::default());
+    let config = of(&world, &TLS13);
+    let mut client = world.open(&config);
+    for _ in 0..40 {
+        // As many between two records of data as rustls lets pass.
+        for _ in 0..30 {
+            client.tls.refresh_traffic_keys().expect("TLS 1.3");
+        }
+        client.say(&masked(0x82, b"hello"));
+    }
+    world.converse(&mut [&mut client]);
+    assert_eq!(world.server.metrics().tls_failures, 1);
+    assert!(client.heard_end && client.wrong.is_none(), "close_notify: {:?}", client.wrong);
+    client.peer.finish();
+    world.settle();
+    assert!(client.saw_end());
+    assert_eq!((ended(&world, Ending::Tls), world.server.charged()), (1, 0));
+}
+
+#[test]
+fn t19_keys_may_change_with_each_message() {
+    let mut world = World::new(Config::default());
+    let config = of(&world, &TLS13);
+    let mut client = world.open(&config);
+    for _ in 0..200 {
+        client.tls.refresh_traffic_keys().expect("TLS 1.3");
+        echo(&mut world, &mut client, b"hello");
+    }
+    for _ in 0..100 {
+        client.tls.refresh_traffic_keys().expect("TLS 1.3");
+        client.say(&masked(0x82, b"hello"));
+    }
+    world.converse(&mut [&mut client]);
+    assert!(client.take() == plain(0x82, b"hello").repeat(100));
+    assert_eq!(client.wrong, None);
+}
+
 #[test]
 fn listeners_with_and_without_tls_stand_beside_each_other() {
     let mut world = World::new(Config::default());

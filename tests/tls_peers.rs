@@ -57,7 +57,8 @@ impl Server {
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("a ready line");
         let address = line.strip_prefix("wsecho listening on wss://");
-        let address = address.and_then(|rest| rest.strip_suffix("/\n")?.parse().ok());
+        let address = address.and_then(|rest| rest.strip_suffix("/\n"));
+        let address = address.and_then(|rest| rest.parse().ok());
         let address = address.unwrap_or_else(|| panic!("{line:?} is no ready line"));
         let log = BufReader::new(child.stderr.take().expect("piped"));
         Self { child, address, log }

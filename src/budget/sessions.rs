@@ -8,10 +8,15 @@ impl Budget {
     /// whoever asks for `/healthz` gets a session however full the budget is.
     pub fn set_aside_for_sessions(&self) {
         if self.0.aside.get() == 0 {
-            let aside = self.limit() / 4;
+            let aside = Self::sessions_of(self.limit());
             self.0.limit.set(self.limit() - aside);
             self.0.aside.set(aside);
         }
+    }
+
+    /// The part of a budget that is for sessions.
+    pub fn sessions_of(limit: usize) -> usize {
+        limit / 4
     }
 
     /// Bytes charged to TLS sessions.

@@ -17,6 +17,18 @@ pub const TLS_RECORD_BYTES_MAX: usize = 16 * 1024 + 2048;
 /// a flood of tiny ones would have a turn take tens of milliseconds.
 pub const TLS_RECORD_WORK_BYTES: usize = 512;
 
+/// Records of an open session with nothing in them for its reader: changes of keys above all, each
+/// of which takes as long as opening kilobytes. A session that has so many more than are forgiven
+/// is ended; a client of good will changes its keys once an hour.
+pub const TLS_HOLLOW_RECORDS_MAX: u32 = 128;
+
+/// So many of them are forgiven with each read, so that a client may change its keys with each
+/// message.
+pub const TLS_HOLLOW_RECORDS_A_READ: u32 = 16;
+
+/// Records that are opened before it is looked at what was in them.
+pub const TLS_RECORDS_AT_ONCE: usize = 32;
+
 /// Most bytes of a handshake message that arrives in several records: certificates of clients are
 /// the longest.
 pub const TLS_MESSAGE_BYTES_MAX: usize = 64 * 1024;

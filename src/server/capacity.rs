@@ -2,6 +2,10 @@
 //! for.
 
 use super::accept::shed_connections_max;
+#[cfg(feature = "tls")]
+use crate::budget::Budget;
+#[cfg(feature = "tls")]
+use crate::limits::TLS_SESSION_BYTES;
 use crate::limits::{
     Config, READ_BYTES_MAX, RESERVED_DESCRIPTORS, RESIDENT_SLACK_BYTES, RESIDENT_START_BYTES,
 };
@@ -87,6 +91,20 @@ impl Capacity {
     }
 }
 
+/// What an operator should hear who has asked for more connections than there may be sessions of
+/// TLS.
+#[cfg(feature = "tls")]
+pub(super) fn sessions_warning(asked: Asked, budget: usize) -> Option<String> {
+    let fit = Budget::sessions_of(budget) / TLS_SESSION_BYTES;
+    let warn = asked.connections.is_some_and(|wanted| wanted > fit);
+    warn.then(|| {
+        format!(
+            "--buffer-budget {} leaves room for {fit} sessions of TLS only",
+            show_bytes(budget as u64)
+        )
+    })
+}
+
 /// How many connections a limit on open files leaves room for, beside those that are turned away
 /// in an orderly way.
 fn connections_that_fit(descriptors: usize, listeners: usize) -> usize {
@@ -112,6 +130,18 @@ mod tests {
         assert_eq!(capacity(nobody, 20_081, None), (20_000, usual, String::new()));
         // Memory that is enough for all descriptors.
         assert_eq!(capacity(nobody, 20_081, Some(1024 * MIB)), (20_000, usual, String::new()));
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn more_connections_than_sessions_are_worth_a_word() {
+        let said = |wanted| {
+            let asked = Asked { connections: wanted, ..Asked::default() };
+            sessions_warning(asked, 64 << 20)
+        };
+        assert_eq!((said(None), said(Some(4096))), (None, None));
+        let expected = "--buffer-budget 64MiB leaves room for 4096 sessions of TLS only";
+        assert_eq!(said(Some(4097)).as_deref(), Some(expected));
     }
 
     #[test]

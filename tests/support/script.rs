@@ -174,7 +174,8 @@ fn show(bytes: &[u8]) -> String {
         words.push(if quoted {
             format!("\"{}\"", bytes[start..at].escape_ascii().to_string().replace("\\'", "'"))
         } else {
-            bytes[start..at].iter().map(|byte| format!("{byte:02x}")).collect()
+            let digits = |byte: &u8| format!("{byte:02x}");
+            bytes[start..at].iter().fold(String::new(), |all, byte| all + &digits(byte))
         });
     }
     words.join(" ")

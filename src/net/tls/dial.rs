@@ -4,7 +4,6 @@
 //! open and seal at one desk.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -18,9 +17,10 @@ use rustls::pki_types::ServerName;
 use super::client::{self, Trust};
 use super::desk::{OUTGOING_BYTES, REST_BYTES_MAX};
 use super::dialed::Dialed;
+use super::stream::TlsStream;
 use crate::limits::TLS_READ_BYTES_MAX;
+use crate::net::Event;
 use crate::net::dial::{Dial, Place};
-use crate::net::{Event, Incoming, Stream};
 
 /// A way to connect, with TLS or without.
 pub struct TlsDial<D> {
@@ -67,7 +67,7 @@ impl<D: Dial> TlsDial<D> {
 }
 
 impl<D: Dial> Dial for TlsDial<D> {
-    type Stream = DialedStream<D::Stream>;
+    type Stream = TlsStream<D::Stream, Dialed<D::Stream>>;
 
     fn wait(&mut self, until: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         self.dial.wait(until, events)
@@ -89,58 +89,8 @@ impl<D: Dial> Dial for TlsDial<D> {
     ) -> io::Result<Self::Stream> {
         let stream = self.dial.connect(to, source, token)?;
         Ok(match &self.desk {
-            None => DialedStream::Plain(stream),
-            Some(desk) => DialedStream::Secure(Box::new(Dialed::new(stream, Rc::clone(desk))?)),
+            None => TlsStream::Plain(stream),
+            Some(desk) => TlsStream::Secure(Box::new(Dialed::new(stream, Rc::clone(desk))?)),
         })
-    }
-}
-
-/// A socket, or a session upon one, boxed, so that a connection without one is hardly larger.
-pub enum DialedStream<S> {
-    /// In the clear.
-    Plain(S),
-    /// With TLS.
-    Secure(Box<Dialed<S>>),
-}
-
-impl<S> fmt::Debug for DialedStream<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Plain(_) => "Plain",
-            Self::Secure(_) => "Secure",
-        })
-    }
-}
-
-impl<S: Stream> Stream for DialedStream<S> {
-    #[inline]
-    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
-        match self {
-            Self::Plain(stream) => stream.read(into),
-            Self::Secure(session) => session.read(into),
-        }
-    }
-
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(bytes),
-            Self::Secure(session) => session.write(bytes),
-        }
-    }
-
-    fn shut(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.shut(),
-            Self::Secure(session) => session.shut(),
-        }
-    }
-
-    #[inline]
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(_) => Ok(()),
-            Self::Secure(session) => session.flush(),
-        }
     }
 }

@@ -64,9 +64,59 @@ impl<S: Stream> Dialed<S> {
         })
     }
 
-    /// Reads plaintext; see [`Stream::read`]. That a server ends without the words of TLS for it
-    /// makes no difference here: what counts is its Close.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
+    /// Has the records opened of which `desk.incoming[..end]` consists, as far as they are whole;
+    /// in front of what has just been read goes what was left. `filled` is how much plaintext came
+    /// out.
+    fn open(
+        &mut self,
+        end: usize,
+        into: &mut [u8],
+        filled: &mut usize,
+        desk: &mut Desk,
+    ) -> Result<(), Wrong> {
+        let (State::Shaking(session) | State::Open(session)) = &mut self.state else {
+            return Ok(());
+        };
+        let incoming = &mut desk.incoming[..end];
+        incoming[..self.rest.len()].copy_from_slice(&self.rest);
+        self.rest = Vec::new();
+        let (spill, words) = (&mut self.spill, self.outgoing.words());
+        let mut opened = Opened { into, filled, spill, full: 0, words, closed: false };
+        let done = exchange::open(&mut **session, incoming, &mut opened)?;
+        let closed = opened.closed;
+        let rest = &incoming[done..];
+        if rest.len() > REST_BYTES_MAX {
+            return Err(Wrong::TooLong);
+        }
+        self.rest.extend_from_slice(rest);
+        if closed && !std::mem::replace(&mut self.heard_end, true) {
+            let _ = exchange::close(&mut **session, &mut self.rest, self.outgoing.words());
+        }
+        match &self.state {
+            State::Shaking(session) if !session.is_handshaking() => self.settle_in(desk),
+            _ => Ok(()),
+        }
+    }
+
+    /// The handshake is done: what was written meanwhile goes behind its last words.
+    fn settle_in(&mut self, desk: &mut Desk) -> Result<(), Wrong> {
+        let State::Shaking(mut session) = std::mem::replace(&mut self.state, State::Deaf) else {
+            return Ok(());
+        };
+        let early = std::mem::take(&mut self.early);
+        let words = self.outgoing.words();
+        let to = &mut desk.outgoing[WORDS_BYTES_MAX..];
+        let sealed = exchange::seal(&mut *session, &mut self.rest, words, &early, to)?;
+        words.extend_from_slice(&to[..sealed]);
+        self.state = State::Open(session);
+        Ok(())
+    }
+}
+
+impl<S: Stream> Stream for Dialed<S> {
+    /// That a server ends without the words of TLS for it makes no difference here: what counts is
+    /// its Close.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
         if !self.spill.is_empty() {
             // The socket may have more, which nobody has looked at.
             return Ok(Incoming { count: exchange::pour(&mut self.spill, into), drained: false });
@@ -104,57 +154,8 @@ impl<S: Stream> Dialed<S> {
         }
     }
 
-    /// Has the records opened of which `desk.incoming[..end]` consists, as far as they are whole;
-    /// in front of what has just been read goes what was left. `filled` is how much plaintext came
-    /// out.
-    fn open(
-        &mut self,
-        end: usize,
-        into: &mut [u8],
-        filled: &mut usize,
-        desk: &mut Desk,
-    ) -> Result<(), Wrong> {
-        let (State::Shaking(session) | State::Open(session)) = &mut self.state else {
-            return Ok(());
-        };
-        let incoming = &mut desk.incoming[..end];
-        incoming[..self.rest.len()].copy_from_slice(&self.rest);
-        self.rest = Vec::new();
-        let (spill, words) = (&mut self.spill, self.outgoing.words());
-        let mut opened = Opened { into, filled, spill, words, closed: false };
-        let done = exchange::open(&mut **session, incoming, &mut opened)?;
-        let closed = opened.closed;
-        let rest = &incoming[done..];
-        if rest.len() > REST_BYTES_MAX {
-            return Err(Wrong::TooLong);
-        }
-        self.rest.extend_from_slice(rest);
-        if closed && !std::mem::replace(&mut self.heard_end, true) {
-            let _ = exchange::close(&mut **session, &mut self.rest, self.outgoing.words());
-        }
-        match &self.state {
-            State::Shaking(session) if !session.is_handshaking() => self.settle_in(desk),
-            _ => Ok(()),
-        }
-    }
-
-    /// The handshake is done: what was written meanwhile goes behind its last words.
-    fn settle_in(&mut self, desk: &mut Desk) -> Result<(), Wrong> {
-        let State::Shaking(mut session) = std::mem::replace(&mut self.state, State::Deaf) else {
-            return Ok(());
-        };
-        let early = std::mem::take(&mut self.early);
-        let words = self.outgoing.words();
-        let to = &mut desk.outgoing[WORDS_BYTES_MAX..];
-        let sealed = exchange::seal(&mut *session, &mut self.rest, words, &early, to)?;
-        words.extend_from_slice(&to[..sealed]);
-        self.state = State::Open(session);
-        Ok(())
-    }
-
-    /// Seals and writes; see [`Stream::write`]. Bytes of which it is not said that they are written
-    /// have to be the first to be offered again.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    /// Bytes of which it is not said that they are written have to be the first to be offered again.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let session = match &mut self.state {
             State::Shaking(session) => {
                 // The first call says the first words.
@@ -162,6 +163,7 @@ impl<S: Stream> Dialed<S> {
                     into: &mut [],
                     filled: &mut 0,
                     spill: &mut self.spill,
+                    full: 0,
                     words: self.outgoing.words(),
                     closed: false,
                 };
@@ -193,17 +195,16 @@ impl<S: Stream> Dialed<S> {
         outgoing.send(socket, plain.len(), &mut desk.outgoing, sealed)
     }
 
-    /// Writes what TLS itself has to say; see [`Stream::flush`].
     #[inline]
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         if self.outgoing.is_empty() {
             return Ok(());
         }
         self.outgoing.flush(&mut self.socket)
     }
 
-    /// Says that nothing follows, and finishes; see [`Stream::shut`].
-    pub(super) fn shut(&mut self) -> io::Result<()> {
+    /// Says first that nothing follows.
+    fn shut(&mut self) -> io::Result<()> {
         self.outgoing.forget_debts();
         if let State::Open(session) = &mut self.state {
             // Without keys to say it with, the end of the stream has to do.
@@ -225,8 +226,9 @@ mod tests {
     use rustls::ServerConnection;
 
     use super::super::client::Trust;
-    use super::super::dial::{DialedStream, TlsDial};
+    use super::super::dial::TlsDial;
     use super::super::identity::Identity;
+    use super::super::stream::TlsStream;
     use super::*;
     use crate::limits::TlsFiles;
     use crate::net::Event;
@@ -304,7 +306,7 @@ mod tests {
     fn session(pipe: &Pipe, trust: &Trust) -> Dialed<Pipe> {
         let mut dial = TlsDial::secured(pipe.clone(), "localhost", trust).expect("a name");
         match dial.connect(&Place::Socket("x".into()), None, 0) {
-            Ok(DialedStream::Secure(session)) => *session,
+            Ok(TlsStream::Secure(session)) => *session,
             _ => panic!("not secured"),
         }
     }

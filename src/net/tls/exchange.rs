@@ -58,6 +58,8 @@ pub(super) struct Opened<'a> {
     pub filled: &'a mut usize,
     /// Plaintext for which there was no room.
     pub spill: &'a mut Vec<u8>,
+    /// How many records had plaintext in them.
+    pub full: usize,
     /// What TLS itself has to say: handshake, tickets, alerts.
     pub words: &'a mut Vec<u8>,
     /// The peer has said that nothing follows.
@@ -77,6 +79,7 @@ pub(super) fn pour(spill: &mut Vec<u8>, into: &mut [u8]) -> usize {
 
 impl Opened<'_> {
     fn take(&mut self, plain: &[u8]) {
+        self.full += usize::from(!plain.is_empty());
         let room = if self.spill.is_empty() { self.into.len() - *self.filled } else { 0 };
         let (first, rest) = plain.split_at(plain.len().min(room));
         self.into[*self.filled..][..first.len()].copy_from_slice(first);

@@ -1,41 +1,13 @@
 //! What a session keeps between two calls, and where that is charged.
 
-use std::rc::Rc;
-
 use super::desk::Desk;
 use super::records::NO_ROOM;
 use super::session::{Session, State};
 use super::wrong::Wrong;
-use crate::budget::Charge;
 use crate::limits::TLS_SESSION_BYTES;
 use crate::net::Stream;
 
 impl<S: Stream> Session<S> {
-    /// See [`Stream::reserved`].
-    pub(super) fn reserved(&self) -> usize {
-        let (own, kept) = &self.charges;
-        let own = own.as_ref().filter(|_| matches!(self.state, State::Shaking(_)));
-        let kept = kept.as_ref().filter(|_| self.in_reserve);
-        own.into_iter().chain(kept).map(Charge::bytes).sum()
-    }
-
-    /// See [`Stream::keep_in_reserve`].
-    pub(super) fn keep_in_reserve(&mut self) {
-        self.in_reserve = true;
-        self.charges.1 = None;
-        let desk = Rc::clone(&self.desk);
-        self.recharge(&desk.borrow());
-    }
-
-    /// See [`Stream::look`].
-    pub(super) fn look(&mut self) -> u32 {
-        if self.rest.is_empty() || self.in_reserve {
-            return 0;
-        }
-        self.looks += 1;
-        self.looks
-    }
-
     /// There is no room for what the peer says: an alert tells it so.
     #[cold]
     pub(super) fn find_no_room(&mut self, desk: &mut Desk) -> Wrong {

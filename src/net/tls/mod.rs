@@ -123,7 +123,7 @@ impl fmt::Debug for Renewal {
 }
 
 impl<N: Net> Net for TlsNet<N> {
-    type Stream = TlsStream<N::Stream>;
+    type Stream = TlsStream<N::Stream, Session<N::Stream>>;
 
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         self.desk.borrow_mut().begin_turn();

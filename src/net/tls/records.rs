@@ -20,10 +20,11 @@ pub fn needed(start: &[u8]) -> usize {
     if is_record { HEAD_BYTES + length } else { HEAD_BYTES }
 }
 
-/// How many of `bytes`, which begin with a record, are whole records, and how many those are.
-pub fn whole(bytes: &[u8]) -> (usize, usize) {
+/// How many of `bytes`, which begin with a record, are whole records, and how many those are, of
+/// which it takes `most` at most.
+pub fn whole(bytes: &[u8], most: usize) -> (usize, usize) {
     let (mut end, mut count) = (0, 0);
-    while end < bytes.len() && needed(&bytes[end..]) <= bytes.len() - end {
+    while count < most && end < bytes.len() && needed(&bytes[end..]) <= bytes.len() - end {
         end += needed(&bytes[end..]);
         count += 1;
     }
@@ -44,8 +45,9 @@ mod tests {
         let record = [23, 3, 3, 0, 3, 1, 2, 3];
         let twice = record.repeat(2);
         for cut in 0..=16 {
-            assert_eq!(whole(&twice[..cut]), (cut / 8 * 8, cut / 8), "{cut} bytes");
+            assert_eq!(whole(&twice[..cut], 9), (cut / 8 * 8, cut / 8), "{cut} bytes");
         }
+        assert_eq!(whole(&twice, 1), (8, 1));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::net::Stream;
 impl<S: Stream> Session<S> {
     /// Seals and writes; see [`Stream::write`]. Bytes of which it is not said that they are written
     /// have to be the first to be offered again.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(super) fn write_sealed(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let session = match &mut self.state {
             State::Header | State::New | State::Shaking(_) => return self.refuse(bytes),
             State::Failing(_) | State::Deaf => return Ok(bytes.len()),
@@ -44,7 +44,7 @@ impl<S: Stream> Session<S> {
 
     /// Writes what TLS itself has to say; see [`Stream::flush`].
     #[inline]
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush_words(&mut self) -> io::Result<()> {
         if self.outgoing.is_empty() {
             return Ok(());
         }
@@ -58,14 +58,14 @@ impl<S: Stream> Session<S> {
     fn refuse(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.outgoing.words().extend_from_slice(&NO_ROOM);
         self.become_deaf();
-        match self.flush() {
+        match self.flush_words() {
             Err(error) if !is_passing(&error) => Err(error),
             _ => Ok(bytes.len()),
         }
     }
 
     /// Says that nothing follows, and finishes; see [`Stream::shut`].
-    pub(super) fn shut(&mut self) -> io::Result<()> {
+    pub(super) fn finish(&mut self) -> io::Result<()> {
         // Nobody offers again what is left of a reply that was dropped.
         self.outgoing.forget_debts();
         if let State::Open(session) = &mut self.state {
@@ -73,7 +73,7 @@ impl<S: Stream> Session<S> {
             let _ = exchange::close(&mut **session, &mut self.rest, self.outgoing.words());
         }
         self.become_deaf();
-        self.flush()?;
+        self.flush_words()?;
         self.socket.shut()
     }
 }

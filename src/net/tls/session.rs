@@ -22,7 +22,10 @@ use super::outgoing::Outgoing;
 use super::records;
 use super::wrong::Wrong;
 use crate::budget::Charge;
-use crate::limits::{TLS_HANDSHAKE_BYTES, TLS_READ_BYTES_MAX, TLS_RECORD_WORK_BYTES};
+use crate::limits::{
+    TLS_HANDSHAKE_BYTES, TLS_HOLLOW_RECORDS_A_READ, TLS_HOLLOW_RECORDS_MAX, TLS_READ_BYTES_MAX,
+    TLS_RECORD_WORK_BYTES, TLS_RECORDS_AT_ONCE,
+};
 use crate::net::{Incoming, Stream};
 
 /// What a client that speaks plain HTTP is told.
@@ -44,7 +47,9 @@ pub struct Session<S> {
     /// The peer has said that nothing follows.
     heard_end: bool,
     /// Bytes that the last read took beside plaintext.
-    beside: usize,
+    pub(super) beside: usize,
+    /// Records with nothing in them that have not been forgiven.
+    hollow: u32,
     /// How often it has been looked at while the same record was unfinished.
     pub(super) looks: u32,
     /// For the session itself, and for what it keeps.
@@ -81,6 +86,7 @@ impl<S: Stream> Session<S> {
             outgoing: Outgoing::default(),
             heard_end: false,
             beside: 0,
+            hollow: 0,
             looks: 0,
             charges: (None, None),
             in_reserve: true,
@@ -91,18 +97,8 @@ impl<S: Stream> Session<S> {
         &mut self.socket
     }
 
-    /// See [`Stream::is_costly`].
-    pub(super) fn is_costly(&self) -> bool {
-        matches!(self.state, State::New | State::Shaking(_)) && self.desk.borrow().flights_left == 0
-    }
-
-    /// See [`Stream::beside`].
-    pub(super) fn beside(&mut self) -> usize {
-        std::mem::take(&mut self.beside)
-    }
-
     /// Reads plaintext; see [`Stream::read`].
-    pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
+    pub(super) fn read_opened(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
         let desk = Rc::clone(&self.desk);
         let desk = &mut *desk.borrow_mut();
         let incoming = match &mut self.state {
@@ -196,7 +192,7 @@ impl<S: Stream> Session<S> {
         }
         let incoming = &mut desk.incoming[..end];
         incoming[..start].copy_from_slice(&self.rest);
-        let (whole, count) = records::whole(&incoming[self.opened..]);
+        let (whole, count) = records::whole(&incoming[self.opened..], usize::MAX);
         let whole = self.opened + whole;
         self.beside = count * TLS_RECORD_WORK_BYTES;
         self.rest = Vec::new();
@@ -225,8 +221,27 @@ impl<S: Stream> Session<S> {
             return Ok(());
         };
         let (spill, words) = (&mut self.spill, self.outgoing.words());
-        let mut opened = Opened { into, filled, spill, words, closed: false };
-        let done = exchange::open(&mut **session, &mut desk.incoming[..end], &mut opened)?;
+        let mut opened = Opened { into, filled, spill, full: 0, words, closed: false };
+        let incoming = &mut desk.incoming[..end];
+        let (mut done, mut stop) = (0, self.opened);
+        self.hollow = self.hollow.saturating_sub(TLS_HOLLOW_RECORDS_A_READ);
+        while stop < end && !opened.closed {
+            let (length, count) = records::whole(&incoming[stop..whole], TLS_RECORDS_AT_ONCE);
+            stop += length;
+            if stop == whole {
+                // What is not whole may be no record at all.
+                stop = end;
+            }
+            let (is_open, full) = (!session.is_handshaking(), opened.full);
+            done += exchange::open(&mut **session, &mut incoming[done..stop], &mut opened)?;
+            if is_open {
+                self.hollow += (count + full).saturating_sub(opened.full) as u32;
+            }
+            if self.hollow > TLS_HOLLOW_RECORDS_MAX {
+                let _ = exchange::close(&mut **session, &mut incoming[done..stop], opened.words);
+                return Err(Wrong::Hollow);
+            }
+        }
         self.heard_end |= opened.closed;
         let rest = &desk.incoming[done..end];
         if rest.len() > REST_BYTES_MAX {

@@ -13,6 +13,8 @@ pub(super) enum Wrong {
     NoRoom,
     /// A message that no client sends.
     TooLong,
+    /// Records without anything in them, or changes of keys, one upon another.
+    Hollow,
     /// What rustls says.
     Tls(Error),
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Wrong {
             Self::InTheClear => f.write_str("plain HTTP on a port for TLS"),
             Self::NoRoom => f.write_str("no room for another session"),
             Self::TooLong => f.write_str("handshake message too long"),
+            Self::Hollow => f.write_str("too many records without data, or changes of keys"),
             Self::Tls(error) => error.fmt(f),
         }
     }
