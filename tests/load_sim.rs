@@ -631,7 +631,7 @@ fn more_connections_than_an_address_has_ports_come_from_several() {
 
 #[test]
 fn churn_opens_and_closes_over_and_over() {
-    for (messages, ramp) in [(0, MILLI * 0), (3, MILLI * 0), (3, MILLI * 2000)] {
+    for (messages, ramp) in [(0, Duration::ZERO), (3, Duration::ZERO), (3, MILLI * 2000)] {
         let plan = Plan { shape: Shape::Churn(messages), ramp, ..plan(5) };
         let outcome = run(&world(Fault::None, MILLI * 10), &plan);
         assert_eq!(errors(&outcome), []);
@@ -661,11 +661,9 @@ fn churn_opens_no_more_a_second_than_it_may() {
 #[test]
 fn idle_connections_may_exchange_some_messages_before() {
     let idle = Plan { shape: Shape::Idle, touch: 3, warmup: Duration::ZERO, ..plan(7) };
-    // The handshakes take time as well as the messages, and so they have come before the end.
     let world = world(Fault::None, MILLI * 100);
     let outcome = run(&world, &idle);
     assert_eq!((errors(&outcome), outcome.figures.connections.open_max), (vec![], 7));
-    // The first of them before all connections are open.
     assert_eq!(outcome.figures.messages, 7 * 3);
     let messages: Vec<usize> = world.borrow().wires.values().map(|wire| wire.messages).collect();
     assert_eq!(messages, [3; 7]);
