@@ -153,4 +153,7 @@ if [ -n "$record" ]; then
   [ -e "$record" ] || echo "$head" >"$record"
   echo "$row" >>"$record"
 fi
-[ "${failed:-0}" = 0 ] || { grep -A 20 '^failures:' "$tmp/tests.log" >&2; die "tests failed on $arch"; }
+[ "${failed:-0}" = 0 ] || {
+  grep -A 20 '^failures:' "$tmp/tests.log" >&2
+  die "tests failed on $arch"
+}
