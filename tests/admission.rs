@@ -229,7 +229,9 @@ fn a_file_that_is_wrong_ends_the_start() {
         ("/dev/zero".to_owned(), "longer than 1MiB"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
-        let output = command.args(["--listen", "127.0.0.1:0", "--auth-tokens", &file]).output();
+        // Fewer than any limit on descriptors is warned of.
+        let few = ["--listen", "127.0.0.1:0", "--max-connections", "10"];
+        let output = command.args(few).args(["--auth-tokens", &file]).output();
         let output = output.expect("it runs");
         let line = String::from_utf8(output.stderr).expect("text");
         assert_eq!(output.status.code(), Some(1), "{line}");

@@ -496,7 +496,8 @@ fn at_a_terminal_the_server_names_its_page() {
     grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("ours");
     let name = ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("a path");
     let other_end = File::options().read(true).write(true).open(name).expect("a terminal");
-    let server = serve(wsecho(&[]).stderr(other_end));
+    // Fewer than any limit on descriptors is warned of.
+    let server = serve(wsecho(&["--max-connections", "10"]).stderr(other_end));
     let mut line = String::new();
     BufReader::new(File::from(terminal)).read_line(&mut line).expect("a line");
     let url = format!("http://localhost:{}/", server.address.port());

@@ -39,14 +39,14 @@ fn loads(url: &str, ways: &[&str]) {
         &[url, "-c", "3", "--deflate", "on", "--records", "-s", "1k"],
         &[url, "-c", "5", "--rate", "500"],
         &[url, "-c", "5", "--churn", "2"],
-        &[url, "-c", "300", "--idle"],
+        &[url, "-c", "200", "--idle"],
         &[&room, "-c", "6", "--broadcast", "others", "--rate", "60"],
     ];
     for shape in shapes {
         let report = report(&[shape, ways].concat());
         let idle = shape.contains(&"--idle");
         assert!(idle || number(&report, "/messages") > 0.0, "{shape:?}: {report}");
-        assert!(!idle || number(&report, "/connections/open_max") == 300.0, "{report}");
+        assert!(!idle || number(&report, "/connections/open_max") == 200.0, "{report}");
         assert_eq!(report["errors"], serde_json::json!({}), "{shape:?}");
         assert_eq!(number(&report, "/connections/lost"), 0.0, "{shape:?}");
     }
