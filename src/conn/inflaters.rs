@@ -12,7 +12,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::Context;
+use super::{Context, read_buffer};
 use crate::budget::{Budget, Charge};
 use crate::limits::{
     INFLATE_MESSAGE_EFFORT, INFLATE_SCRATCH_BYTES, INFLATER_BYTES, SPARE_INFLATERS_MAX,
@@ -246,7 +246,7 @@ impl Inflaters {
 
     /// Overwrites the scratch buffer, so that nothing of one connection is there for the next.
     pub fn poison(&mut self) {
-        self.scratch.fill(0xA5);
+        read_buffer::poison(&mut self.scratch);
     }
 
     fn spend(&mut self, consumed: usize, produced: usize, window: WindowBits) {
