@@ -154,7 +154,8 @@ impl<S: Stream> Stream for Dialed<S> {
         }
     }
 
-    /// Bytes of which it is not said that they are written have to be the first to be offered again.
+    /// Bytes of which it is not said that they are written have to be the first to be offered
+    /// again.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let session = match &mut self.state {
             State::Shaking(session) => {
