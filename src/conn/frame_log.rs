@@ -1,7 +1,7 @@
 //! The log of one direction's frames, seen as bytes on their way.
 //!
-//! It reads the bytes that the socket gave or took, and not the decoders and queues. So it shows the
-//! frames of echoes, rooms and behaviours alike, in the order of the wire, invalid ones too.
+//! It reads the bytes that the socket gave or took, and not the decoders and queues. So it shows
+//! the frames of echoes, rooms and behaviours alike, in the order of the wire, invalid ones too.
 
 use log::trace;
 

@@ -1,4 +1,5 @@
-//! Signals that ask a process to end, or to reload its files, as bytes in a pipe that a poll watches.
+//! Signals that ask a process to end, or to reload its files, as bytes in a pipe that a poll
+//! watches.
 
 use std::io::{self, IsTerminal};
 use std::os::unix::net::UnixStream;
