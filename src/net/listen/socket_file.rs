@@ -1,8 +1,8 @@
 //! Sockets in the file system.
 //!
-//! Between a look at what stands at a path and the socket that takes its place, another server may
-//! do the same: one of the two would listen where nobody can find it. So both happen under a lock,
-//! a file beside the socket that is there only so long. One that a killed server left is taken over.
+//! Between looking at a path and binding a socket to it, another server may do the same: one of the
+//! two would then listen where nobody can find it. So both happen under a lock, which is a file
+//! beside the socket for just that time. A lock file that a killed server has left is taken over.
 
 use std::fs::{self, File, Permissions};
 use std::io;
