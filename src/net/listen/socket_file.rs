@@ -37,7 +37,7 @@ impl SocketFile {
     /// Opens a listener at `path`. A socket that nobody listens on any more is replaced; one with a
     /// server behind it, or another kind of file, is not.
     pub(super) fn open(path: &Path, mode: Option<u32>) -> io::Result<(UnixListener, Self)> {
-        // Dropped behind the lock, where something goes wrong: it takes the lock to remove the file.
+        // If something fails, this is dropped after the lock, which it takes to remove the file.
         let file;
         let _lock = Lock::take(path)?;
         remove_stale(path)?;
