@@ -20,7 +20,7 @@ FROM ${BINARY} AS binary
 
 FROM scratch
 LABEL org.opencontainers.image.title="wsecho" \
-      org.opencontainers.image.description="A WebSocket echo server for machines that are not big" \
+      org.opencontainers.image.description="A WebSocket echo server for small machines" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=binary /wsecho /wsecho
 # A number, since there is no /etc/passwd: "nobody" almost everywhere.

@@ -1,9 +1,9 @@
 //! How many connections an address has, and how often it connects.
 //!
-//! An IPv6 address counts by its first 64 bits, since whoever has one has all that begin with them;
-//! a process of this machine by its user. What is remembered has bounds: connections that are open,
-//! of which there are no more than may be; and of those who have connected lately so many that it
-//! fits the room for tables. If more come, those who came first are forgotten.
+//! An IPv6 address counts by its first 64 bits, since a client usually has all that begin with
+//! them; a process of this machine counts by its user. What is remembered is bounded: the
+//! connections that are open, and as many addresses that have connected lately as fit into the room
+//! for tables. When more come, the oldest are forgotten.
 
 #[cfg(feature = "jwt")]
 pub mod jwt;

@@ -209,8 +209,8 @@ mod tests {
     #[test]
     fn wrong_values_are_named() {
         let cases = [
-            ("delay=600001", "delay: \"600001\" is longer than 10m, the most"),
-            ("delay=11m", "delay: \"11m\" is longer than 10m, the most"),
+            ("delay=600001", "delay: \"600001\" is longer than the maximum, 10m"),
+            ("delay=11m", "delay: \"11m\" is longer than the maximum, 10m"),
             ("delay=-1", "delay: \"-1\" is not a time such as 500ms, 10s or 2m"),
             ("delay=", "delay: \"\" is not a time such as 500ms, 10s or 2m"),
             ("rate=0", "rate: \"0\" is not a number from 1 to 4294967295"),

@@ -1,4 +1,4 @@
-//! A WebSocket echo server for machines that are not big.
+//! A WebSocket echo server for small machines.
 //!
 //! The binary is the product; the library exists so that tests, fuzzers and benches can reach
 //! each floor on its own. ARCHITECTURE.md explains how they hang together. Lowest floor first:

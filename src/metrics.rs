@@ -121,9 +121,9 @@ pub struct Metrics {
     pub turns: u64,
     /// Connections put to the end of the queue because their share of a turn was used up.
     pub yields: u64,
-    /// Files loaded anew.
+    /// Files reloaded.
     pub reloads: u64,
-    /// Files that were to be loaded anew, and could not be.
+    /// Files that were to be reloaded, and could not be.
     pub reload_errors: u64,
     /// Connections refused because their address has as many as it may have.
     pub address_connections_refused: u64,
@@ -175,8 +175,8 @@ const TABLE: &[Row] = &[
     ("tls_failures_total", "counter", "TLS sessions that failed.", |m| m.tls_failures),
     ("loop_turns_total", "counter", "Turns of the loop.", |m| m.turns),
     ("yields_total", "counter", "Turns that used up their share.", |m| m.yields),
-    ("reloads_total", "counter", "Files loaded anew.", |m| m.reloads),
-    ("reload_errors_total", "counter", "Files that could not be loaded anew.", |m| m.reload_errors),
+    ("reloads_total", "counter", "Files reloaded.", |m| m.reloads),
+    ("reload_errors_total", "counter", "Files that could not be reloaded.", |m| m.reload_errors),
     (
         "address_connections_refused_total",
         "counter",

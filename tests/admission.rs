@@ -157,6 +157,29 @@ fn a05_only_those_with_a_token_come_in() {
     assert!(answer.starts_with("HTTP/1.1 401 "), "no echo for strangers: {answer}");
 }
 
+/// The page, as a browser asks for it, and its WebSocket, which browsers send the same field with.
+#[test]
+fn the_status_is_told_to_those_with_a_token() {
+    let folder = Folder::new("status");
+    let server = Server::start(&["--auth-tokens", &folder.tokens(&[("ann", TOKEN)])]);
+    let basic = format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("me:{TOKEN}")));
+    let page = server.ask(&request("/status", &basic));
+    assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("status</title>"), "{page}");
+    let mut peer = server.connect();
+    peer.send(upgrade("/status", &basic).as_bytes());
+    let mut told = Vec::new();
+    while !told.ends_with(b"\r\n\r\n") {
+        told.extend(peer.read(1));
+    }
+    assert!(told.starts_with(b"HTTP/1.1 101 "));
+    let head = peer.read(4);
+    assert_eq!(head[..2], [0x81, 126], "text of up to 64 KiB");
+    let frame = peer.read(usize::from(u16::from_be_bytes([head[2], head[3]])));
+    assert!(frame.starts_with(b"{\"version\":"), "{}", String::from_utf8_lossy(&frame));
+    let stranger = shake(&server, &upgrade("/status", ""));
+    assert!(stranger.starts_with("HTTP/1.1 401 "), "{stranger}");
+}
+
 #[test]
 fn the_counters_may_be_open() {
     let folder = Folder::new("metrics");

@@ -170,6 +170,40 @@ fn a_socket_that_was_left_behind_is_replaced() {
     assert_eq!(second.stop(), Some(0));
 }
 
+/// One of several that find the file of a dead server at the same time takes its place, and the
+/// others say so.
+#[test]
+fn of_servers_that_start_at_once_one_listens() {
+    let folder = Folder::new("rivals");
+    let path = folder.file("echo.sock");
+    let unix = format!("unix:{}", path.display());
+    let mut first = Started::listening(&["--listen", &unix]);
+    first.child.kill().expect("it runs");
+    first.child.wait().expect("its parent");
+    let mut rivals = [(); 6].map(|()| {
+        let mut command = wsecho();
+        command.args(["--listen", &unix]).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+    });
+    let listens = rivals.each_mut().map(|rival| {
+        let stdout = rival.stdout.take().expect("piped");
+        BufReader::new(stdout).lines().next().is_some()
+    });
+    assert_eq!(listens.iter().filter(|listens| **listens).count(), 1);
+    speak_at(&path);
+    for (rival, listens) in rivals.into_iter().zip(listens) {
+        if listens {
+            kill_process(id_of(&rival), Signal::TERM).expect("it runs");
+        }
+        let output = rival.wait_with_output().expect("its parent");
+        assert_eq!(output.status.code(), Some(i32::from(!listens)));
+        let said = String::from_utf8(output.stderr).expect("text");
+        let line = said.contains("cannot listen on unix:") && said.matches('\n').count() == 1;
+        assert!(listens || line, "{said}");
+    }
+    assert_eq!(fs::read_dir(&folder.0).expect("there").count(), 0, "nothing is left");
+}
+
 /// `/info` names the process at the other end.
 #[test]
 fn a_peer_is_a_process() {

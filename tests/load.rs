@@ -232,7 +232,7 @@ fn thresholds_decide_the_exit_status() {
     let kept = quick(&[&welcome, "--threshold", "errors < 1000"]);
     assert_eq!(kept.status.code(), Some(0), "errors may be allowed");
     let line = failure(&quick(&[&welcome, "--threshold", "messages > 1G"]), 1);
-    assert!(line.contains("not kept: messages > 1G (it is "), "{line}");
+    assert!(line.contains("threshold not met: messages > 1G (it is "), "{line}");
 }
 
 /// A folder of this test's own, taken away with it.
@@ -267,7 +267,7 @@ fn a_phase_of_a_scenario_fails_the_run_by_its_name() {
     fs::write(&path, text).expect("writable");
     let path = path.to_str().expect("UTF-8");
     let line = failure(&output(&["--scenario", path, "--quiet"]), 1);
-    assert!(line.ends_with("not kept: phase hard: messages > 0 (it is 0)"), "{line}");
+    assert!(line.ends_with("threshold not met: phase hard: messages > 0 (it is 0)"), "{line}");
     let output = output(&["--scenario", path, "--quiet", "--json", "-c", "3"]);
     let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     for (phase, passed) in [("easy", true), ("hard", false)] {
@@ -350,7 +350,7 @@ fn run_line(line: &str, server: &str, folder: &Path) {
     let output = load(&arguments).current_dir(folder).output().expect("the binary runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
     // A machine may be busier or narrower than an example allows; nothing else may be wrong.
-    let late = stderr.contains("not kept: ") && !stderr.contains("errors");
+    let late = stderr.contains("threshold not met: ") && !stderr.contains("errors");
     let narrow = stderr.contains("the limit on open files leaves room for");
     assert!(output.status.success() || late || narrow, "{line} ({arguments:?}) said {stderr}");
     if !file.is_empty() {

@@ -8,6 +8,7 @@
 mod memory_net;
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use memory_net::{MemoryNet, Peer};
 use wsecho::http::{Progress, Scan};
@@ -71,6 +72,8 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!("handshake, accept to end", 100, 1, handshake()),
     scenario!("sweep 10 000 connections", 20, 1, sweep(10_000)),
     scenario!("sweep 100 000 connections", 4, 1, sweep(100_000)),
+    scenario!("status frame, nobody else", 100, 1, status(0)),
+    scenario!("status frame, 50 000 connections", 20, 1, status(50_000)),
 ];
 
 fn mask(length: usize, slide: usize) -> impl FnMut() {
@@ -168,10 +171,32 @@ fn sweep(count: usize) -> impl FnMut() {
     }
 }
 
+/// A second passes for somebody who looks at `/status`, while so many others are connected.
+fn status(count: usize) -> impl FnMut() {
+    let mut server = Server::new(
+        MemoryNet::default(),
+        1,
+        Config { max_connections: count + 1, ping_interval: TIMEOUT_MAX, ..Config::default() },
+    );
+    let idle: Vec<Peer> = (0..count).map(|_| open(&mut server)).collect();
+    let looker = open_at(&mut server, b"/status");
+    move || {
+        looker.borrow_mut().output.clear();
+        server.net().advance(Duration::from_secs(1));
+        turn(&mut server);
+        assert!(looker.borrow().output.ends_with(b"}}"), "a frame");
+        assert!(idle.iter().take(1).all(|peer| !peer.borrow().closed));
+    }
+}
+
 /// A connection that has been upgraded.
 fn open(server: &mut Server<MemoryNet>) -> Peer {
+    open_at(server, b"/")
+}
+
+fn open_at(server: &mut Server<MemoryNet>, path: &[u8]) -> Peer {
     let peer = server.net().connect(usize::MAX);
-    peer.borrow_mut().input = REQUEST.to_vec();
+    peer.borrow_mut().input = [b"GET ", path, &REQUEST[b"GET /".len()..]].concat();
     // Accepted in one turn, told to be readable in the next.
     turn(server);
     turn(server);

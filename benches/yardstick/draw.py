@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Draws a record of compare.py, and renews the figures in docs/performance.md.
+"""Draws a record of compare.py, and renews the figures in docs/performance.md and README.md.
 
     draw.py benches/record/compare-DATE.csv [--docs FOLDER]
 
 Writes FOLDER/figures/compare-cpu.svg and compare-memory.svg, each light or dark as its reader
-prefers, and what stands between the marks in FOLDER/performance.md. The standard library is enough
-for that: a row of dots needs no plotting package, and nobody has to build one to draw a record.
+prefers, and what stands between the marks in FOLDER/performance.md and FOLDER/../README.md: there a
+table of a few loads. The standard library is enough for that: a row of dots needs no plotting package, and nobody has to build one to draw a record.
 """
 import argparse
 import csv
@@ -18,6 +18,7 @@ import generator
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BEGIN, END = "<!-- figures: made by scripts/compare.sh --record -->", "<!-- end of figures -->"
+SUMMARY = ["5B-512-p1", "5B-64-p16", "1KiB-64-p4", "64KiB-8-p1", "1MiB-4-p1", "json-1KiB", "churn-64"]
 NAMES = {"floor": "bare TCP echo", "bun": "Bun", "fastwebsockets": "fastwebsockets", "ws": "npm ws",
          "tungstenite": "tungstenite", "lws": "libwebsockets", "picows": "picows",
          "websockets": "websockets", "uwebsockets": "uWebSockets", "wsecho": "wsecho",
@@ -170,9 +171,9 @@ def draw_memory(rows, loads):
         name, further = heading(row["server"], versions)
         kind = "less" if row["server"] == "wsecho" else "more"
         long = max(2, room * used / most)
-        shown = f"{used:.0f} B" if used < 1024 else f"{used / 1024:.1f} KiB"
         body += [text(left - 14, y + 14, name, "end"), text(left - 14, y + 28, further, "soft end"),
-                 rect(left, y + 6, long, 18, kind, ' rx="3"'), text(left + long + 8, y + 20, shown)]
+                 rect(left, y + 6, long, 18, kind, ' rx="3"'),
+                 text(left + long + 8, y + 20, bytes_of(used))]
     return picture(width, height, title, body)
 
 
@@ -209,11 +210,49 @@ def missing(rows, loads):
     return lines
 
 
-def renew(path, rows, loads, record, pictures):
+def bytes_of(number):
+    return f"{number:.0f} B" if number < 1024 else f"{number / 1024:.1f} KiB"
+
+
+def summary(rows, loads):
+    """A few loads in one table, for the README: the cost of wsecho, and of others as a multiple."""
+    cells = {(row["load"], row["server"]): row for row in rows if not row["failed"]}
+    shown = [load for load in loads if load.name in SUMMARY and (load.name, "wsecho") in cells]
+    servers = list(dict.fromkeys(row["server"] for row in rows if row["server"] != "wsecho"))
+    lines = [f"| load | wsecho | {' | '.join(NAMES.get(server, server) for server in servers)} |",
+             "|---" * (len(servers) + 2) + "|"]
+    for load in shown:
+        ratios = [cells.get((load.name, server), {}).get("ratio") for server in servers]
+        words = [times(float(ratio)) if ratio else "" for ratio in ratios]
+        own = micros(float(cells[load.name, "wsecho"]["cpu_us"]))
+        lines.append(f"| {', '.join(described(load))} | {own} | {' | '.join(words)} |")
+    for load in loads:
+        held = [cells.get((load.name, server), {}).get("conn_bytes") for server in ["wsecho", *servers]]
+        if load.kind == "idle" and held[0]:
+            words = [bytes_of(float(number)) if number else "" for number in held]
+            lines.append(f"| memory of one of {described(load)[1]} | {' | '.join(words)} |")
+    return lines
+
+
+def renew_summary(path, rows, loads, record):
+    lines = [BEGIN, "", "Server CPU for each message: of wsecho as a time, of others as a multiple of it.", ""]
+    lines += summary(rows, loads)
+    name = os.path.basename(record)
+    lines += ["", f"Medians of paired runs; {caption(rows)}; record: [{name}](benches/record/{name}).", "", END]
+    put(path, lines)
+
+
+def put(path, lines):
+    """Puts lines in the place of what stands between the marks of a page."""
     with open(path) as f:
         page = f.read()
     before, rest = page.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
+    with open(path, "w") as f:
+        f.write(before + "\n".join(lines) + after)
+
+
+def renew(path, rows, loads, record, pictures):
     versions = {row["server"]: row["version"] for row in rows if row["version"]}
     named = ", ".join(f"{NAMES.get(server, server)} {version}" for server, version in versions.items())
     lines = [BEGIN, "", f"Record: `benches/record/{os.path.basename(record)}`. {caption(rows)}. {named}.", ""]
@@ -221,8 +260,7 @@ def renew(path, rows, loads, record, pictures):
         lines += [f"![{alt}](figures/{name})", ""]
     lines += missing(rows, loads)
     lines += ["<details><summary>All figures</summary>", ""] + table(rows, loads) + ["", "</details>", "", END]
-    with open(path, "w") as f:
-        f.write(before + "\n".join(lines) + after)
+    put(path, lines)
 
 
 def main():
@@ -251,6 +289,7 @@ def main():
             f.write(drawn)
         pictures.append((alt, name))
     renew(os.path.join(args.docs, "performance.md"), rows, loads, args.record, pictures)
+    renew_summary(os.path.join(args.docs, "..", "README.md"), rows, loads, args.record)
     return 0
 
 

@@ -196,11 +196,28 @@ class Drawing(unittest.TestCase):
             self.assertIn("Failed: Bun under json-1KiB", text)
             self.assertIn("With a generator at its own limit: Bun under 5B-64-p16", text)
             self.assertIn("Not measured in this record: 5 B, 1 connection;", text)
+            with open(page, "w") as f:
+                f.write(f"before\n{draw.BEGIN}\nold\n{draw.END}\nafter\n")
+            for _ in range(2):
+                draw.renew_summary(page, rows, loads, "x/compare.csv")
+            with open(page) as f:
+                text = f.read()
+            self.assertTrue(text.startswith("before\n") and text.endswith("\nafter\n"))
+            self.assertNotIn("old", text)
+            self.assertIn("| load | wsecho | Bun |\n|---|---|---|\n", text)
+            self.assertIn("| 5 B, 64 connections, 16 in flight each | 0.19 us | 1.80 |", text)
+            self.assertIn("| 1 KiB JSON, compressed, 64 connections | 3.1 us |  |", text)
+            self.assertIn("| memory of one of 10 000 connections | 143 B | 1.9 KiB |", text)
+            self.assertIn("[compare.csv](benches/record/compare.csv)", text)
 
-    def test_the_page_has_a_place_for_figures(self):
-        with open(os.path.join(HERE, "..", "..", "docs", "performance.md")) as f:
-            page = f.read()
-        self.assertEqual((page.count(draw.BEGIN), page.count(draw.END)), (1, 1))
+    def test_pages_have_a_place_for_figures(self):
+        for name in "docs/performance.md", "README.md":
+            with open(os.path.join(HERE, "..", "..", name)) as f:
+                page = f.read()
+            self.assertEqual((page.count(draw.BEGIN), page.count(draw.END)), (1, 1), name)
+
+    def test_the_summary_names_loads_that_are_measured(self):
+        self.assertLessEqual(set(draw.SUMMARY), {load.name for load in generator.read_loads(LOADS)})
 
 
 if __name__ == "__main__":

@@ -40,19 +40,19 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l drain-delay -d 'Time from
 complete -c wsecho -n "__fish_wsecho_needs_command" -l drain-timeout -d 'Maximum time for connections to close once the drain has begun; then the process ends [default: 5s]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l deflate -d 'permessage-deflate: on, takeover or off. With takeover a connection that has sent a compressed message keeps an inflater, 47 KiB; otherwise it keeps nothing [default: on]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l inflaters -d 'Maximum number of compressed messages in progress at one time, 47 KiB each; further ones wait [default: 256]' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-cert -d 'Certificate for wss://, PEM, followed by those between it and the root' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-key -d 'Private key of the certificate, PEM' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-self-signed -d 'Make a certificate for NAME, by default localhost, at each start, for trying wss:// out; its fingerprint is logged' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-client-ca -d 'Let in only clients of wss:// with a certificate that one of these has signed, PEM' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l coalesce -d 'Time that a message waits for others to the same member, to leave in one write with them, at most 100ms; 0 lets each turn of the loop write what it has [default: 0ms]' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-cert -d 'Certificate for wss://, PEM: the server\'s own, then the intermediate ones' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-key -d 'Private key of --tls-cert, PEM' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-self-signed -d 'To try wss:// out, make a certificate for NAME at each start, localhost by default, and log its fingerprint' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-client-ca -d 'Require a certificate of wss:// clients, signed by an authority in FILE, PEM' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l coalesce -d 'How long a message may wait for others to the same member, so that one write sends them all; at most 100ms, 0 for no wait [default: 0ms]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l room-history -d 'What a room keeps for those who join later: the last N messages of a chat, 0 to 1000, and of a chat or drawing board at most BYTES of memory, up to 128KiB. 0 keeps nothing [default: 50,64KiB]' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l trust-proxy -d 'Proxies whose Forwarded or X-Forwarded-For says who the client is, such as 10.0.0.0/8, or unix for those on Unix sockets; may be repeated. By default none is believed' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l auth-tokens -d 'Admit only clients with a token: a line of FILE is a name and the SHA-256 of a token in hex. SIGHUP loads it anew. /healthz is open' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l max-connections-per-ip -d 'Maximum number of connections of an address, IPv6 by its first 64 bits; more get 429. By default there is no limit' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l handshake-rate -d 'How often one address may connect, such as 10 (a second) or 30/m; more get 429. By default there is no limit' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l message-rate -d 'How many messages of a connection are read, such as 100 (a second) or 30/m; further ones wait. By default there is no limit' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l byte-rate -d 'How many bytes a second of a connection are read; further ones wait. By default there is no limit' -r
-complete -c wsecho -n "__fish_wsecho_needs_command" -l max-lifetime -d 'Time after which a connection gets Close 1012, less up to a tenth by chance, counted from accept, 0 for no limit [default: 0ms]' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l trust-proxy -d 'Network of proxies whose Forwarded or X-Forwarded-For names the client, such as 10.0.0.0/8, or unix for Unix sockets; may be repeated. By default there is none' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l auth-tokens -d 'Admit only clients with a token: a line of FILE is a name and the SHA-256 of a token in hex. SIGHUP reloads it. /healthz stays open' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l max-connections-per-ip -d 'Maximum number of connections from one address, IPv6 by its first 64 bits; more get 429. By default there is no limit' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l handshake-rate -d 'Maximum rate of connections of one address, such as 10 (a second) or 30/m; more get 429. By default there is no limit' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l message-rate -d 'Maximum rate of messages from a connection, such as 100 (a second) or 30/m; further ones are read later. By default there is no limit' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l byte-rate -d 'Maximum bytes a second from a connection; further ones are read later. By default there is no limit' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l max-lifetime -d 'Maximum age of a connection, less up to a tenth at random; then it gets Close 1012. 0 for no limit [default: 0ms]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l log-format -d 'Format of the log on stderr: text, or json for one object a line [default: text]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l welcome -d 'First message to each client' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l reply -d 'Reply to text messages; may contain {message}, {time}, {count}, {id} and {peer}' -r
@@ -70,21 +70,21 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l refuse -d 'Refuse each ha
 complete -c wsecho -n "__fish_wsecho_needs_command" -l allow-behaviour -d 'Parameter that a query may set, may be repeated; none for no parameter. By default all' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l metrics-open -d 'Answer /metrics without a token as well'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l mirror-secrets -d 'Show the values of Cookie, Authorization, Proxy-Authorization and X-Api-Key at /info and in mirrors, instead of their lengths'
-complete -c wsecho -n "__fish_wsecho_needs_command" -l no-status -d 'Do not tell at /status what the server does'
-complete -c wsecho -n "__fish_wsecho_needs_command" -l no-fallback -d 'Do not serve what gets through where WebSocket does not: POST /echo, /sse and /poll'
+complete -c wsecho -n "__fish_wsecho_needs_command" -l no-status -d 'Do not show at /status what the server does'
+complete -c wsecho -n "__fish_wsecho_needs_command" -l no-fallback -d 'Do not serve the echoes for networks without WebSocket: POST /echo, /sse and /poll'
 complete -c wsecho -n "__fish_wsecho_needs_command" -s v -l verbose -d 'Log a line for each connection that opens or ends; given twice, for each frame too'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l no-pong -d 'Do not answer pings'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l mirror -d 'Send the request as JSON in the first message'
-complete -c wsecho -n "__fish_wsecho_needs_command" -l exact -d 'Ignore the query of every URL: echo exactly'
+complete -c wsecho -n "__fish_wsecho_needs_command" -l exact -d 'Ignore all of these, in flags and URLs: echo exactly'
 complete -c wsecho -n "__fish_wsecho_needs_command" -s h -l help -d 'Print this'
 complete -c wsecho -n "__fish_wsecho_needs_command" -s V -l version -d 'Print the version'
 complete -c wsecho -n "__fish_wsecho_needs_command" -f -a "healthcheck" -d 'Checks a server with one echoed message; exits 0 or 1'
 complete -c wsecho -n "__fish_wsecho_needs_command" -f -a "load" -d 'Loads a WebSocket server with many clients and measures it'
 complete -c wsecho -n "__fish_wsecho_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -l timeout -d 'Time for the whole check [default: 2s]' -r
-complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -l ca -d 'Believe a wss:// server whose certificate one of these has signed, PEM; of a server that signs its own, that certificate' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -l ca -d 'Trust wss:// servers whose certificate an authority in FILE has signed, PEM; for a self-signed certificate, FILE is that one' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -s q -l quiet -d 'Print nothing, unless the check fails'
-complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -l insecure -d 'Believe every certificate of a wss:// server'
+complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -l insecure -d 'Trust any certificate of a wss:// server'
 complete -c wsecho -n "__fish_wsecho_using_subcommand healthcheck" -s h -l help -d 'Print this'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -s c -l connections -d 'Number of connections [default: 64]' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -s d -l duration -d 'Time that is measured [default: 10s]' -r
@@ -109,7 +109,7 @@ complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l threshold -d 'Wha
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l scenario -d 'Phases one after the other, from a file in TOML; flags win over what it says' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l find-limit -d 'Search for the highest rate at which this holds: "p99 < 5ms", or 5ms for short. Each rate is tried for --duration' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l header -d '"Name: value" to send with each request, as "Authorization: Bearer TOKEN"; may be repeated. Other users of the machine see flags, but not variables. Reports do not show it' -r
-complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l ca -d 'Believe a wss:// server whose certificate one of these has signed, PEM; of a server that signs its own, that certificate' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l ca -d 'Trust wss:// servers whose certificate an authority in FILE has signed, PEM; for a self-signed certificate, FILE is that one' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l server-pid -d 'Process whose CPU time, memory and switches are read from /proc' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l hdr -d 'Write the latencies of each second as an interval log of HdrHistogram; if FILE ends in .hgrm, the percentiles of all as text' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l csv -d 'Write a row for each second' -r
@@ -120,7 +120,7 @@ complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l binary -d 'Send b
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l records -d 'Send text that looks like JSON'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l no-verify -d 'Count answers without comparing them'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l idle -d 'Open the connections and hold them'
-complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l insecure -d 'Believe every certificate of a wss:// server'
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l insecure -d 'Trust any certificate of a wss:// server'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l json -d 'Report as one JSON object'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l quiet -d 'No progress on stderr'
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -s h -l help -d 'Print this'

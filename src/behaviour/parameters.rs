@@ -267,7 +267,7 @@ fn pause(value: &str) -> Result<Duration, String> {
     };
     if time > PAUSE_MAX {
         let most = units::show_duration(PAUSE_MAX);
-        return Err(format!("{value:?} is longer than {most}, the most"));
+        return Err(format!("{value:?} is longer than the maximum, {most}"));
     }
     Ok(time)
 }

@@ -13,10 +13,10 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_TRUST_PROXY",
         takes: Takes::Many("NETWORK"),
         heading: HEADING,
-        help: "Proxies whose Forwarded or X-Forwarded-For\n\
-               says who the client is, such as 10.0.0.0/8,\n\
-               or unix for those on Unix sockets; may be\n\
-               repeated. By default none is believed",
+        help: "Network of proxies whose Forwarded or\n\
+               X-Forwarded-For names the client, such as\n\
+               10.0.0.0/8, or unix for Unix sockets; may be\n\
+               repeated. By default there is none",
         default: |_| String::new(),
         apply: |options, text| {
             value::network(text).map(|network| options.config.trust_proxy.push(network))
@@ -29,7 +29,7 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         heading: HEADING,
         help: "Admit only clients with a token: a line of\n\
                FILE is a name and the SHA-256 of a token in\n\
-               hex. SIGHUP loads it anew. /healthz is open",
+               hex. SIGHUP reloads it. /healthz stays open",
         default: |_| String::new(),
         apply: |options, text| {
             options.config.auth_tokens = Some(text.into());
@@ -45,7 +45,7 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         help: "Admit clients with a JSON Web Token of the\n\
                key in FILE: the PEM of a public key for\n\
                RS256 or EdDSA, or a secret for HS256.\n\
-               SIGHUP loads it anew",
+               SIGHUP reloads it",
         default: |_| String::new(),
         apply: |options, text| {
             options.config.auth_jwt_key = Some(text.into());
@@ -80,9 +80,9 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_MAX_CONNECTIONS_PER_IP",
         takes: Takes::One("N"),
         heading: HEADING,
-        help: "Maximum number of connections of an address,\n\
-               IPv6 by its first 64 bits; more get 429. By\n\
-               default there is no limit",
+        help: "Maximum number of connections from one\n\
+               address, IPv6 by its first 64 bits; more get\n\
+               429. By default there is no limit",
         default: |_| String::new(),
         apply: |options, text| {
             let limit = &mut options.config.max_connections_per_ip;
@@ -94,9 +94,9 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_HANDSHAKE_RATE",
         takes: Takes::One("RATE"),
         heading: HEADING,
-        help: "How often one address may connect, such as\n\
-               10 (a second) or 30/m; more get 429. By\n\
-               default there is no limit",
+        help: "Maximum rate of connections of one address,\n\
+               such as 10 (a second) or 30/m; more get 429.\n\
+               By default there is no limit",
         default: |_| String::new(),
         apply: |options, text| {
             value::rate(text).map(|value| options.config.handshake_rate = Some(value))
@@ -107,9 +107,9 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_MESSAGE_RATE",
         takes: Takes::One("RATE"),
         heading: HEADING,
-        help: "How many messages of a connection are read,\n\
+        help: "Maximum rate of messages from a connection,\n\
                such as 100 (a second) or 30/m; further ones\n\
-               wait. By default there is no limit",
+               are read later. By default there is no limit",
         default: |_| String::new(),
         apply: |options, text| {
             value::rate(text).map(|value| options.config.message_rate = Some(value))
@@ -120,9 +120,9 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_BYTE_RATE",
         takes: Takes::One("BYTES"),
         heading: HEADING,
-        help: "How many bytes a second of a connection are\n\
-               read; further ones wait. By default there is\n\
-               no limit",
+        help: "Maximum bytes a second from a connection;\n\
+               further ones are read later. By default\n\
+               there is no limit",
         default: |_| String::new(),
         apply: |options, text| {
             value::byte_rate(text).map(|value| options.config.byte_rate = Some(value))
@@ -133,9 +133,9 @@ pub(super) const ADMISSION: &[Spec<Options>] = &[
         variable: "WSECHO_MAX_LIFETIME",
         takes: Takes::One("TIME"),
         heading: HEADING,
-        help: "Time after which a connection gets Close\n\
-               1012, less up to a tenth by chance, counted\n\
-               from accept, 0 for no limit",
+        help: "Maximum age of a connection, less up to a\n\
+               tenth at random; then it gets Close 1012.\n\
+               0 for no limit",
         default: |options| value::show_duration(options.config.max_lifetime),
         apply: |options, text| {
             value::lifetime(text).map(|value| options.config.max_lifetime = value)

@@ -6,7 +6,8 @@ use super::value;
 use crate::behaviour::{Behaviour, NAMES, PARAMETERS, Parameter, Value};
 use crate::units;
 
-const HEADING: &str = "Behaviour of all echoes; the query of a URL sets it for one";
+const HEADING: &str =
+    "Behaviour of all echoes, none by default; the query of a URL sets it for one";
 
 /// The options of behaviour, in the order of the help: a row for each parameter, and two more.
 pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
@@ -41,7 +42,8 @@ pub(super) const BEHAVIOURS: &[Spec<Options>] = &[
         variable: "WSECHO_EXACT",
         takes: Takes::Switch,
         heading: HEADING,
-        help: "Ignore the query of every URL: echo exactly",
+        help: "Ignore all of these, in flags and URLs:\n\
+               echo exactly",
         default: |_| String::new(),
         apply: |options, text| value::switch(text).map(|exact| options.config.exact = exact),
     },

@@ -1,5 +1,4 @@
-//! The options for what the server tells of itself and of others: in mirrors, at `/status`, and in
-//! the log.
+//! The options for what the server shows: in mirrors, at `/status`, and in the log.
 
 use super::log::Format;
 use super::options::Options;
@@ -29,7 +28,7 @@ pub(super) const GENERAL: &[Spec<Options>] = &[
         variable: "WSECHO_NO_STATUS",
         takes: Takes::Switch,
         heading: "Protocol",
-        help: "Do not tell at /status what the server does",
+        help: "Do not show at /status what the server does",
         default: |_| String::new(),
         apply: |options, text| value::switch(text).map(|off| options.config.status = !off),
     },
@@ -38,8 +37,8 @@ pub(super) const GENERAL: &[Spec<Options>] = &[
         variable: "WSECHO_NO_FALLBACK",
         takes: Takes::Switch,
         heading: "Protocol",
-        help: "Do not serve what gets through where WebSocket\n\
-               does not: POST /echo, /sse and /poll",
+        help: "Do not serve the echoes for networks without\n\
+               WebSocket: POST /echo, /sse and /poll",
         default: |_| String::new(),
         apply: |options, text| value::switch(text).map(|off| options.config.fallback = !off),
     },

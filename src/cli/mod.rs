@@ -40,11 +40,10 @@ use spec::{Environment, Spec, Takes};
 /// Closing words of `wsecho --help`.
 const NOTES: &str = "\
 ADDR is IP:PORT or [IPV6]:PORT; PORT or :PORT for all addresses; with wss:// in
-front of it TLS is spoken there, see --tls-cert; unix:/path or
-unix:/path,mode=0660; fd:N for a socket the process was started with; systemd or
-systemd:NAME for those that systemd passes on. With ,proxy-protocol behind it,
-each connection there has to begin with a header of the PROXY protocol, which
-comes ahead of TLS.
+front of it for TLS, see --tls-cert; unix:/path or unix:/path,mode=0660; fd:N
+for a socket that the process was started with; systemd or systemd:NAME for
+those that systemd passes on. With ,proxy-protocol behind it, each connection
+there has to begin with a header of the PROXY protocol, ahead of TLS.
 BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
 TIME is a number with its unit: ms, s, m or h, such as 500ms or 2m. Timeouts are
 at most 4h, in steps of 250ms.
@@ -136,7 +135,7 @@ const CHECK_OPTIONS: &[Spec<Check>] = &[
         variable: "WSECHO_HEALTHCHECK_INSECURE",
         takes: Takes::Switch,
         heading: "Options",
-        help: "Believe every certificate of a wss:// server",
+        help: "Trust any certificate of a wss:// server",
         default: |_| String::new(),
         apply: |check, text| value::switch(text).map(|insecure| check.insecure = insecure),
     },
@@ -146,9 +145,9 @@ const CHECK_OPTIONS: &[Spec<Check>] = &[
         variable: "WSECHO_HEALTHCHECK_CA",
         takes: Takes::One("FILE"),
         heading: "Options",
-        help: "Believe a wss:// server whose certificate one\n\
-               of these has signed, PEM; of a server that\n\
-               signs its own, that certificate",
+        help: "Trust wss:// servers whose certificate an\n\
+               authority in FILE has signed, PEM; for a\n\
+               self-signed certificate, FILE is that one",
         default: |_| String::new(),
         apply: |check, text| value::path(text).map(|path| check.ca = Some(path)),
     },
@@ -218,14 +217,14 @@ fn command() -> Command {
         .arg(help().help("Print this").help_heading("Options"))
         .after_help(
             "TIME is a number with its unit: ms, s, m or h. Each option has a variable,\n\
-             such as WSECHO_HEALTHCHECK_TIMEOUT. Nobody is believed by default: wss://\n\
-             needs --ca or --insecure.",
+             such as WSECHO_HEALTHCHECK_TIMEOUT. No certificate is trusted by\n\
+             default: wss:// needs --ca or --insecure.",
         );
     let wsecho = Command::new("wsecho")
         .bin_name("wsecho")
         .no_binary_name(true)
         .version(env!("CARGO_PKG_VERSION"))
-        .about("A WebSocket echo server for machines that are not big")
+        .about("A WebSocket echo server for small machines")
         .after_help(NOTES)
         .args(TABLES.iter().flat_map(|table| spec::arguments(table, &Options::default())))
         .disable_help_flag(true)

@@ -461,7 +461,7 @@ mod tests {
             assert!(error.starts_with(&format!("{}: ", spec.variable)), "{error}");
         }
         let error = parsed("--stall-timeout 5h", &[]).expect_err("too long");
-        assert_eq!(error, "--stall-timeout: \"5h\" is longer than 4h, the most");
+        assert_eq!(error, "--stall-timeout: \"5h\" is longer than the maximum, 4h");
         let error = parsed("--buffer-budget 231k", &[]).expect_err("too small");
         assert_eq!(error, "--buffer-budget: \"231k\" is less than 232KiB");
     }

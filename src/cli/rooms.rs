@@ -17,10 +17,9 @@ pub(super) const ROOMS: &[Spec<Options>] = &[
         variable: "WSECHO_COALESCE",
         takes: Takes::One("TIME"),
         heading: HEADING,
-        help: "Time that a message waits for others to the\n\
-           same member, to leave in one write with them,\n\
-           at most 100ms; 0 lets each turn of the loop\n\
-           write what it has",
+        help: "How long a message may wait for others to the\n\
+           same member, so that one write sends them\n\
+           all; at most 100ms, 0 for no wait",
         default: |options| value::show_duration(options.config.coalesce),
         apply: |options, text| window(text).map(|value| options.config.coalesce = value),
     },
@@ -42,9 +41,10 @@ pub(super) const ROOMS: &[Spec<Options>] = &[
 fn window(text: &str) -> Result<Duration, String> {
     match units::duration(text)? {
         duration if duration <= COALESCE_MAX => Ok(duration),
-        _ => {
-            Err(format!("{text:?} is longer than {}, the most", value::show_duration(COALESCE_MAX)))
-        }
+        _ => Err(format!(
+            "{text:?} is longer than the maximum, {}",
+            value::show_duration(COALESCE_MAX)
+        )),
     }
 }
 

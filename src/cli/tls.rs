@@ -21,8 +21,8 @@ pub(super) const TLS: &[Spec<Options>] = &[
         variable: "WSECHO_TLS_CERT",
         takes: Takes::One("FILE"),
         heading: HEADING,
-        help: "Certificate for wss://, PEM, followed by\n\
-               those between it and the root",
+        help: "Certificate for wss://, PEM: the server's own,\n\
+               then the intermediate ones",
         default: |_| String::new(),
         apply: |options, text| {
             value::path(text).map(|path| options.config.tls.certificate = Some(path))
@@ -33,7 +33,7 @@ pub(super) const TLS: &[Spec<Options>] = &[
         variable: "WSECHO_TLS_KEY",
         takes: Takes::One("FILE"),
         heading: HEADING,
-        help: "Private key of the certificate, PEM",
+        help: "Private key of --tls-cert, PEM",
         default: |_| String::new(),
         apply: |options, text| value::path(text).map(|path| options.config.tls.key = Some(path)),
     },
@@ -42,9 +42,9 @@ pub(super) const TLS: &[Spec<Options>] = &[
         variable: "WSECHO_TLS_SELF_SIGNED",
         takes: Takes::Maybe("NAME", "localhost"),
         heading: HEADING,
-        help: "Make a certificate for NAME, by default\n\
-               localhost, at each start, for trying wss://\n\
-               out; its fingerprint is logged",
+        help: "To try wss:// out, make a certificate for NAME\n\
+               at each start, localhost by default, and log\n\
+               its fingerprint",
         default: |_| String::new(),
         apply: |options, text| {
             options.config.tls.self_signed = Some(text.to_owned());
@@ -56,8 +56,8 @@ pub(super) const TLS: &[Spec<Options>] = &[
         variable: "WSECHO_TLS_CLIENT_CA",
         takes: Takes::One("FILE"),
         heading: HEADING,
-        help: "Let in only clients of wss:// with a\n\
-               certificate that one of these has signed, PEM",
+        help: "Require a certificate of wss:// clients,\n\
+               signed by an authority in FILE, PEM",
         default: |_| String::new(),
         apply: |options, text| {
             value::path(text).map(|path| options.config.tls.client_ca = Some(path))

@@ -95,7 +95,7 @@ impl<'a> Url<'a> {
             None => return Err(format!("{port:?} is not :PORT")),
         };
         if host.is_empty() || host.contains('@') {
-            return Err("no plain host in it".to_owned());
+            return Err("it has no valid host".to_owned());
         }
         Ok(Self { secure, authority, host, port, target: format!("{path}{target}") })
     }

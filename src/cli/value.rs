@@ -32,7 +32,7 @@ pub fn listen(text: &str, listen: &mut Vec<ListenAddress>) -> Result<(), String>
     let address = match text {
         PROXY_PROTOCOL => match listen.pop() {
             Some(address) => proxied(text, address)?,
-            None => return Err(format!("{text:?} has no place in front of it")),
+            None => return Err(format!("{text:?} has no address in front of it")),
         },
         _ => listen_address(text)?,
     };
@@ -124,7 +124,7 @@ fn permissions(text: &str) -> Result<u32, String> {
 pub fn count<N: FromStr + PartialEq + Default>(text: &str) -> Result<N, String> {
     match digits::<N>(text) {
         Some(number) if number != N::default() => Ok(number),
-        _ => Err(format!("{text:?} is not a whole number from 1 in range")),
+        _ => Err(format!("{text:?} is not a whole number of at least 1, or it is too large")),
     }
 }
 
@@ -143,7 +143,7 @@ pub fn buffer_budget(text: &str) -> Result<usize, String> {
 pub fn duration(text: &str) -> Result<Duration, String> {
     let duration = units::duration(text)?;
     if duration > TIMEOUT_MAX {
-        return Err(format!("{text:?} is longer than {}, the most", show_duration(TIMEOUT_MAX)));
+        return Err(format!("{text:?} is longer than the maximum, {}", show_duration(TIMEOUT_MAX)));
     }
     Ok(duration)
 }
@@ -161,7 +161,9 @@ pub fn lifetime(text: &str) -> Result<Duration, String> {
     let duration = units::duration(text)?;
     match duration <= LIFETIME_MAX {
         true => Ok(duration),
-        false => Err(format!("{text:?} is longer than {}, the most", show_duration(LIFETIME_MAX))),
+        false => {
+            Err(format!("{text:?} is longer than the maximum, {}", show_duration(LIFETIME_MAX)))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! How connections come to their end: one transition over a cause.
+//! How connections end: one transition, with its cause.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The log of one direction's frames, seen as bytes on their way.
 //!
-//! It looks at what the socket brought or took rather than into decoders and queues: so it shows
-//! frames of echoes, rooms and behaviours alike, in the order of the wire, also those at fault.
+//! It reads the bytes that the socket gave or took, and not the decoders and queues. So it shows
+//! the frames of echoes, rooms and behaviours alike, in the order of the wire, invalid ones too.
 
 use log::trace;
 

@@ -1,4 +1,4 @@
-//! Who holds for too long what others wait for.
+//! Connections that hold for too long what others wait for.
 
 use super::{Connection, Context, Handler, Phase};
 

@@ -32,7 +32,7 @@ pub enum Source {
     Connection(usize),
     /// The process was asked to end.
     Signal,
-    /// The process was asked to load its files anew.
+    /// The process was asked to reload its files.
     Reload,
 }
 
@@ -82,7 +82,7 @@ pub trait Net {
     /// Stops listening.
     fn close_listeners(&mut self);
 
-    /// Files are about to be loaded anew, as [`Source::Reload`] asked.
+    /// Files are about to be reloaded, as [`Source::Reload`] asked.
     fn begin_reload(&mut self) {}
 
     /// They have been.

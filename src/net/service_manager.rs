@@ -1,5 +1,5 @@
-//! What the service manager is told: that the server is ready, loads its files anew, still turns,
-//! is about to stop (sd_notify(3)). Where nobody asks for it nothing is said.
+//! What the service manager is told: that the server is ready, reloads its files, still turns,
+//! is about to stop (sd_notify(3)). Without a service manager nothing is said.
 
 use std::time::{Duration, Instant};
 
@@ -28,12 +28,12 @@ impl ServiceManager {
         Self { watchdog }
     }
 
-    /// Connections are accepted, and files that were to be loaded anew have been.
+    /// Connections are accepted, and files that were to be reloaded have been.
     pub fn ready(&self) {
         tell(&[NotifyState::Ready]);
     }
 
-    /// Files are loaded anew: [`Self::ready`] follows. With the time, without which
+    /// Files are reloaded: [`Self::ready`] follows. With the time, without which
     /// `Type=notify-reload` would not know which reload is meant.
     pub fn reloading(&self) {
         // Not by the crate's own look at the clock, which overflows where a long has 32 bits.

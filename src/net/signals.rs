@@ -1,4 +1,4 @@
-//! Signals that ask a process to end, or to load its files anew, as bytes in a pipe that a poll
+//! Signals that ask a process to end, or to reload its files, as bytes in a pipe that a poll
 //! watches.
 
 use std::io::{self, IsTerminal};
@@ -30,7 +30,7 @@ pub struct Hangup {
 /// What a SIGHUP means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// Load files anew.
+    /// Reload files.
     Reload,
     /// The terminal is gone, and the person at it: end.
     End,

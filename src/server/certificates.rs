@@ -1,4 +1,4 @@
-//! Certificates that are loaded anew on SIGHUP.
+//! Certificates, which SIGHUP reloads.
 
 use super::Reload;
 use crate::net::tls::Renewal;

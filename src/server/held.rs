@@ -1,10 +1,10 @@
 //! Members of rooms for whom messages wait, so that those that come soon leave in the same write.
 //!
-//! A message stands in its member's send queue from the start, charged and in order; what is held
-//! is the write alone. Whatever else has a member driven writes it too: that it speaks, that it
-//! ends, that it is pinged. So a member may be here whose messages have gone: it is woken for
-//! nothing. The time is that of the services' own calls, which the loop knows anyway: where nobody
-//! is held, nothing is asked in any turn.
+//! A message stands in its member's send queue from the start, charged and in order; only the write
+//! waits. When the loop drives the member for another reason (it sends something, it ends, it is
+//! pinged), that writes the message too. Then the member is still listed here, and is woken once
+//! for nothing. The time is one of the services' own calls, which the loop knows anyway: while
+//! nobody is listed, no turn pays for this.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The key of JSON Web Tokens, which is loaded anew on SIGHUP.
+//! The key of JSON Web Tokens, which SIGHUP reloads.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;

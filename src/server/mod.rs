@@ -65,7 +65,7 @@ pub struct Server<N: Net> {
     drain: Drain,
     /// A second signal has cut the drain short.
     cut_short: bool,
-    /// What SIGHUP loads anew.
+    /// What SIGHUP reloads.
     reloads: Vec<Box<dyn Reload>>,
     /// When those who keep what others wait for are looked at next.
     police_at: Duration,

@@ -1,4 +1,4 @@
-//! Those who keep what others wait for.
+//! Ends connections that hold what others wait for.
 
 use super::Server;
 use crate::conn::{Cause, Need};

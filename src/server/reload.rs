@@ -1,4 +1,4 @@
-//! Files that are loaded anew while the server runs: SIGHUP asks for it.
+//! Files that are reloaded while the server runs, on SIGHUP.
 
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::net::Net;
 
 /// Something that was made of a file, and can be made of it again.
 pub trait Reload: Debug {
-    /// Loads it anew. Connections that are open keep what they have.
+    /// Reloads it. Connections that are open keep what they have.
     ///
     /// # Errors
     ///
@@ -66,20 +66,20 @@ impl<N: Net> Server<N> {
         Ok(())
     }
 
-    /// Adds to what SIGHUP loads anew.
+    /// Adds to what SIGHUP reloads.
     pub fn reloads(&mut self, what: Box<dyn Reload>) {
         self.reloads.push(what);
     }
 
-    /// Loads everything anew, each by itself: what fails keeps nothing else from it.
+    /// Reloads everything, each by itself: what fails keeps nothing else from it.
     #[cold]
     pub(super) fn reload(&mut self) {
         if self.drain != Drain::No {
-            return info!("draining: nothing is loaded anew");
+            return info!("draining: nothing is reloaded");
         }
         self.net.begin_reload();
         if self.reloads.is_empty() {
-            info!("there is nothing to load anew");
+            info!("there is nothing to reload");
         }
         for what in &mut self.reloads {
             match what.reload() {

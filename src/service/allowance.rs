@@ -1,4 +1,4 @@
-//! How fast somebody may go on: a bucket of tokens that fills up again with time.
+//! A rate limit: a bucket of tokens that fills up again with time.
 
 use std::time::Duration;
 

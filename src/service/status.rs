@@ -1,8 +1,8 @@
-//! What the server is doing, told once a second to whoever looks at it.
+//! What the server is doing, sent once a second to those who watch `/status`.
 //!
-//! Everything told is counted where it happens, so a frame costs the same however many connections
-//! there are; it is made once for all who look, and not at all while nobody does. Who looks is a
-//! member like any other: whoever does not read is ended as slow.
+//! All figures are counted where things happen, so a frame costs the same however many connections
+//! there are. It is made once for all watchers, and not at all while there are none. A watcher is a
+//! member like any other: one that does not read is ended as slow.
 
 use std::time::Duration;
 

@@ -132,7 +132,7 @@ fn a_secured_server_is_loaded_if_it_is_believed() {
     loads(&url, &["--ca", &ours.path("ca.pem")]);
     report(&[&url, "--insecure", "-c", "2"]);
     let line = failure(&output(&[&url]), 1);
-    assert!(line.contains("whom to believe? Name --ca, or --insecure"), "{line}");
+    assert!(line.contains("no certificate is trusted: name --ca FILE, or --insecure"), "{line}");
     let line = failure(&output(&[&url, "--ca", &others.path("ca.pem")]), 1);
     assert!(line.contains("tls: invalid peer certificate"), "{line}");
     let plain = url.replace("wss:", "ws:");

@@ -67,7 +67,7 @@ pub(super) fn trust(check: &Check) -> Result<Trust, String> {
     match (&check.ca, check.insecure) {
         (_, true) => Ok(Trust::Anybody),
         (Some(path), false) => Ok(Trust::Signed(path.clone())),
-        (None, false) => Err("whom to believe? Name --ca, or --insecure for anybody".to_owned()),
+        (None, false) => Err("no certificate is trusted: name --ca FILE, or --insecure".to_owned()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is said on stderr while a load goes on: one line that is written over on a terminal, and a
-//! line each second where nobody looks at it but a file.
+//! Progress on stderr while a load runs: on a terminal one line that is rewritten, elsewhere a line
+//! each second.
 
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};

@@ -41,8 +41,8 @@ const PERCENTILES: &str = "hgrm";
 const NOTES: &str = "\
 TIME ends in ms, s, m or h. SIZES are in bytes, or end in k or m. Variables are
 named after the options: WSECHO_LOAD_RATE is --rate. Flags win. Exits 0 if all
-thresholds hold, 1 if not or if there was nobody to load. Nobody is believed by
-default: wss:// needs --ca or --insecure.
+thresholds hold, 1 if not or if no connection was made. No certificate is
+trusted by default: wss:// needs --ca or --insecure.
 docs/load.md is a tutorial.";
 
 /// A load as it was asked for.
@@ -163,7 +163,7 @@ impl Load {
         let broken: Vec<String> =
             broken.map(|(phase, verdict)| broken_line(phase, verdict)).collect();
         if !broken.is_empty() {
-            return Err(format!("not kept: {}", broken.join("; ")));
+            return Err(format!("threshold not met: {}", broken.join("; ")));
         }
         let connections = &figures.connections;
         if connections.lost > 0 && connections.lost >= connections.opened {

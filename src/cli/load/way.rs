@@ -74,7 +74,7 @@ impl Way {
             (Some(_), _, true) => Trust::Anybody,
             (Some(_), Some(path), false) => Trust::Signed(path.clone()),
             (Some(_), None, false) => {
-                return Err("whom to believe? Name --ca, or --insecure for anybody".to_owned());
+                return Err("no certificate is trusted: name --ca FILE, or --insecure".to_owned());
             }
         };
         TlsDial::secured(dial, self.secure.as_deref().unwrap_or_default(), &trust)

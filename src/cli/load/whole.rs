@@ -86,9 +86,9 @@ pub const WHOLE_OPTIONS: &[Spec<Whole>] = &[
         variable: "WSECHO_LOAD_CA",
         takes: Takes::One("FILE"),
         heading: SERVER,
-        help: "Believe a wss:// server whose certificate one\n\
-               of these has signed, PEM; of a server that\n\
-               signs its own, that certificate",
+        help: "Trust wss:// servers whose certificate an\n\
+               authority in FILE has signed, PEM; for a\n\
+               self-signed certificate, FILE is that one",
         default: |_| String::new(),
         apply: |whole, path| value::path(path).map(|path| whole.ca = Some(path)),
     },
@@ -98,7 +98,7 @@ pub const WHOLE_OPTIONS: &[Spec<Whole>] = &[
         variable: "WSECHO_LOAD_INSECURE",
         takes: Takes::Switch,
         heading: SERVER,
-        help: "Believe every certificate of a wss:// server",
+        help: "Trust any certificate of a wss:// server",
         default: |_| String::new(),
         apply: |whole, text| value::switch(text).map(|said| whole.insecure = said),
     },

@@ -25,7 +25,7 @@ const NEEDED: [&str; 9] = [
 ];
 
 /// A report that `--json` once printed. It stays JSON: what is compared are a few of its fields,
-/// and structures that are read back would cost the binary 80 KB.
+/// and structures that are read back would cost the binary 80 KiB.
 #[derive(Clone, Debug)]
 pub struct Saved {
     /// The file that it came from.

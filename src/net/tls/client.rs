@@ -1,4 +1,4 @@
-//! The other side: whom a client believes, and one that blocks, for the health check.
+//! The other side: which servers a client trusts, and one that blocks, for the health check.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

@@ -30,7 +30,7 @@ let was = false;            // whether this room has been open since we entered 
 // ---- The connection. ----
 
 const retry = new Retry(connect, seconds => {
-  $('retry').textContent = seconds === null ? '' : `Back in ${seconds} s`;
+  $('retry').textContent = seconds === null ? '' : `Trying again in ${seconds} s`;
 });
 
 const outbox = new Outbox(lost => {

@@ -37,7 +37,7 @@ let was = false;        // whether the board has been open before
 let waiting = [];       // what was done while nobody could be told
 
 const retry = new Retry(connect, seconds => {
-  $('retry').textContent = seconds === null ? '' : `Back in ${seconds} s`;
+  $('retry').textContent = seconds === null ? '' : `Trying again in ${seconds} s`;
 });
 
 function connect() {

@@ -1,4 +1,4 @@
-//! Who has come, gone or changed the name, told in one sentence for all of them.
+//! Joins, leaves and new names, told to the room in one sentence.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How long somebody who speaks too fast is put up with.
+//! How long a member that sends too fast is tolerated.
 
 use std::time::Duration;
 
