@@ -99,4 +99,6 @@ def drive(generator, load, port, pid, seconds, warmup, cpu, patience=120):
     figures = generator.figures(load, out.stdout)
     if figures["errors"]:
         return {"failed": json.dumps(figures["errors"])}
+    if not figures["count"] and load.kind != "idle":
+        return {"failed": "nothing came back in time"}
     return figures
