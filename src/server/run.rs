@@ -9,7 +9,9 @@ use std::path::Path;
 
 use log::{debug, error, info, warn};
 
-use super::capacity::{self, Asked, Capacity, Limits};
+#[cfg(feature = "tls")]
+use super::capacity::sessions_warning;
+use super::capacity::{Asked, Capacity, Limits};
 #[cfg(feature = "tls")]
 use super::certificates::Certificates;
 use super::{Reload, Server};
@@ -96,7 +98,7 @@ pub fn run(
     let net = MioNet::new(listeners, signals, manager).map_err(system("poll"))?;
     #[cfg(feature = "tls")]
     if let Some(identity) = identity {
-        if let Some(warning) = capacity::sessions_warning(asked, config.buffer_budget) {
+        if let Some(warning) = sessions_warning(asked, config.buffer_budget) {
             warn!("{warning}");
         }
         if let Some(fingerprint) = &identity.fingerprint {
