@@ -106,7 +106,7 @@ def draw_cpu(rows, loads):
     known = [float(row[key]) for row in rows if row["ratio"] and row["load"] != "idle-10000"
              for key in ("ratio_min", "ratio_max")]
     low, high = min(known + [0.8]) * 0.9, max(known + [2]) * 1.05
-    left, top, step, column = 320, 104, 34, 124
+    left, top, step, column = 344, 104, 34, 124
     width, height = left + column * len(servers) + 24, top + step * len(loads) + 40
 
     def place(at, ratio):
