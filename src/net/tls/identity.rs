@@ -62,12 +62,13 @@ impl Identity {
                 builder.with_client_cert_verifier(verifier.map_err(wrong)?)
             }
         };
-        let config = builder.with_single_cert(chain, key).map_err(|error| error.to_string())?;
+        let mut config = builder.with_single_cert(chain, key).map_err(|error| error.to_string())?;
+        config.ignore_client_order = true;
         Ok(Self { config: Arc::new(with_tickets(config)?), fingerprint })
     }
 }
 
-/// Has clients choose what costs the server least. By their own order most would have AES-256, and
+/// Puts in front what costs the server least. By the order of clients most would have AES-256, and
 /// with it SHA-384 for every key of a handshake, for which processors have no instructions. What
 /// AES costs depends on whether they have some for that.
 fn cheapest_first(mut provider: CryptoProvider, has_aes: bool) -> CryptoProvider {
@@ -101,7 +102,6 @@ fn has_aes() -> bool {
 /// Sessions are resumed by tickets alone, so nothing is kept for clients that have gone. One ticket
 /// is enough for a client that comes back once; who opens more connections gets one on each.
 pub fn with_tickets(mut config: ServerConfig) -> Result<ServerConfig, String> {
-    config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = Ticketer::new().map_err(|error| error.to_string())?;
     config.send_tls13_tickets = 1;
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_choose_what_costs_the_server_least() {
+    fn what_costs_the_server_least_comes_first() {
         for (has_aes, cheapest) in [(true, "AES_128"), (false, "CHACHA20")] {
             let provider = cheapest_first(ring::default_provider(), has_aes);
             let suites = &provider.cipher_suites;
@@ -236,5 +236,8 @@ mod tests {
             // One of TLS 1.3, and of 1.2 one for each kind of certificate.
             assert!(names[..3].iter().all(|name| name.contains(cheapest)), "{names:?}");
         }
+        let files = TlsFiles { self_signed: Some("localhost".into()), ..TlsFiles::default() };
+        let identity = Identity::load(&files).expect("it makes one");
+        assert!(identity.config.ignore_client_order, "or a client's order would count");
     }
 }
