@@ -79,6 +79,10 @@ struct Wire {
     down: VecDeque<u8>,
     /// Nothing more is taken from the client.
     full: bool,
+    /// The client has been told that there is no room, and is to hear when there is again.
+    refused: bool,
+    /// How often it asked while it knew that.
+    asked_in_vain: usize,
     /// The client has sent its Close.
     closed: bool,
     finished: bool,
@@ -377,6 +381,9 @@ impl Stream for FakeStream {
             return Err(ErrorKind::WouldBlock.into());
         }
         wire.unread = wire.unread.saturating_sub(count);
+        if wire.unread <= UNREAD_MAX / 2 && std::mem::take(&mut wire.refused) {
+            wire.writable = true;
+        }
         for byte in &mut into[..count] {
             *byte = wire.down.pop_front().expect("counted");
         }
@@ -386,12 +393,16 @@ impl Stream for FakeStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut world = self.world.borrow_mut();
         let wire = world.wires.get_mut(&self.id).expect("connected");
-        if wire.unread > UNREAD_MAX || wire.full {
+        wire.asked_in_vain += usize::from(wire.refused);
+        let room = UNREAD_MAX.saturating_sub(wire.unread);
+        if room == 0 || wire.full {
+            wire.refused = true;
             return Err(ErrorKind::WouldBlock.into());
         }
-        wire.unread += bytes.len();
-        world.hear(self.id, bytes);
-        Ok(bytes.len())
+        let count = bytes.len().min(room);
+        wire.unread += count;
+        world.hear(self.id, &bytes[..count]);
+        Ok(count)
     }
 
     fn shut(&mut self) -> io::Result<()> {
@@ -692,6 +703,16 @@ fn a_bare_echo_is_loaded_without_handshakes() {
     for figures in [closed, open, churn.figures, idle] {
         assert!(figures.errors.is_empty(), "{:?}", figures.errors);
     }
+}
+
+/// The answer to the first half of a long message comes in many pieces, while the second waits.
+#[test]
+fn a_full_socket_is_asked_again_when_it_has_room() {
+    let world = world(Fault::Bare(None), MILLI);
+    let plan = Plan { bare: true, sizes: Some(Sizes::one(4 << 20)), ..plan(1) };
+    let outcome = run(&world, &plan);
+    assert!(outcome.figures.messages > 0 && outcome.figures.errors.is_empty());
+    assert!(world.borrow().wires.values().all(|wire| wire.asked_in_vain == 0));
 }
 
 #[test]

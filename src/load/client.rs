@@ -53,6 +53,8 @@ pub struct Client<S> {
     /// The part of the script's frames that is being written.
     from: usize,
     until: usize,
+    /// The socket took no more of that part, and has not said since that it has room.
+    full: bool,
     /// The message to be sent next.
     position: usize,
     /// Messages that may be sent.
@@ -78,6 +80,7 @@ impl<S: Stream> Client<S> {
             out: Outgoing::default(),
             from: 0,
             until: 0,
+            full: false,
             position,
             pending: 0,
             in_flight: 0,
@@ -230,7 +233,14 @@ impl<S: Stream> Client<S> {
         }
     }
 
-    /// Writes what may be sent, as far as the socket takes it.
+    /// The socket has room again.
+    #[inline]
+    pub fn has_room(&mut self) {
+        self.full = false;
+    }
+
+    /// Writes what may be sent, as far as the socket takes it. While a server takes a long message
+    /// it answers with as much, and none of these answers is a reason to ask the socket again.
     pub fn flush(
         &mut self,
         desk: &Desk,
@@ -259,12 +269,13 @@ impl<S: Stream> Client<S> {
                 }
                 self.next_batch(desk, tally, paced, now);
             }
+            if self.full {
+                return Ok(());
+            }
             let frames = &desk.script.frames()[self.from..self.until];
             let count = write(&mut self.stream, frames)?;
             self.from += count;
-            if count == 0 {
-                return Ok(());
-            }
+            self.full = count == 0;
         }
     }
 

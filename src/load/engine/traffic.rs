@@ -31,7 +31,10 @@ impl<D: Dial> Engine<D> {
     }
 
     fn attend(&mut self, at: usize, event: Event) -> Result<(), End> {
-        let Some(client) = self.clients.get(at).and_then(Option::as_ref) else { return Ok(()) };
+        let Some(client) = self.clients.get_mut(at).and_then(Option::as_mut) else { return Ok(()) };
+        if event.writable {
+            client.has_room();
+        }
         if client.state() == State::Connecting {
             self.connected(at, event)?;
             // To a bare echo it is open now, and what has come with that is not told again.
