@@ -26,6 +26,9 @@ const LEFT: u32 = 66;
 /// Room for the words beside a mark.
 const MARK_COLUMNS: u32 = 110;
 
+/// From one line of words to the next.
+const LEADING: i32 = 17;
+
 /// Text in charts.
 const TEXT: (&str, u32) = ("system-ui", 14);
 
@@ -159,8 +162,8 @@ impl Chart {
             let style = word(line.ink).pos(Pos::new(HPos::Left, VPos::Center));
             say(&line.name, ((WIDTH - RIGHT + 8) as i32, row), style);
         }
-        for mark in &self.marks {
-            let (column, row) = pixel(mark.at.0, mark.at.1);
+        let places = apart(self.marks.iter().map(|mark| pixel(mark.at.0, mark.at.1)));
+        for (mark, (column, row)) in self.marks.iter().zip(places) {
             // Above at the left, or below at the right where the axis is near.
             let (horizontal, vertical, by) = match column < (LEFT + MARK_COLUMNS) as i32 {
                 true => (HPos::Left, VPos::Top, 7),
@@ -205,7 +208,6 @@ fn word(ink: Ink) -> TextStyle<'static> {
 
 /// Moves names apart that would stand on each other, upwards from the bottom.
 fn spread<T>(mut ends: Vec<(i32, T)>, bottom: i32) -> Vec<(i32, T)> {
-    const LEADING: i32 = 17;
     ends.sort_by_key(|(row, _)| -row);
     let mut limit = bottom;
     for (row, _) in &mut ends {
@@ -213,4 +215,26 @@ fn spread<T>(mut ends: Vec<(i32, T)>, bottom: i32) -> Vec<(i32, T)> {
         limit = *row - LEADING;
     }
     ends
+}
+
+/// Moves the words of marks, given from left to right, above those that they would stand on.
+fn apart(marks: impl Iterator<Item = (i32, i32)>) -> Vec<(i32, i32)> {
+    let mut places: Vec<(i32, i32)> = Vec::new();
+    for (column, row) in marks {
+        let near = places.last().filter(|last| column - last.0 < MARK_COLUMNS as i32);
+        places.push((column, near.map_or(row, |last| row.min(last.1 - LEADING))));
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_marks_stand_above_those_that_they_would_stand_on() {
+        let marks = [(100, 300), (400, 299), (480, 290), (500, 200), (505, 199)];
+        let places = [(100, 300), (400, 299), (480, 282), (500, 200), (505, 183)];
+        assert_eq!(apart(marks.into_iter()), places);
+    }
 }
