@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# arch.sh {amd64|i386|arm64|armhf|riscv64} [--build|--tests] [--record]
+# arch.sh {amd64|i386|arm64|armhf|riscv64} [--build|--tests|--icount] [--record]
 #
 # Builds wsecho for an architecture and runs all its tests, in a Debian 13 root folder with Debian's
 # own rustc (1.85) and C compiler; --build leaves the tests out, --tests the release binary. amd64
 # and i386 run natively in a root of their own; the others are cross-built in the one for amd64, with
 # Debian's libstd-rust-dev of that architecture, and their tests run under qemu-user. SIM_SEEDS says
 # how many seeds of the simulation are tried.
+#
+# --icount counts instructions there instead, on amd64 alone (scripts/icount.sh); UPDATE=1 writes the
+# budget for that compiler and C library.
 #
 # The roots are made with debootstrap and kept in target/arch. Needs to be root on an amd64 machine
 # with debootstrap, and qemu-user-static for the foreign ones. Prints its result as two lines of
@@ -27,11 +30,15 @@ case ${1:-} in
   *) usage; exit ;;
 esac
 arch=$1
-release=true tests=true record=''
+release=true tests=true icount=false record=''
 for option in "${@:2}"; do
   case $option in
     --build) tests=false ;;
     --tests) release=false ;;
+    --icount)
+      [ "$arch" = amd64 ] || die "only amd64 has an instruction budget"
+      release=false tests=false icount=true
+      ;;
     --record) record=$root/benches/record/arch.csv ;;
     *) die "cannot use $option; see --help" ;;
   esac
@@ -130,6 +137,13 @@ cargo_in_root() {
 
 rustc=$(in_root rustc --version | cut -d' ' -f2)
 echo "building with Debian's rustc $rustc"
+if $icount; then
+  quietly in_root apt-get install -y --no-install-recommends valgrind
+  # shellcheck disable=SC2016
+  in_root sh -c 'cd /src && UPDATE=$1 scripts/icount.sh' sh "${UPDATE:-}"
+  [ -z "${UPDATE:-}" ] || cp "$debian"/src/benches/budget/*.txt "$root/benches/budget/"
+  exit
+fi
 size='not built'
 if $release; then
   cargo_in_root build --quiet --release
