@@ -65,7 +65,7 @@ started_at=$(date +%s)
 
 in_root() {
   chroot "$debian" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root \
-    DEBIAN_FRONTEND=noninteractive ${SIM_SEEDS:+"SIM_SEEDS=$SIM_SEEDS"} "$@"
+    DEBIAN_FRONTEND=noninteractive ${SIM_SEEDS:+"SIM_SEEDS=$SIM_SEEDS"} ${qemu:+EMULATED=1} "$@"
 }
 
 quietly() {
