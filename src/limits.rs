@@ -3,6 +3,7 @@
 //! Constants bound structures and the work of one turn. [`Config`] holds what an operator may
 //! choose; its defaults are here too, so that `--help` and the code cannot disagree.
 
+mod bus;
 mod compression;
 mod fallback;
 mod history;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::peer::Network;
 use crate::rate::Rate;
 
+pub use bus::*;
 pub use compression::*;
 pub use fallback::*;
 pub use history::{
@@ -252,6 +254,10 @@ pub struct Config {
     pub fallback: bool,
     /// Who the server is for clients of `wss://`.
     pub tls: TlsFiles,
+    /// What rooms share with other processes.
+    pub bus: Option<BusAddress>,
+    /// The server starts only if it gets on the bus.
+    pub bus_required: bool,
 }
 
 impl Default for Config {
@@ -293,6 +299,8 @@ impl Default for Config {
             mirror_secrets: false,
             fallback: true,
             tls: TlsFiles::default(),
+            bus: None,
+            bus_required: false,
         }
     }
 }

@@ -4,16 +4,19 @@
 //! are who ask for it. And text is kept for those who come later, while what is binary is for the
 //! moment; what is drawn nobody here looks into.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::allowance::{Bucket, Rate};
+use super::guests::Guests;
 use super::history::Histories;
 use super::presence::{Presence, Told};
+use super::processes::{Card, MemberId, ProcessId, Word};
 use super::rooms::{Full, Rooms};
-use super::{Effects, Kind, Now, Population, Service, notice};
+use super::{Effects, Kind, Now, Population, Reach, Service, notice};
 use crate::budget::Budget;
 use crate::id::ConnId;
-use crate::limits::RoomHistory;
+use crate::limits::{GUEST_BYTES, RoomHistory};
 use crate::ws::close::CloseCode;
 
 /// Longest message in bytes: a stroke of a drawing, a small picture.
@@ -46,6 +49,8 @@ struct Member {
     bucket: Bucket,
     /// How many it knows to be here, if it wants to know.
     known: Option<usize>,
+    /// It was told that the room is local for now.
+    cut_off: bool,
 }
 
 impl Service for Broadcast {
@@ -55,9 +60,17 @@ impl Service for Broadcast {
 
     fn open(&mut self, id: ConnId, room: &str, query: &str, now: Now, effects: &mut Effects) {
         let wants_presence = self.boards.is_some() || asks_for_presence(query);
-        let member = Member { bucket: Bucket::default(), known: wants_presence.then_some(0) };
+        let cut_off = wants_presence && effects.reach() == Reach::Cut;
+        let bucket = Bucket::default();
+        let member = Member { bucket, known: wants_presence.then_some(0), cut_off };
         if let Err(Full) = self.rooms.join(id, room, member) {
             return effects.close(id, CloseCode::TRY_AGAIN, "room is full");
+        }
+        if let (Some(room), Some(number)) = (self.rooms.room_of(id), self.rooms.number(id)) {
+            effects.publish(self.name(), &room, &Word::Here(number, Card::default()));
+        }
+        if cut_off {
+            effects.send([id], Kind::Text, notice::system(notice::CUT, now).as_bytes());
         }
         if let Some(boards) = &self.boards {
             boards.replay(room, id, now, effects);
@@ -78,23 +91,66 @@ impl Service for Broadcast {
             self.leave(id, now, effects);
             return effects.close(id, CloseCode::POLICY, "too many messages");
         }
-        let others = self.rooms.others(&room, id);
-        match &mut self.boards {
-            Some(_) if kind == Kind::Text && payload.starts_with(OWN) => {}
-            Some(boards) if kind == Kind::Text => {
-                let frame = effects.frame(kind, payload);
-                effects.send_frame(others, &frame);
-                if payload == CLEAR {
-                    boards.forget(&room);
-                }
-                boards.keep(&room, frame);
-            }
-            _ => effects.send(others, kind, payload),
+        if self.boards.is_some() && kind == Kind::Text && payload.starts_with(OWN) {
+            return;
         }
+        let others = self.rooms.others(&room, id);
+        pass_on(&mut self.boards, &room, others, kind, payload, effects);
+        effects.publish(self.name(), &room, &Word::Said(kind, payload));
     }
 
     fn close(&mut self, id: ConnId, now: Now, effects: &mut Effects) {
         self.leave(id, now, effects);
+    }
+
+    fn hear(
+        &mut self,
+        room: &Rc<str>,
+        process: ProcessId,
+        word: Word<'_>,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        if let Word::Said(kind, payload) = word {
+            let all = self.rooms.members(room).map(|(id, _)| id);
+            return pass_on(&mut self.boards, room, all, kind, payload, effects);
+        }
+        let Some(told) = self.rooms.own_mut(room) else { return };
+        let guests = &mut told.guests;
+        let id = |number| MemberId { process, number };
+        // Without memory for it, it is not counted.
+        let come = |guests: &mut Guests<()>, number| {
+            if guests.again(id(number)).is_none() {
+                let charge = effects.try_keep(GUEST_BYTES);
+                charge.into_iter().for_each(|charge| guests.insert(id(number), (), charge));
+            }
+        };
+        match word {
+            Word::Here(number, _) => come(guests, number),
+            Word::Gone(number) => drop(guests.remove(id(number))),
+            Word::Roster { first, last, cards } => {
+                if first {
+                    guests.begin_roster(process);
+                }
+                cards.into_iter().for_each(|(number, _)| come(guests, number));
+                for gone in if last { guests.missing(process) } else { Vec::new() } {
+                    guests.remove(gone);
+                }
+            }
+            Word::Said(..) | Word::Private(..) | Word::Hello | Word::Alive => {}
+        }
+        self.presence.note(room, told, now, effects);
+    }
+
+    fn rejoin(&mut self, room: &str, now: Now, effects: &mut Effects) {
+        let members = self.rooms.members_mut(room);
+        let told =
+            members.filter_map(|(id, member)| std::mem::take(&mut member.cut_off).then_some(id));
+        effects.send(told, Kind::Text, notice::system(notice::REJOINED, now).as_bytes());
+    }
+
+    fn roster(&self, room: &str) -> Vec<(u64, Card)> {
+        self.rooms.numbers(room).map(|(number, _)| (number, Card::default())).collect()
     }
 
     fn end_of_turn(&mut self, now: Now, effects: &mut Effects) {
@@ -130,8 +186,18 @@ impl Broadcast {
         Self { boards: Some(boards), ..Self::default() }
     }
 
+    /// What other processes know the service by.
+    fn name(&self) -> &'static str {
+        if self.boards.is_some() { "draw" } else { "broadcast" }
+    }
+
     fn leave(&mut self, id: ConnId, now: Now, effects: &mut Effects) {
+        let Some(number) = self.rooms.number(id) else { return };
         let Some((room, member)) = self.rooms.leave(id) else { return };
+        effects.publish(self.name(), &room, &Word::Gone(number));
+        if self.rooms.own(&room).is_none() {
+            effects.vacate(self.name(), &room);
+        }
         match (self.rooms.own_mut(&room), &mut self.boards) {
             (Some(told), _) => {
                 told.listeners -= usize::from(member.known.is_some());
@@ -144,7 +210,8 @@ impl Broadcast {
 
     /// Tells how many are here, to those who want to know and do not yet.
     fn tell(&mut self, room: &str, now: Now, effects: &mut Effects) {
-        let count = self.rooms.count(room);
+        let guests = self.rooms.own(room).map_or(0, |told| told.guests.len());
+        let count = self.rooms.count(room) + guests;
         let members = self.rooms.members_mut(room);
         let listeners = members.filter_map(|(id, member)| {
             let known = member.known.as_mut().filter(|known| **known != count)?;
@@ -152,6 +219,28 @@ impl Broadcast {
             Some(id)
         });
         effects.send(listeners, Kind::Text, notice::presence(count, now).as_bytes());
+    }
+}
+
+/// A message, to those here who are to get it, and to those who come later to a board.
+fn pass_on(
+    boards: &mut Option<Histories>,
+    room: &Rc<str>,
+    to: impl Iterator<Item = ConnId>,
+    kind: Kind,
+    payload: &[u8],
+    effects: &mut Effects,
+) {
+    match boards {
+        Some(boards) if kind == Kind::Text => {
+            let frame = effects.frame(kind, payload);
+            effects.send_frame(to, &frame);
+            if payload == CLEAR {
+                boards.forget(room);
+            }
+            boards.keep(room, frame);
+        }
+        _ => effects.send(to, kind, payload),
     }
 }
 

@@ -3,7 +3,9 @@
 //! The protocol is described, with examples that a test runs, in docs/protocols.md. What is said
 //! is passed on as data; no page of ours takes it for HTML.
 
+mod elsewhere;
 mod names;
+mod naming;
 mod news;
 mod patience;
 mod speech;
@@ -12,9 +14,11 @@ mod words;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::guests::Guests;
 use super::history::Histories;
+use super::processes::{Card, MemberId, ProcessId, Word};
 use super::rooms::{Full, Rooms};
-use super::{Effects, Kind, Now, Population, Service};
+use super::{Effects, Kind, Now, Population, Reach, Service, notice};
 use crate::budget::Budget;
 use crate::id::ConnId;
 use crate::limits::RoomHistory;
@@ -22,19 +26,20 @@ use crate::ws::close::CloseCode;
 use names::{ANONYMOUS, Key, Name, Skeleton};
 use news::{Change, News};
 use patience::{Grant, Patience};
-use words::Content::{self, Text};
+use words::Content;
 use words::{Field, NoObject, Said, error, object, system};
 
 /// Longest message in bytes.
 const MESSAGE_BYTES_MAX: u64 = 16 * 1024;
+
+/// What other processes know the service by.
+const SERVICE: &str = "chat";
 
 /// Most names in the answer to `who`.
 const USERS_MAX: usize = 200;
 
 /// What is wrong with a message, for whoever sent it.
 type Outcome = Result<(), &'static str>;
-
-const TAKEN: &str = "that name is taken";
 
 /// The service.
 #[derive(Debug, Default)]
@@ -51,7 +56,26 @@ pub struct Chat {
 struct Hall {
     /// Who has a name.
     names: HashMap<Skeleton, ConnId>,
+    /// Who is here by way of other processes, and who of them has a name.
+    guests: Guests<Guest>,
+    guest_names: HashMap<Skeleton, MemberId>,
     news: News,
+}
+
+/// Somebody in the room by way of another process.
+#[derive(Debug, Default)]
+struct Guest {
+    name: Option<Name>,
+    key: Option<Key>,
+    since: u64,
+    change: Change,
+}
+
+/// Who has a name: a member here, or one elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    Here(ConnId),
+    Elsewhere(MemberId),
 }
 
 /// Somebody in a room.
@@ -61,12 +85,28 @@ struct User {
     name: Option<Name>,
     /// Who has it too may take the name over.
     key: Option<Key>,
+    /// When it took the name, in milliseconds since 1970.
+    since: u64,
+    /// It was told that the room is local for now.
+    cut_off: bool,
     patience: Patience,
     /// What the others have not been told yet.
     change: Change,
 }
 
 impl User {
+    fn name(&self) -> &str {
+        self.name.as_ref().map_or(ANONYMOUS, Name::as_str)
+    }
+
+    /// What other processes are told of it.
+    fn card(&self) -> Card {
+        let name = self.name.as_ref().map(|name| name.as_str().into());
+        Card { name, key: self.key.map(Key::bytes), since: self.since }
+    }
+}
+
+impl Guest {
     fn name(&self) -> &str {
         self.name.as_ref().map_or(ANONYMOUS, Name::as_str)
     }
@@ -78,12 +118,17 @@ impl Service for Chat {
     }
 
     fn open(&mut self, id: ConnId, room: &str, _: &str, now: Now, effects: &mut Effects) {
-        let user = User { change: Change::Joined, ..User::default() };
+        let cut_off = effects.reach() == Reach::Cut;
+        let user = User { change: Change::Joined, cut_off, ..User::default() };
         if let Err(Full) = self.rooms.join(id, room, user) {
             return effects.close(id, CloseCode::TRY_AGAIN, "room is full");
         }
-        let count = self.rooms.count(room);
+        self.publish_card(id, effects);
+        let count = self.count(room);
         system(effects, [id], &format!("Welcome! {count} user(s) online"), now);
+        if cut_off {
+            system(effects, [id], notice::CUT, now);
+        }
         if self.histories.has(room) {
             self.histories.replay(room, id, now, effects);
         }
@@ -104,20 +149,39 @@ impl Service for Chat {
     }
 
     fn close(&mut self, id: ConnId, now: Now, effects: &mut Effects) {
-        let Some((room, user)) = self.rooms.leave(id) else { return };
-        let Some(hall) = self.rooms.own_mut(&room) else {
-            return self.histories.forget(&room);
-        };
+        let Some((room, user)) = self.leave(id, effects) else { return };
+        let Some(hall) = self.rooms.own_mut(&room) else { return };
         if let Some(name) = &user.name {
             hall.names.remove(name.skeleton());
         }
         match user.change {
             // Nobody has heard of it.
-            Change::Joined => return,
+            Change::Joined | Change::Found => return,
             Change::Renamed(before) => hall.news.left(&before),
             Change::None | Change::Back => hall.news.left(user.name()),
         }
         self.note(&room, now, effects);
+    }
+
+    fn hear(
+        &mut self,
+        room: &Rc<str>,
+        from: ProcessId,
+        word: Word<'_>,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        self.hear_elsewhere(room, from, word, now, effects);
+    }
+
+    fn rejoin(&mut self, room: &str, now: Now, effects: &mut Effects) {
+        let members = self.rooms.members_mut(room);
+        let told = members.filter_map(|(id, user)| std::mem::take(&mut user.cut_off).then_some(id));
+        system(effects, told.collect::<Vec<_>>(), notice::REJOINED, now);
+    }
+
+    fn roster(&self, room: &str) -> Vec<(u64, Card)> {
+        self.rooms.numbers(room).map(|(number, user)| (number, user.card())).collect()
     }
 
     fn end_of_turn(&mut self, now: Now, effects: &mut Effects) {
@@ -182,56 +246,11 @@ impl Chat {
         }
     }
 
-    fn rename(
-        &mut self,
-        id: ConnId,
-        room: &str,
-        said: &Said,
-        now: Now,
-        effects: &mut Effects,
-    ) -> Outcome {
-        let name = Name::parse(said.username.text("username is missing, or not a string")?)?;
-        let key = match &said.key {
-            Field::Missing | Field::Null => None,
-            Field::Text(key) => Some(Key::parse(key)?),
-            Field::Other => return Err("key is not a string"),
-        };
-        let ghost = self.holder(room, &name).filter(|holder| *holder != id);
-        if let Some(ghost) = ghost {
-            let theirs = self.rooms.get(ghost).and_then(|user| user.key);
-            if key.is_none() || key != theirs {
-                return Err(TAKEN);
-            }
-            self.rooms.leave(ghost);
-            effects.close(ghost, CloseCode::NORMAL, "your name was taken over with its key");
-        }
-        let Some(user) = self.rooms.get_mut(id) else { return Ok(()) };
-        let before = user.name.replace(name.clone());
-        user.key = key;
-        match &user.change {
-            _ if ghost.is_some() => user.change = Change::Back,
-            Change::None => {
-                let before = before.as_ref().map_or(ANONYMOUS, Name::as_str);
-                user.change = Change::Renamed(before.to_owned());
-            }
-            // It is told under the name that it has by then.
-            Change::Joined | Change::Back | Change::Renamed(_) => {}
-        }
-        if let Some(hall) = self.rooms.own_mut(room) {
-            if let Some(before) = before {
-                hall.names.remove(before.skeleton());
-            }
-            hall.names.insert(name.skeleton().clone(), id);
-        }
-        let text = object("nick", &[("username", Text(name.as_str()))], now);
-        effects.send([id], Kind::Text, &text);
-        self.note(room, now, effects);
-        Ok(())
-    }
-
     fn list(&self, id: ConnId, room: &str, now: Now, effects: &mut Effects) -> Outcome {
-        let users = self.rooms.members(room).take(USERS_MAX).map(|(_, user)| user.name());
-        let count = Content::Number(self.rooms.count(room));
+        let users = self.rooms.members(room).map(|(_, user)| user.name());
+        let guests = self.rooms.own(room).into_iter().flat_map(|hall| hall.guests.iter());
+        let users = users.chain(guests.map(|(_, guest)| guest.name())).take(USERS_MAX);
+        let count = Content::Number(self.count(room));
         let fields = [("users", Content::Texts(users.collect())), ("count", count)];
         effects.send([id], Kind::Text, &object("who", &fields, now));
         Ok(())
@@ -241,9 +260,28 @@ impl Chat {
         self.rooms.get(id).map_or(ANONYMOUS, User::name)
     }
 
+    /// How many are in the room, here and elsewhere.
+    fn count(&self, room: &str) -> usize {
+        self.rooms.count(room) + self.rooms.own(room).map_or(0, |hall| hall.guests.len())
+    }
+
     /// Who has this name in the room.
-    fn holder(&self, room: &str, name: &Name) -> Option<ConnId> {
-        self.rooms.own(room)?.names.get(name.skeleton()).copied()
+    fn holder(&self, room: &str, name: &Name) -> Option<Holder> {
+        let hall = self.rooms.own(room)?;
+        let here = hall.names.get(name.skeleton()).map(|id| Holder::Here(*id));
+        here.or_else(|| hall.guest_names.get(name.skeleton()).map(|id| Holder::Elsewhere(*id)))
+    }
+
+    /// Somebody leaves, and the room with it if that was the last one here.
+    fn leave(&mut self, id: ConnId, effects: &mut Effects) -> Option<(Rc<str>, User)> {
+        let number = self.rooms.number(id)?;
+        let (room, user) = self.rooms.leave(id)?;
+        effects.publish(SERVICE, &room, &Word::Gone(number));
+        if self.rooms.own(&room).is_none() {
+            self.histories.forget(&room);
+            effects.vacate(SERVICE, &room);
+        }
+        Some((room, user))
     }
 }
 

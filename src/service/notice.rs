@@ -12,6 +12,17 @@ pub(super) fn presence(count: usize, now: Now) -> String {
     numbered("presence", count, now)
 }
 
+/// The room does not reach everybody for now.
+pub(super) const CUT: &str = "This room is local for now: the other servers cannot be reached";
+
+/// It does again.
+pub(super) const REJOINED: &str = "This room is whole again: the other servers are back";
+
+/// The room's own words; `message` has nothing in it that JSON would escape.
+pub(super) fn system(message: &str, now: Now) -> String {
+    format!(r#"{{"type":"system","message":"{message}","time":"{}"}}"#, now.timestamp())
+}
+
 fn numbered(kind: &str, count: usize, now: Now) -> String {
     format!(r#"{{"type":"{kind}","count":{count},"time":"{}"}}"#, now.timestamp())
 }

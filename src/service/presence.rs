@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::allowance::{Bucket, Rate};
+use super::guests::Guests;
 use super::{Effects, Now};
 
 /// How often a room is told, at once and for long: as often as a chat of who comes and goes.
@@ -23,6 +24,8 @@ pub(super) struct Told {
     waits: bool,
     /// How many of its members want to be told.
     pub listeners: usize,
+    /// Who is here by way of other processes.
+    pub guests: Guests<()>,
 }
 
 impl Presence {

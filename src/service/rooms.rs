@@ -99,6 +99,22 @@ impl<R: Default, T> Rooms<R, T> {
         self.places.get(&id).map(|place| Rc::clone(&place.room))
     }
 
+    /// The number by which other processes know a member.
+    pub fn number(&self, id: ConnId) -> Option<u64> {
+        self.places.get(&id).map(|place| place.number)
+    }
+
+    /// Who has this number in a room.
+    pub fn numbered(&self, room: &str, number: u64) -> Option<ConnId> {
+        self.rooms.get(room)?.seats.get(&number).map(|seat| seat.id)
+    }
+
+    /// Everybody in a room by number.
+    pub fn numbers<'a>(&'a self, room: &str) -> impl Iterator<Item = (u64, &'a T)> {
+        let seats = self.rooms.get(room).into_iter().flat_map(|room| &room.seats);
+        seats.map(|(number, seat)| (*number, &*seat.member))
+    }
+
     /// What is kept of a room.
     pub fn own(&self, room: &str) -> Option<&R> {
         self.rooms.get(room).map(|room| &room.own)

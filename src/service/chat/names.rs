@@ -115,6 +115,18 @@ impl Key {
         let valid = KEY_BYTES.contains(&text.len());
         valid.then(|| Self(Sha1::from(text).digest().bytes())).ok_or("a key has 16 to 128 bytes")
     }
+
+    /// What is known of it.
+    pub(super) fn bytes(self) -> [u8; 20] {
+        self.0
+    }
+}
+
+impl From<[u8; 20]> for Key {
+    /// A key that another process knows.
+    fn from(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
 }
 
 #[cfg(test)]

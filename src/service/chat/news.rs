@@ -35,10 +35,15 @@ impl Chat {
         let Some(mut sentence) = hall.news.begin(now.monotonic)? else { return Ok(()) };
         for (id, user) in self.rooms.members_mut(room) {
             let change = std::mem::take(&mut user.change);
-            sentence.add(id, change, user.name());
+            sentence.add(Some(id), change, user.name());
+        }
+        let guests = self.rooms.own_mut(room).into_iter().flat_map(|hall| hall.guests.iter_mut());
+        for (_, guest) in guests {
+            let change = std::mem::take(&mut guest.change);
+            sentence.add(None, change, guest.name());
         }
         let only_about = sentence.only_about();
-        let Some(words) = sentence.words(self.rooms.count(room)) else { return Ok(()) };
+        let Some(words) = sentence.words(self.count(room)) else { return Ok(()) };
         let listeners = self.rooms.members(room).map(|(id, _)| id);
         let listeners: Vec<_> = listeners.filter(|id| Some(*id) != only_about).collect();
         if let Some(hall) = self.rooms.own_mut(room).filter(|_| !listeners.is_empty()) {
@@ -57,6 +62,8 @@ pub(super) enum Change {
     None,
     /// It has come.
     Joined,
+    /// It has been elsewhere all the time, and is known of only now.
+    Found,
     /// It has taken its name over from a connection of its own.
     Back,
     /// It had this name.
@@ -105,22 +112,24 @@ impl News {
 #[derive(Debug, Default)]
 struct Sentence {
     joined: Crowd,
+    found: Crowd,
     back: Crowd,
     /// Who was who, of the first few.
     renamed: Vec<String>,
     /// How many have another name, all in all.
     renamed_count: usize,
     left: Crowd,
-    /// The last member that was added.
+    /// The last that was added, if it is a member here.
     member: Option<ConnId>,
 }
 
 impl Sentence {
-    /// Adds what a member, now called `name`, has done.
-    fn add(&mut self, id: ConnId, change: Change, name: &str) {
+    /// Adds what a member, now called `name`, has done. It is not here if it has no id.
+    fn add(&mut self, id: Option<ConnId>, change: Change, name: &str) {
         match change {
             Change::None => return,
             Change::Joined => self.joined.add(name),
+            Change::Found => self.found.add(name),
             Change::Back => self.back.add(name),
             Change::Renamed(before) if before == name => return,
             Change::Renamed(before) => {
@@ -130,13 +139,13 @@ impl Sentence {
                 }
             }
         }
-        self.member = Some(id);
+        self.member = id;
     }
 
     /// Whom it is about, if it is about one member and nobody else.
     fn only_about(&self) -> Option<ConnId> {
-        let count = self.joined.count + self.back.count + self.renamed_count + self.left.count;
-        self.member.filter(|_| count == 1)
+        let came = self.joined.count + self.found.count + self.back.count;
+        self.member.filter(|_| came + self.renamed_count + self.left.count == 1)
     }
 
     /// The whole sentence, unless there is nothing to tell. `online` is how many are in the room.
@@ -145,9 +154,11 @@ impl Sentence {
         if self.joined.count > 0 {
             parts.push(format!("{} joined", self.joined.words()));
         }
-        if self.back.count > 0 {
-            let verb = if self.back.count == 1 { "is" } else { "are" };
-            parts.push(format!("{} {verb} back", self.back.words()));
+        for (crowd, what) in [(&self.found, "here"), (&self.back, "back")] {
+            let verb = if crowd.count == 1 { "is" } else { "are" };
+            if crowd.count > 0 {
+                parts.push(format!("{} {verb} {what}", crowd.words()));
+            }
         }
         let others = self.renamed_count - self.renamed.len();
         parts.append(&mut self.renamed);
@@ -158,7 +169,8 @@ impl Sentence {
             parts.push(format!("{} left", self.left.words()));
         }
         let text = parts.join("; ");
-        let moved = self.joined.count + self.back.count + self.left.count > 0;
+        let came = self.joined.count + self.found.count + self.back.count;
+        let moved = came + self.left.count > 0;
         let count = if moved { format!(", {online} user(s) online") } else { String::new() };
         (!text.is_empty()).then(|| text + &count)
     }
@@ -222,18 +234,19 @@ mod tests {
         let id = |at| ConnId::new(at, 0);
         let mut sentence = Sentence::default();
         assert_eq!(sentence.only_about(), None);
-        sentence.add(id(0), Change::None, "ann");
-        sentence.add(id(1), Change::Renamed("bob".to_owned()), "bob");
+        sentence.add(Some(id(0)), Change::None, "ann");
+        sentence.add(Some(id(1)), Change::Renamed("bob".to_owned()), "bob");
         assert_eq!(sentence.only_about(), None, "a name that is the old one again");
-        sentence.add(id(2), Change::Joined, "cyd");
+        sentence.add(Some(id(2)), Change::Joined, "cyd");
         assert_eq!(sentence.only_about(), Some(id(2)));
         for (at, name) in ["dan", "eve", "fay", "gus"].iter().enumerate() {
-            sentence.add(id(3 + at), Change::Renamed("x".to_owned()), name);
+            sentence.add(Some(id(3 + at)), Change::Renamed("x".to_owned()), name);
         }
-        sentence.add(id(7), Change::Back, "hal");
+        sentence.add(Some(id(7)), Change::Back, "hal");
+        sentence.add(None, Change::Found, "joe");
         sentence.left.add("ida");
         assert_eq!(sentence.only_about(), None);
-        let words = "cyd joined; hal is back; x is now dan; x is now eve; x is now fay; \
+        let words = "cyd joined; joe is here; hal is back; x is now dan; x is now eve; x is now fay; \
             1 more took other names; ida left, 7 user(s) online";
         assert_eq!(sentence.words(7).as_deref(), Some(words));
         assert_eq!(Sentence::default().words(7), None);

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::names::{ANONYMOUS, Name};
+use super::naming::TAKEN;
 use super::words::Content::Text;
 use super::words::{Field, Said, object};
-use super::{Chat, Outcome, TAKEN};
+use super::{Chat, Guest, Holder, Outcome, SERVICE};
 use crate::id::ConnId;
+use crate::service::processes::Word;
 use crate::service::{Effects, Kind, Now};
 
 impl Chat {
@@ -25,7 +27,7 @@ impl Chat {
             Field::Text(name) if name.trim() == ANONYMOUS => ANONYMOUS.to_owned(),
             Field::Text(name) => {
                 let name = Name::parse(name)?;
-                if self.holder(room, &name).is_some_and(|holder| holder != id) {
+                if self.holder(room, &name).is_some_and(|holder| holder != Holder::Here(id)) {
                     return Err(TAKEN);
                 }
                 name.as_str().to_owned()
@@ -39,6 +41,7 @@ impl Chat {
         let frame = effects.frame(Kind::Text, &text);
         effects.send_frame(self.rooms.members(room).map(|(id, _)| id), &frame);
         self.histories.keep(room, frame);
+        effects.publish(SERVICE, room, &Word::Said(Kind::Text, &text));
         Ok(())
     }
 
@@ -46,7 +49,7 @@ impl Chat {
     pub(super) fn whisper(
         &self,
         id: ConnId,
-        room: &str,
+        room: &Rc<str>,
         said: &Said,
         now: Now,
         effects: &mut Effects,
@@ -55,15 +58,24 @@ impl Chat {
         let to = said.to.text("to is missing, or not a string")?;
         let other = Name::parse(to).ok().and_then(|name| self.holder(room, &name));
         let other = other.ok_or("nobody here has that name")?;
-        let fields = [
-            ("from", Text(self.name_of(id))),
-            ("to", Text(self.name_of(other))),
-            ("message", Text(&message)),
-        ];
+        let name = match other {
+            Holder::Here(other) => self.name_of(other),
+            Holder::Elsewhere(other) => {
+                let guest = self.rooms.own(room).and_then(|hall| hall.guests.get(other));
+                guest.map_or(ANONYMOUS, Guest::name)
+            }
+        };
+        let fields =
+            [("from", Text(self.name_of(id))), ("to", Text(name)), ("message", Text(&message))];
         let text = object("private", &fields, now);
-        let both = [other, id];
-        let distinct = if other == id { &both[..1] } else { &both[..] };
-        effects.send(distinct.iter().copied(), Kind::Text, &text);
+        match other {
+            Holder::Here(other) if other != id => effects.send([other, id], Kind::Text, &text),
+            Holder::Here(_) => effects.send([id], Kind::Text, &text),
+            Holder::Elsewhere(other) => {
+                effects.send([id], Kind::Text, &text);
+                effects.publish(SERVICE, room, &Word::Private(other, &text));
+            }
+        }
         Ok(())
     }
 }

@@ -1,0 +1,146 @@
+//! What is said, and who comes and goes, at other processes.
+
+use std::rc::Rc;
+
+use super::names::{Key, Name};
+use super::news::Change;
+use super::{Chat, Guest, Holder};
+use crate::limits::GUEST_BYTES;
+use crate::service::processes::{Card, MemberId, ProcessId, Word};
+use crate::service::{Effects, Kind, Now};
+
+impl Chat {
+    pub(super) fn hear_elsewhere(
+        &mut self,
+        room: &Rc<str>,
+        process: ProcessId,
+        word: Word<'_>,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        match word {
+            Word::Said(kind, text) => {
+                // Whoever speaks has come before, as here.
+                let _ = self.tell(room, now, effects);
+                let frame = effects.frame(kind, text);
+                effects.send_frame(self.rooms.members(room).map(|(id, _)| id), &frame);
+                self.histories.keep(room, frame);
+            }
+            Word::Private(to, text) => {
+                effects.send(self.rooms.numbered(room, to.number), Kind::Text, text);
+            }
+            Word::Here(number, card) => {
+                self.admit(room, MemberId { process, number }, card, Change::Joined, now, effects);
+            }
+            Word::Gone(number) => {
+                self.part_with(room, MemberId { process, number }, now, effects);
+            }
+            Word::Roster { first, last, cards } => {
+                let Some(hall) = self.rooms.own_mut(room) else { return };
+                if first {
+                    hall.guests.begin_roster(process);
+                }
+                for (number, card) in cards {
+                    let id = MemberId { process, number };
+                    self.admit(room, id, card, Change::Found, now, effects);
+                }
+                let hall = self.rooms.own_mut(room).filter(|_| last);
+                for id in hall.map(|hall| hall.guests.missing(process)).unwrap_or_default() {
+                    self.part_with(room, id, now, effects);
+                }
+            }
+            Word::Hello | Word::Alive => {}
+        }
+    }
+
+    /// Somebody is there, `new` if it was not known before. Without memory for it, it is not shown.
+    fn admit(
+        &mut self,
+        room: &Rc<str>,
+        id: MemberId,
+        card: Card,
+        new: Change,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        let name = card.name.and_then(|name| Name::parse(&name).ok());
+        let (key, since) = (card.key.map(Key::from), card.since);
+        let mut back = false;
+        if let Some(name) = &name {
+            back = self.yield_name(room, (id, since), (name, key), now, effects);
+            if let Some(Holder::Elsewhere(other)) = self.holder(room, name) {
+                let guest = self.rooms.own(room).and_then(|hall| hall.guests.get(other));
+                let replaced = guest.is_some_and(|guest| {
+                    other != id && key.is_some() && key == guest.key && since > guest.since
+                });
+                if replaced {
+                    self.remove_guest(room, other);
+                }
+                back |= replaced;
+            }
+        }
+        let Some(hall) = self.rooms.own_mut(room) else { return };
+        let skeleton = name.as_ref().map(|name| name.skeleton().clone());
+        match hall.guests.again(id) {
+            Some(guest) => {
+                let before = guest.name().to_owned();
+                let old = std::mem::replace(&mut guest.name, name);
+                (guest.key, guest.since) = (key, since);
+                if back {
+                    guest.change = Change::Back;
+                } else if guest.change == Change::None && before != guest.name() {
+                    guest.change = Change::Renamed(before);
+                }
+                let quiet = guest.change == Change::None;
+                hall.forget_name(old.as_ref(), id);
+                if let Some(skeleton) = skeleton {
+                    hall.guest_names.insert(skeleton, id);
+                }
+                if quiet {
+                    return;
+                }
+            }
+            None => {
+                let Some(charge) = effects.try_keep(GUEST_BYTES) else { return };
+                let change = if back { Change::Back } else { new };
+                hall.guests.insert(id, Guest { name, key, since, change }, charge);
+                if let Some(skeleton) = skeleton {
+                    hall.guest_names.insert(skeleton, id);
+                }
+            }
+        }
+        self.note(room, now, effects);
+    }
+
+    /// Somebody has gone elsewhere.
+    fn part_with(&mut self, room: &str, id: MemberId, now: Now, effects: &mut Effects) {
+        let Some(guest) = self.remove_guest(room, id) else { return };
+        let Some(hall) = self.rooms.own_mut(room) else { return };
+        match guest.change {
+            // Nobody has heard of it.
+            Change::Joined | Change::Found => return,
+            Change::Renamed(before) => hall.news.left(&before),
+            Change::None | Change::Back => hall.news.left(guest.name()),
+        }
+        self.note(room, now, effects);
+    }
+
+    /// Forgets a guest without a word.
+    pub(super) fn remove_guest(&mut self, room: &str, id: MemberId) -> Option<Guest> {
+        let hall = self.rooms.own_mut(room)?;
+        let guest = hall.guests.remove(id)?;
+        hall.forget_name(guest.name.as_ref(), id);
+        Some(guest)
+    }
+}
+
+impl super::Hall {
+    /// A guest no longer has this name, unless another one has it by now.
+    fn forget_name(&mut self, name: Option<&Name>, id: MemberId) {
+        if let Some(name) = name {
+            if self.guest_names.get(name.skeleton()) == Some(&id) {
+                self.guest_names.remove(name.skeleton());
+            }
+        }
+    }
+}
