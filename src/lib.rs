@@ -5,12 +5,15 @@
 //! [`ending`], [`id`], [`limits`], [`peer`], [`rate`], [`text`] and [`units`] are words; [`budget`]
 //! is the ledger of memory, [`admission`] says who may come, and [`metrics`] are the counters;
 //! [`ws`] and [`http`] are the RFCs as functions, and [`pages`] what browsers are shown;
-//! [`service`] and [`behaviour`] say what is said beside an exact echo; [`conn`] is one connection;
+//! [`service`] and [`behaviour`] say what is said beside an exact echo, and `bus` says it to other
+//! processes; [`conn`] is one connection;
 //! [`net`] and [`server`] are the machinery; `load` is the load generator; [`cli`] is the entry.
 
 pub mod admission;
 pub mod behaviour;
 pub mod budget;
+#[cfg(feature = "bus")]
+pub mod bus;
 pub mod cli;
 pub mod conn;
 pub mod ending;

@@ -131,6 +131,16 @@ pub struct Metrics {
     pub address_rate_refused: u64,
     /// Reads put off because a connection has sent more than its rate.
     pub rate_waits: u64,
+    /// The bus can be reached now.
+    pub bus_connected: u64,
+    /// Other processes on the bus now.
+    pub bus_processes: u64,
+    /// What rooms have said over the bus.
+    pub bus_published: u64,
+    /// What rooms have heard over the bus.
+    pub bus_received: u64,
+    /// How often the bus was lost.
+    pub bus_losses: u64,
 }
 
 type Row = (&'static str, &'static str, &'static str, fn(&Metrics) -> u64);
@@ -190,6 +200,15 @@ const TABLE: &[Row] = &[
         |m| m.address_rate_refused,
     ),
     ("rate_waits_total", "counter", "Reads put off by the rate of a connection.", |m| m.rate_waits),
+    ("bus_connected", "gauge", "1 while the bus can be reached.", |m| m.bus_connected),
+    ("bus_processes", "gauge", "Other processes on the bus now.", |m| m.bus_processes),
+    ("bus_published_total", "counter", "Messages of rooms to other processes.", |m| {
+        m.bus_published
+    }),
+    ("bus_received_total", "counter", "Messages of rooms from other processes.", |m| {
+        m.bus_received
+    }),
+    ("bus_losses_total", "counter", "Times that the bus was lost.", |m| m.bus_losses),
 ];
 
 impl Metrics {
@@ -284,6 +303,11 @@ mod tests {
             address_connections_refused: 31,
             address_rate_refused: 32,
             rate_waits: 33,
+            bus_connected: 34,
+            bus_processes: 35,
+            bus_published: 36,
+            bus_received: 37,
+            bus_losses: 38,
             ..Metrics::default()
         };
         for (at, (name, _, _, field)) in TABLE.iter().enumerate() {

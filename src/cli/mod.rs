@@ -5,6 +5,7 @@
 
 mod admission;
 mod behaviours;
+mod bus;
 #[cfg(feature = "deflate")]
 mod compression;
 mod general;
@@ -44,6 +45,8 @@ front of it for TLS, see --tls-cert; unix:/path or unix:/path,mode=0660; fd:N
 for a socket that the process was started with; systemd or systemd:NAME for
 those that systemd passes on. With ,proxy-protocol behind it, each connection
 there has to begin with a header of the PROXY protocol, ahead of TLS.
+URL is redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// with TLS, or
+redis+unix:///PATH. Rooms are shared by those that name the same DB.
 BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
 TIME is a number with its unit: ms, s, m or h, such as 500ms or 2m. Timeouts are
 at most 4h, in steps of 250ms.

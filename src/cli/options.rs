@@ -1,9 +1,12 @@
 //! The server's options, in one table: a row is flag, variable, help, default and effect.
 
+use std::path::PathBuf;
+
 use clap::ArgMatches;
 
 use super::admission::{self, ADMISSION};
 use super::behaviours::{self, BEHAVIOURS};
+use super::bus::{self, BUS};
 use super::general::GENERAL;
 use super::log::Format;
 use super::spec::{self, Environment, Spec, Takes};
@@ -22,6 +25,8 @@ pub struct Options {
     pub asked: Asked,
     /// Subprotocols named, before they replace those of `config`.
     subprotocols: Option<Vec<String>>,
+    /// How a bus with TLS is known, before it stands in `config`.
+    pub(super) bus_authority: Option<PathBuf>,
     /// How often `-v` was said.
     pub verbosity: u8,
     /// How the log looks.
@@ -38,6 +43,7 @@ pub(super) const TABLES: &[&[Spec<Options>]] = &[
     TLS,
     #[cfg(feature = "rooms")]
     super::rooms::ROOMS,
+    BUS,
     ADMISSION,
     GENERAL,
     BEHAVIOURS,
@@ -54,6 +60,7 @@ impl Default for Options {
             listen: vec![ListenAddress::Everywhere(8080)],
             asked: Asked::default(),
             subprotocols: None,
+            bus_authority: None,
             verbosity: 0,
             log_format: Format::default(),
             config: Config::default(),
@@ -82,6 +89,7 @@ impl Options {
             options.listen = defaults.listen;
         }
         tls::check(&options)?;
+        bus::check(&mut options)?;
         Ok(options)
     }
 }
@@ -341,8 +349,8 @@ mod tests {
 
     #[test]
     fn every_option_has_a_variable_that_does_the_same() {
-        // Those of TLS do not stand alone; `tls.rs` looks at them.
-        for spec in all().filter(|spec| spec.heading != "TLS") {
+        // Those of TLS and the bus do not stand alone; `tls.rs` and `bus.rs` look at them.
+        for spec in all().filter(|spec| !["TLS", "Bus"].contains(&spec.heading)) {
             let twin = format!("WSECHO_{}", spec.name.to_uppercase().replace('-', "_"));
             // What says when, or why, goes with what.
             let goes_with = match spec.name {

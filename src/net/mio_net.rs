@@ -16,13 +16,20 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use socket2::SockRef;
 
 use super::listen::{self, SocketFile};
+#[cfg(feature = "bus")]
+use super::lookup::Lookup;
+#[cfg(feature = "bus")]
+use super::outbound::begin_to_connect;
 use super::service_manager::ServiceManager;
 use super::signals::{Asked, Hangup, Signals};
 use super::{Event, Incoming, Net, Source, Stream};
+#[cfg(feature = "bus")]
+use crate::limits::BusPlace;
 use crate::limits::TURN_EVENTS_MAX;
 use crate::peer::Peer;
 
 /// Tokens from here on are not connections; [`crate::id::ConnId::COUNT_MAX`] stays clear of them.
+const BUS_TOKEN: usize = LISTENER_TOKENS - 1;
 const LISTENER_TOKENS: usize = SIGNAL_TOKEN - LISTENERS_MAX;
 pub(super) const SIGNAL_TOKEN: usize = usize::MAX;
 
@@ -41,6 +48,8 @@ pub struct MioNet {
     hangup: Hangup,
     spare: Option<File>,
     manager: ServiceManager,
+    #[cfg(feature = "bus")]
+    lookup: Lookup,
     start: Instant,
 }
 
@@ -116,6 +125,8 @@ impl MioNet {
             hangup,
             spare: open_spare().ok(),
             manager,
+            #[cfg(feature = "bus")]
+            lookup: Lookup::default(),
             start: Instant::now(),
         })
     }
@@ -206,6 +217,13 @@ impl Net for MioNet {
         outcome
     }
 
+    #[cfg(feature = "bus")]
+    fn connect(&mut self, place: &BusPlace) -> io::Result<Socket> {
+        let mut socket = begin_to_connect(place, &mut self.lookup)?;
+        self.register(&mut socket, BUS_TOKEN)?;
+        Ok(socket)
+    }
+
     fn close_listeners(&mut self) {
         self.listeners.clear();
     }
@@ -248,6 +266,7 @@ pub(super) fn translate(event: &MioEvent) -> Event {
     let source = match token {
         SIGNAL_TOKEN => Source::Signal,
         LISTENER_TOKENS..SIGNAL_TOKEN => Source::Listener(token - LISTENER_TOKENS),
+        BUS_TOKEN => Source::Bus,
         _ => Source::Connection(token),
     };
     let failed = event.is_error();

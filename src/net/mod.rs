@@ -8,9 +8,13 @@ pub mod cgroup;
 pub mod dial;
 pub mod listen;
 pub mod local;
+#[cfg(feature = "bus")]
+mod lookup;
 #[cfg(feature = "load")]
 pub mod mio_dial;
 pub mod mio_net;
+#[cfg(feature = "bus")]
+mod outbound;
 pub mod service_manager;
 pub mod signals;
 #[cfg(feature = "tls")]
@@ -20,6 +24,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::budget::Budget;
+use crate::limits::BusPlace;
 use crate::metrics::Metrics;
 use crate::peer::Peer;
 
@@ -34,6 +39,8 @@ pub enum Source {
     Signal,
     /// The process was asked to reload its files.
     Reload,
+    /// The connection to the bus.
+    Bus,
 }
 
 /// New readiness since the last wait (edge-triggered: it is told once).
@@ -78,6 +85,13 @@ pub trait Net {
     /// Without a free descriptor: accepts one connection on the spare one, gives it `answer`, and
     /// drops it. `WouldBlock` when there is none.
     fn shed(&mut self, listener: usize, answer: &[u8]) -> io::Result<()>;
+
+    /// Begins to connect to a bus, and registers the stream, of which [`Source::Bus`] tells. An event
+    /// says that it is writable when it is connected; when it cannot be, the next read says why.
+    /// `WouldBlock` while the name of the host is being looked up.
+    fn connect(&mut self, _place: &BusPlace) -> io::Result<Self::Stream> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Stops listening.
     fn close_listeners(&mut self);

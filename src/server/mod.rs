@@ -7,6 +7,8 @@
 //! id, and the reaper runs last, so that no event of the same turn meets a new tenant of its slot.
 
 mod accept;
+#[cfg(feature = "bus")]
+mod bus;
 mod capacity;
 #[cfg(feature = "tls")]
 mod certificates;
@@ -69,6 +71,9 @@ pub struct Server<N: Net> {
     reloads: Vec<Box<dyn Reload>>,
     /// When those who keep what others wait for are looked at next.
     police_at: Duration,
+    /// What rooms share with other processes.
+    #[cfg(feature = "bus")]
+    bus: Option<Box<bus::Seat<N::Stream>>>,
 }
 
 impl<N: Net> Server<N> {
@@ -95,6 +100,8 @@ impl<N: Net> Server<N> {
             cut_short: false,
             reloads: Vec::new(),
             police_at: Duration::ZERO,
+            #[cfg(feature = "bus")]
+            bus: None,
             net,
         }
     }
@@ -141,6 +148,10 @@ impl<N: Net> Server<N> {
             self.gauge();
             self.cx.call_services();
             self.settle();
+        }
+        #[cfg(feature = "bus")]
+        if self.bus.is_some() {
+            self.attend_bus();
         }
         // By now those who were told to leave last time have left.
         if self.cx.budget.is_short() {
@@ -213,6 +224,10 @@ impl<N: Net> Server<N> {
                 Source::Listener(at) => self.acceptor.mark(at),
                 Source::Signal => signalled = true,
                 Source::Reload => reload = true,
+                #[cfg(feature = "bus")]
+                Source::Bus => self.bus.iter_mut().for_each(|seat| seat.mark(event)),
+                #[cfg(not(feature = "bus"))]
+                Source::Bus => {}
             }
         }
         if reload {

@@ -15,6 +15,10 @@ use super::capacity::{Asked, Capacity, Limits};
 #[cfg(feature = "tls")]
 use super::certificates::Certificates;
 use super::{Reload, Server};
+#[cfg(feature = "bus")]
+use crate::bus::Redis;
+#[cfg(feature = "bus")]
+use crate::limits::BusAddress;
 use crate::limits::Config;
 use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Passed, Place};
 use crate::net::mio_net::{LISTENERS_MAX, MioNet};
@@ -41,6 +45,9 @@ pub enum Failure {
     System(&'static str, io::Error),
     /// A file that does not hold what it should.
     File(String),
+    /// The bus that is required cannot be reached.
+    #[cfg(feature = "bus")]
+    Bus(String),
 }
 
 impl fmt::Display for Failure {
@@ -54,6 +61,8 @@ impl fmt::Display for Failure {
             Self::Tls(wrong) => write!(f, "TLS: {wrong}"),
             Self::System(what, error) => write!(f, "{what}: {error}"),
             Self::File(wrong) => f.write_str(wrong),
+            #[cfg(feature = "bus")]
+            Self::Bus(wrong) => f.write_str(wrong),
         }
     }
 }
@@ -131,8 +140,14 @@ fn serve<N: Net>(
     let tokens = config.auth_tokens.clone();
     #[cfg(feature = "jwt")]
     let (key, audience) = (config.auth_jwt_key.clone(), config.auth_jwt_audience.clone());
+    #[cfg(feature = "bus")]
+    let (bus, required) = (config.bus.clone(), config.bus_required);
     let mut server = Server::new(net, places.len(), config);
     server.set_secret([(); 4].map(|()| RandomState::new().hash_one(0)));
+    #[cfg(feature = "bus")]
+    if let Some(address) = bus {
+        join(&mut server, address, required)?;
+    }
     if let Some(path) = tokens {
         server.ask_for_tokens(&path).map_err(Failure::File)?;
     }
@@ -149,6 +164,24 @@ fn serve<N: Net>(
     }
     info!("drained");
     Ok(Stopped::Drained)
+}
+
+/// Gets on the bus, and waits until that has worked or failed if it is required.
+#[cfg(feature = "bus")]
+fn join<N: Net>(
+    server: &mut Server<N>,
+    address: BusAddress,
+    required: bool,
+) -> Result<(), Failure> {
+    let bus = Box::new(Redis::new(&address));
+    server.join(address, bus, RandomState::new().hash_one(0));
+    while required && server.bus_outcome().is_none() {
+        server.turn().map_err(system("poll"))?;
+    }
+    match server.bus_outcome() {
+        Some(Err(wrong)) if required => Err(Failure::Bus(wrong.clone())),
+        _ => Ok(()),
+    }
 }
 
 /// What the process has to have before a loop can start.

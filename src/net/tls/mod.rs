@@ -47,7 +47,7 @@ use rustls::server::ServerConfig;
 
 use super::{Event, Net};
 use crate::budget::Budget;
-use crate::limits::TlsFiles;
+use crate::limits::{BusPlace, TlsFiles};
 use crate::metrics::Metrics;
 use crate::peer::Peer;
 use desk::{Counts, Desk, Shared};
@@ -162,6 +162,10 @@ impl<N: Net> Net for TlsNet<N> {
         let secure = self.secure.get(listener) == Some(&true);
         // There is no time for a handshake: the alert says what can be said without one.
         self.net.shed(listener, if secure { &records::NO_ROOM } else { answer })
+    }
+
+    fn connect(&mut self, place: &BusPlace) -> io::Result<Self::Stream> {
+        self.net.connect(place).map(TlsStream::Plain)
     }
 
     fn close_listeners(&mut self) {

@@ -1,0 +1,341 @@
+//! The processes that share rooms, as one of them sees it.
+//!
+//! - A process subscribes to the rooms that somebody is in here, and to nothing else but one channel
+//!   on which all say that they live.
+//! - Who comes to a room, and each who comes back after an outage, says hello there and tells who
+//!   its members are; the others answer with theirs. From then on each tells what changes.
+//! - Its own messages come back and are dropped, but for the hello: when that is heard, the room is
+//!   whole.
+//! - Of a process that has not been heard for a while the members leave.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use log::warn;
+
+use super::Bus;
+use crate::limits::{
+    BEAT_INTERVAL, BUS_QUEUE_BYTES_SOFT, PROCESS_TIME, PROCESSES_MAX, ROSTER_BYTES,
+};
+use crate::service::processes::{Card, Letter, ProcessId, Unread, VERSION, Word, seal};
+use crate::service::{MOUNTED, Post, Service};
+
+/// How often it is looked who has not been heard.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What a member takes in a roster beside its name: numbers, flags, key.
+const CARD_BYTES: usize = 38;
+
+/// The rooms that somebody is in here, and the other processes.
+#[derive(Debug)]
+pub struct Fleet {
+    own: ProcessId,
+    /// What the names of all channels begin with.
+    prefix: String,
+    /// Number of the last message.
+    number: u64,
+    /// By channel.
+    rooms: HashMap<Rc<str>, Room>,
+    /// Those of them in which something is due; some may be gone by now.
+    due: VecDeque<Rc<str>>,
+    processes: HashMap<ProcessId, Process>,
+    connected: bool,
+    /// It listens to who lives.
+    listens: bool,
+    beat_at: Duration,
+    look_at: Duration,
+    /// Somebody speaks another version, and that has been said.
+    warned: bool,
+}
+
+#[derive(Debug)]
+struct Room {
+    /// Its place in [`MOUNTED`].
+    service: usize,
+    name: Rc<str>,
+    due: Due,
+    /// Who has spoken of its members here.
+    processes: BTreeSet<ProcessId>,
+}
+
+/// What the others in a room are still to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Nothing,
+    /// Who is here.
+    Roster,
+    /// That somebody is here, who listens from now on; and who.
+    Hello,
+}
+
+#[derive(Debug)]
+struct Process {
+    heard_at: Duration,
+    number: u64,
+}
+
+/// What a message means for a service.
+#[derive(Debug, PartialEq)]
+pub enum Heard<'a> {
+    /// Another process says something in a room.
+    Word {
+        /// Which service: its place in [`MOUNTED`].
+        service: usize,
+        /// Which room.
+        room: Rc<str>,
+        /// Which process.
+        from: ProcessId,
+        /// What it says.
+        word: Word<'a>,
+    },
+    /// The room reaches all processes.
+    Whole {
+        /// Which service.
+        service: usize,
+        /// Which room.
+        room: Rc<str>,
+    },
+}
+
+impl Fleet {
+    /// Nobody is anywhere. Only processes with the same `database` share rooms.
+    pub fn new(own: ProcessId, database: u32) -> Self {
+        Self {
+            own,
+            prefix: format!("wsecho/{database}/"),
+            number: 0,
+            rooms: HashMap::new(),
+            due: VecDeque::new(),
+            processes: HashMap::new(),
+            connected: false,
+            listens: false,
+            beat_at: Duration::ZERO,
+            look_at: Duration::ZERO,
+            warned: false,
+        }
+    }
+
+    /// The bus has said welcome: everything is to be said anew.
+    pub fn connected(&mut self, now: Duration) {
+        (self.connected, self.listens, self.beat_at) = (true, false, now);
+        self.rooms.values_mut().for_each(|room| room.due = Due::Hello);
+        let mut channels: Vec<_> = self.rooms.keys().cloned().collect();
+        channels.sort_unstable();
+        self.due = channels.into();
+    }
+
+    /// The bus is gone. What services say until it is back, is not said to others.
+    pub fn disconnected(&mut self) {
+        self.connected = false;
+        self.due.clear();
+    }
+
+    /// Publishes what a service says, and follows who is in which room.
+    pub fn post(&mut self, post: &Post, bus: &mut dyn Bus, out: &mut Vec<u8>) {
+        let channel = format!("{}{}/{}", self.prefix, post.service, post.room);
+        let Some(word) = &post.word else {
+            if self.rooms.remove(&*channel).is_some_and(|room| room.due < Due::Hello) {
+                bus.unsubscribe(&channel, out);
+            }
+            return;
+        };
+        if !self.rooms.contains_key(&*channel) {
+            let path = |path: &str| path.strip_prefix('/') == Some(post.service);
+            let Some(service) = MOUNTED.iter().position(|mounted| path(mounted.path.path)) else {
+                return;
+            };
+            let channel: Rc<str> = channel.as_str().into();
+            let (name, processes) = (Rc::clone(&post.room), BTreeSet::new());
+            let room = Room { service, name, due: Due::Hello, processes };
+            self.rooms.insert(Rc::clone(&channel), room);
+            if self.connected {
+                self.due.push_back(channel);
+            }
+        }
+        if self.connected {
+            self.publish(&channel, word, bus, out);
+        }
+    }
+
+    /// Says what is due by `now`, as long as there is room for it behind `waiting` bytes.
+    pub fn speak(
+        &mut self,
+        services: &[Box<dyn Service>],
+        waiting: usize,
+        now: Duration,
+        bus: &mut dyn Bus,
+        out: &mut Vec<u8>,
+    ) {
+        if !self.connected {
+            return;
+        }
+        let pulse = format!("{}alive", self.prefix);
+        let listens = !self.rooms.is_empty();
+        match (std::mem::replace(&mut self.listens, listens), listens) {
+            (false, true) => {
+                bus.subscribe(&pulse, out);
+                self.beat_at = now;
+            }
+            (true, false) => bus.unsubscribe(&pulse, out),
+            _ => {}
+        }
+        if listens && self.beat_at <= now {
+            self.beat_at = now + BEAT_INTERVAL;
+            self.say(&pulse, &Word::Alive, bus, out);
+        }
+        while waiting + out.len() < BUS_QUEUE_BYTES_SOFT {
+            let Some(channel) = self.due.pop_front() else { break };
+            let Some(room) = self.rooms.get_mut(&channel) else { continue };
+            let due = std::mem::replace(&mut room.due, Due::Nothing);
+            let cards = services[room.service].roster(&room.name);
+            if due == Due::Hello {
+                bus.subscribe(&channel, out);
+                self.say(&channel, &Word::Hello, bus, out);
+            }
+            if due > Due::Nothing {
+                self.say_roster(&channel, cards, bus, out);
+            }
+        }
+    }
+
+    /// True if something is left to be said once there is room for it.
+    pub fn has_more(&self) -> bool {
+        self.connected && !self.due.is_empty()
+    }
+
+    fn say_roster(
+        &mut self,
+        channel: &str,
+        mut cards: Vec<(u64, Card)>,
+        bus: &mut dyn Bus,
+        out: &mut Vec<u8>,
+    ) {
+        let mut first = true;
+        loop {
+            let mut bytes = 0;
+            let mut fits = |(_, card): &(u64, Card)| {
+                bytes += CARD_BYTES + card.name.as_ref().map_or(0, |name| name.len());
+                bytes <= ROSTER_BYTES
+            };
+            let count = cards.iter().take_while(|entry| fits(entry)).count();
+            let rest = cards.split_off(count);
+            let last = rest.is_empty();
+            self.say(channel, &Word::Roster { first, last, cards }, bus, out);
+            if last {
+                return;
+            }
+            (first, cards) = (false, rest);
+        }
+    }
+
+    fn say(&mut self, channel: &str, word: &Word<'_>, bus: &mut dyn Bus, out: &mut Vec<u8>) {
+        let mut bytes = Vec::new();
+        word.encode(&mut bytes);
+        self.publish(channel, &bytes, bus, out);
+    }
+
+    fn publish(&mut self, channel: &str, word: &[u8], bus: &mut dyn Bus, out: &mut Vec<u8>) {
+        let Some((kind, body)) = word.split_first() else { return };
+        self.number += 1;
+        bus.publish(channel, [&seal(self.own, self.number, *kind), body], out);
+    }
+
+    /// What a message on a channel means.
+    pub fn hear<'a>(
+        &mut self,
+        channel: &[u8],
+        payload: &'a [u8],
+        now: Duration,
+    ) -> Option<Heard<'a>> {
+        let letter = match Letter::parse(payload) {
+            Ok(letter) => letter,
+            Err(Unread::Version(version)) => {
+                if !std::mem::replace(&mut self.warned, true) {
+                    warn!("bus: somebody speaks version {version}, and this is {VERSION}");
+                }
+                return None;
+            }
+            Err(Unread::Malformed) => return None,
+        };
+        let from = letter.from;
+        if from != self.own && !self.note(&letter, now) {
+            return None;
+        }
+        let room = self.rooms.get_mut(std::str::from_utf8(channel).ok()?)?;
+        let (service, name) = (room.service, Rc::clone(&room.name));
+        if from == self.own {
+            let hello = letter.word == Word::Hello;
+            return hello.then_some(Heard::Whole { service, room: name });
+        }
+        room.processes.insert(from);
+        match &letter.word {
+            Word::Private(to, _) if to.process != self.own => return None,
+            Word::Hello => {
+                if room.due == Due::Nothing {
+                    room.due = Due::Roster;
+                    self.due.push_back(std::str::from_utf8(channel).ok()?.into());
+                }
+                return None;
+            }
+            _ => {}
+        }
+        Some(Heard::Word { service, room: name, from, word: letter.word })
+    }
+
+    /// Notes that a process lives. False if this is nothing new of it.
+    fn note(&mut self, letter: &Letter<'_>, now: Duration) -> bool {
+        let (known, number) = (self.processes.len(), letter.number);
+        match self.processes.get_mut(&letter.from) {
+            Some(process) if process.number >= number => return false,
+            Some(process) => *process = Process { heard_at: now, number },
+            None if known >= PROCESSES_MAX => return false,
+            None => {
+                if known == 0 {
+                    self.look_at = now + LOOK_INTERVAL;
+                }
+                self.processes.insert(letter.from, Process { heard_at: now, number });
+            }
+        }
+        true
+    }
+
+    /// Who has not been heard for too long, with each room that it was in.
+    pub fn expire(&mut self, now: Duration) -> Vec<(usize, Rc<str>, ProcessId)> {
+        if self.processes.is_empty() || now < self.look_at {
+            return Vec::new();
+        }
+        self.look_at = now + LOOK_INTERVAL;
+        let dead = |process: &Process| now.saturating_sub(process.heard_at) >= PROCESS_TIME;
+        let all = self.processes.iter().filter(|(_, process)| dead(process));
+        let mut dead: Vec<ProcessId> = all.map(|(id, _)| *id).collect();
+        dead.sort_unstable();
+        let mut gone = Vec::new();
+        for id in dead {
+            self.processes.remove(&id);
+            let rooms = self.rooms.values_mut().filter(|room| room.processes.contains(&id));
+            for room in rooms {
+                room.processes.remove(&id);
+                gone.push((room.service, Rc::clone(&room.name), id));
+            }
+        }
+        gone
+    }
+
+    /// When there is something to do, if nothing is heard until then.
+    pub fn next(&self) -> Option<Duration> {
+        let beat = (self.connected && !self.rooms.is_empty()).then_some(self.beat_at);
+        let look = (!self.processes.is_empty()).then_some(self.look_at);
+        beat.into_iter().chain(look).min()
+    }
+
+    /// How many other processes are known.
+    pub fn len(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+}
