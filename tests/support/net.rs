@@ -17,6 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
+use wsecho::limits::BusPlace;
 use wsecho::net::{Event, Incoming, Net, Source, Stream};
 use wsecho::peer::Peer as Address;
 
@@ -42,6 +43,8 @@ pub struct Wire {
     pub number: usize,
     /// What the server registered it as.
     pub token: Option<usize>,
+    /// The server has begun it, to its bus.
+    pub outbound: bool,
     /// Bytes to the server, and how many of them may wait.
     pub up: Pipe,
     pub up_max: usize,
@@ -86,6 +89,10 @@ pub struct Core {
     pub accept_errors: VecDeque<io::Error>,
     /// The server no longer listens.
     pub closed: bool,
+    /// Connections that the server has begun, for whoever plays its bus.
+    pub outbound: Vec<Peer>,
+    /// Nobody is there to take them.
+    pub unreachable: bool,
     /// Who waits to be accepted, by listener.
     pub backlogs: Vec<VecDeque<Shared<Wire>>>,
     /// Edges of listeners and signals.
@@ -325,7 +332,7 @@ impl Wire {
         let hangup = self.hangs_up();
         let readable = (hangup || self.up.taken < self.up.bytes.len()) && about(READ);
         let writable = (self.room > 0 || self.reset) && about(WRITE);
-        let source = Source::Connection(self.token?);
+        let source = if self.outbound { Source::Bus } else { Source::Connection(self.token?) };
         let told = edges != 0 && !self.dropped && (readable || writable);
         told.then_some(Event {
             source,
@@ -452,6 +459,24 @@ impl Net for MemoryNet {
         wire.up.clear();
         (wire.shut, wire.room) = (true, usize::MAX);
         wire.write(answer).map(drop)
+    }
+
+    fn connect(&mut self, _: &BusPlace) -> io::Result<Socket> {
+        let core = &mut *self.core.borrow_mut();
+        let reset = core.unreachable;
+        let wire = Wire {
+            token: Some(0),
+            outbound: true,
+            up_max: usize::MAX,
+            room: usize::MAX,
+            edges: READ | WRITE,
+            reset,
+            ..Wire::default()
+        };
+        let wire = Rc::new(RefCell::new(wire));
+        core.touched.push(Rc::clone(&wire));
+        core.outbound.push(Peer { wire: Rc::clone(&wire), core: Rc::clone(&self.core) });
+        Ok(Socket { wire, weather: None })
     }
 
     fn close_listeners(&mut self) {
