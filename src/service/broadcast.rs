@@ -111,11 +111,12 @@ impl Service for Broadcast {
         now: Now,
         effects: &mut Effects,
     ) {
+        // Otherwise the last one here has just left.
+        let Some(told) = self.rooms.own_mut(room) else { return };
         if let Word::Said(kind, payload) = word {
             let all = self.rooms.members(room).map(|(id, _)| id);
             return pass_on(&mut self.boards, room, all, kind, payload, effects);
         }
-        let Some(told) = self.rooms.own_mut(room) else { return };
         let guests = &mut told.guests;
         let id = |number| MemberId { process, number };
         // Without memory for it, it is not counted.

@@ -13,12 +13,15 @@ mod fleet;
 mod frames;
 #[path = "../support/net.rs"]
 mod net;
+mod swarm;
 
+use std::panic::{catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use fleet::{Fleet, who};
 use wsecho::limits::Config;
 
+const SEEDS: u64 = 150;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn said(username: &str, message: &str) -> String {
@@ -344,4 +347,27 @@ fn many_rooms_are_announced_step_by_step() {
     clients.iter().for_each(fleet::Client::leave);
     fleet.settle();
     assert_eq!(fleet.server(0).metrics().buffered_bytes, 0);
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+}
+
+/// Runs a seed twice: the second run must be the first again.
+fn play(seed: u64) {
+    let outcome = catch_unwind(|| {
+        assert!(swarm::run(seed) == swarm::run(seed), "a seed has two outcomes");
+    });
+    if let Err(panic) = outcome {
+        eprintln!("SIM_SEED={seed} cargo test --test bus bad_weather");
+        resume_unwind(panic);
+    }
+}
+
+#[test]
+fn bad_weather() {
+    match number("SIM_SEED") {
+        Some(seed) => play(seed),
+        None => (0..number("SIM_SEEDS").unwrap_or(SEEDS)).for_each(play),
+    }
 }

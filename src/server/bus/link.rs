@@ -197,6 +197,11 @@ impl<S: Stream> Link<S> {
         self.queue.len() - self.sent
     }
 
+    /// Bytes charged for the link.
+    pub fn charged(&self) -> usize {
+        self.charge.as_ref().map_or(0, Charge::bytes)
+    }
+
     /// Writes what can be written, and accounts for the rest.
     pub fn write(&mut self) -> Result<(), Loss> {
         while self.waiting() > 0 {

@@ -189,4 +189,9 @@ impl<S: Stream> Seat<S> {
     pub(super) fn mark(&mut self, event: &Event) {
         self.link.mark(event.readable, event.writable);
     }
+
+    /// Bytes charged for what the bus has not taken, or not said in full.
+    pub(super) fn charged(&self) -> usize {
+        self.link.charged()
+    }
 }

@@ -18,6 +18,10 @@ impl Chat {
         now: Now,
         effects: &mut Effects,
     ) {
+        if self.rooms.own(room).is_none() {
+            // The last one here has just left.
+            return;
+        }
         match word {
             Word::Said(kind, text) => {
                 // Whoever speaks has come before, as here.
