@@ -1,5 +1,6 @@
 //! The server's options, in one table: a row is flag, variable, help, default and effect.
 
+#[cfg(feature = "bus")]
 use std::path::PathBuf;
 
 use clap::ArgMatches;
@@ -26,6 +27,7 @@ pub struct Options {
     /// Subprotocols named, before they replace those of `config`.
     subprotocols: Option<Vec<String>>,
     /// How a bus with TLS is known, before it stands in `config`.
+    #[cfg(feature = "bus")]
     pub(super) bus_authority: Option<PathBuf>,
     /// How often `-v` was said.
     pub verbosity: u8,
@@ -60,6 +62,7 @@ impl Default for Options {
             listen: vec![ListenAddress::Everywhere(8080)],
             asked: Asked::default(),
             subprotocols: None,
+            #[cfg(feature = "bus")]
             bus_authority: None,
             verbosity: 0,
             log_format: Format::default(),

@@ -15,11 +15,11 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use socket2::SockRef;
 
+#[cfg(feature = "bus")]
+use super::connecting::begin_to_connect;
 use super::listen::{self, SocketFile};
 #[cfg(feature = "bus")]
 use super::lookup::Lookup;
-#[cfg(feature = "bus")]
-use super::outbound::begin_to_connect;
 use super::service_manager::ServiceManager;
 use super::signals::{Asked, Hangup, Signals};
 use super::{Event, Incoming, Net, Source, Stream};

@@ -4,6 +4,8 @@
 //! that plays the same edge-triggered rules.
 
 pub mod cgroup;
+#[cfg(feature = "bus")]
+mod connecting;
 #[cfg(feature = "load")]
 pub mod dial;
 pub mod listen;
@@ -14,7 +16,7 @@ mod lookup;
 pub mod mio_dial;
 pub mod mio_net;
 #[cfg(feature = "bus")]
-mod outbound;
+pub mod outbound;
 pub mod service_manager;
 pub mod signals;
 #[cfg(feature = "tls")]

@@ -1,45 +1,144 @@
-//! A connection that begins here, to the bus: nothing waits until it is there.
+//! The stream to the bus, as it is or with TLS: nothing waits for it.
 
 use std::io;
-use std::net::SocketAddr;
-use std::path::Path;
+#[cfg(feature = "tls")]
+use std::io::{ErrorKind, Read, Write};
 
-use socket2::{Domain, Protocol, SockAddr, Type};
-
-use super::lookup::Lookup;
-use super::mio_net::Socket;
+#[cfg(feature = "tls")]
+use super::tls::client::{Acquaintance, Secured};
+use super::{Incoming, Stream};
+use crate::limits::BusAddress;
+#[cfg(feature = "tls")]
 use crate::limits::BusPlace;
 
-/// Begins to connect. `WouldBlock` while the name of the host is being looked up.
-pub(super) fn begin_to_connect(place: &BusPlace, lookup: &mut Lookup) -> io::Result<Socket> {
-    match place {
-        BusPlace::Host(host, port) => begin_tcp(lookup.next(host, *port)?),
-        BusPlace::Unix(path) => begin_unix(path),
-    }
+/// How streams to a bus are secured: not at all by default.
+#[derive(Clone, Debug, Default)]
+pub struct Security {
+    #[cfg(feature = "tls")]
+    known: Option<Acquaintance>,
 }
 
-fn begin_tcp(to: SocketAddr) -> io::Result<Socket> {
-    let socket = socket2::Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    socket.set_tcp_nodelay(true)?;
-    match socket.connect(&to.into()) {
-        Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
-        outcome => outcome?,
+impl Security {
+    /// What `address` asks for.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what is wrong with the file of certificates.
+    #[cfg(feature = "tls")]
+    pub fn of(address: &BusAddress) -> Result<Self, String> {
+        let known = match (&address.place, &address.authority) {
+            (BusPlace::Host(host, _), Some(path)) => Some(Acquaintance::with(host, path)?),
+            _ => None,
+        };
+        Ok(Self { known })
     }
-    Ok(Socket(socket.into()))
-}
 
-/// It is there at once, or not at all.
-fn begin_unix(path: &Path) -> io::Result<Socket> {
-    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    match socket.connect(&SockAddr::unix(path)?) {
-        // Its queue is full, which is no reason to look a name up.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            Err(io::ErrorKind::ConnectionRefused.into())
+    /// Nothing, without TLS.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    #[cfg(not(feature = "tls"))]
+    pub fn of(_: &BusAddress) -> Result<Self, String> {
+        Ok(Self {})
+    }
+
+    /// Secures a stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of TLS; there should be none.
+    pub fn wrap<S: Stream>(&self, stream: S) -> io::Result<Outbound<S>> {
+        #[cfg(feature = "tls")]
+        if let Some(known) = &self.known {
+            return Ok(Outbound::Secure(known.begin(Raw(stream))?));
         }
-        outcome => outcome.map(|()| Socket(socket.into())),
+        Ok(Outbound::Plain(stream))
     }
 }
 
-const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
+/// A stream to a bus.
+#[derive(Debug)]
+pub enum Outbound<S> {
+    /// As it is.
+    Plain(S),
+    /// With TLS.
+    #[cfg(feature = "tls")]
+    Secure(Secured<Raw<S>>),
+}
+
+impl<S: Stream> Stream for Outbound<S> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
+        match self {
+            Self::Plain(stream) => stream.read(into),
+            #[cfg(feature = "tls")]
+            Self::Secure(session) => {
+                // A handshake goes on with what is read, and has to answer it.
+                passing(session.flush())?;
+                let read = session.read(into);
+                passing(session.flush())?;
+                Ok(Incoming { count: read?, drained: false })
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            #[cfg(feature = "tls")]
+            Self::Secure(session) => {
+                // As much as the session takes; the rest when the socket has taken something.
+                let count = session.write(bytes)?;
+                passing(session.flush())?;
+                if count == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(count) }
+            }
+        }
+    }
+
+    fn shut(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.shut(),
+            #[cfg(feature = "tls")]
+            Self::Secure(session) => session.socket_mut().0.shut(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            #[cfg(feature = "tls")]
+            Self::Secure(session) => passing(session.flush()),
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+fn passing(outcome: io::Result<()>) -> io::Result<()> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// A stream as rustls reads and writes it.
+#[cfg(feature = "tls")]
+#[derive(Debug)]
+pub struct Raw<S>(S);
+
+#[cfg(feature = "tls")]
+impl<S: Stream> Read for Raw<S> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into).map(|incoming| incoming.count)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl<S: Stream> Write for Raw<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -22,6 +22,8 @@ use crate::limits::BusAddress;
 use crate::limits::Config;
 use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Passed, Place};
 use crate::net::mio_net::{LISTENERS_MAX, MioNet};
+#[cfg(feature = "bus")]
+use crate::net::outbound::Security;
 use crate::net::service_manager::ServiceManager;
 use crate::net::signals::{self, Signals};
 #[cfg(feature = "tls")]
@@ -173,8 +175,9 @@ fn join<N: Net>(
     address: BusAddress,
     required: bool,
 ) -> Result<(), Failure> {
+    let security = Security::of(&address).map_err(Failure::Bus)?;
     let bus = Box::new(Redis::new(&address));
-    server.join(address, bus, RandomState::new().hash_one(0));
+    server.join(address, security, bus, RandomState::new().hash_one(0));
     while required && server.bus_outcome().is_none() {
         server.turn().map_err(system("poll"))?;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use wsecho::bus::Redis;
 use wsecho::limits::{BusAddress, BusPlace, Config};
+use wsecho::net::outbound::Security;
 use wsecho::server::Server;
 
 use crate::broker::Broker;
@@ -58,7 +59,8 @@ impl Fleet {
         let (net, number) = (MemoryNet::default(), self.nets.len());
         net.core().now = self.now;
         let mut server = Server::new(net.clone(), 1, config);
-        server.join(address(), Box::new(Redis::new(&address())), process(number));
+        let bus = Box::new(Redis::new(&address()));
+        server.join(address(), Security::default(), bus, process(number));
         self.servers.push(Some(server));
         self.nets.push(net);
     }

@@ -6,6 +6,7 @@
 #![cfg(feature = "bus")]
 
 mod broker;
+#[allow(dead_code, reason = "each test target uses its own part")]
 #[path = "../sim/dice.rs"]
 mod dice;
 mod fleet;

@@ -81,7 +81,11 @@ impl Swarm {
         // Somewhere between two turns, or after some time.
         match self.dice.below(4) {
             0 => {}
-            1 => (0..self.dice.below(6)).for_each(|_| drop(self.fleet.turn())),
+            1 => {
+                for _ in 0..self.dice.below(6) {
+                    self.fleet.turn();
+                }
+            }
             2 => self.fleet.settle(),
             _ => {
                 let most = if self.dice.chance(100) { 12_000 } else { 700 };

@@ -1,8 +1,10 @@
-//! The other side: which servers a client trusts, and one that blocks, for the health check.
+//! The other side: which servers a client trusts, and clients for the health check and for the link
+//! to a bus.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -22,9 +24,45 @@ pub enum Trust {
 }
 
 /// A secured stream. Each call reads its socket once, so that whoever calls keeps the time.
-pub struct Secured {
+pub struct Secured<S = TcpStream> {
     session: Box<ClientConnection>,
-    socket: TcpStream,
+    socket: S,
+}
+
+impl<S> fmt::Debug for Secured<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secured")
+    }
+}
+
+/// Whom a client speaks to, and how it knows that.
+#[derive(Clone, Debug)]
+pub struct Acquaintance {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl Acquaintance {
+    /// With `host`, if one of the certificates in the file at `authority` vouches for it.
+    ///
+    /// # Errors
+    ///
+    /// One line: a host that no certificate can name, or a file that is of no use.
+    pub fn with(host: &str, authority: &Path) -> Result<Self, String> {
+        let mut config = config(&Trust::Signed(authority.to_owned()))?;
+        config.alpn_protocols.clear();
+        Ok(Self { config: Arc::new(config), name: name(host)? })
+    }
+
+    /// Begins a session upon a socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of rustls; there should be none.
+    pub fn begin<S: Read + Write>(&self, socket: S) -> io::Result<Secured<S>> {
+        let session = ClientConnection::new(Arc::clone(&self.config), self.name.clone());
+        Ok(Secured { session: Box::new(session.map_err(io::Error::other)?), socket })
+    }
 }
 
 impl Secured {
@@ -55,6 +93,14 @@ impl Secured {
         let version = self.session.protocol_version().filter(|_| done);
         Ok(version.map(|version| format!("{version:?}")))
     }
+}
+
+impl<S: Read + Write> Secured<S> {
+    /// The socket below, to be used.
+    #[cfg(feature = "bus")]
+    pub fn socket_mut(&mut self) -> &mut S {
+        &mut self.socket
+    }
 
     /// Reads once, and opens what is whole then.
     fn receive(&mut self) -> io::Result<()> {
@@ -70,7 +116,7 @@ impl Secured {
     }
 }
 
-impl Read for Secured {
+impl<S: Read + Write> Read for Secured<S> {
     /// `Interrupted` if what has come is not a whole record yet.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self.session.reader().read(into) {
@@ -87,7 +133,7 @@ impl Read for Secured {
     }
 }
 
-impl Write for Secured {
+impl<S: Read + Write> Write for Secured<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.session.writer().write(bytes)
     }

@@ -223,6 +223,9 @@ impl<S: Stream> Link<S> {
                 Err(error) => return Err(Loss::Io(error)),
             }
         }
+        if let Some(Socket { stream, writable: true, .. }) = self.socket() {
+            stream.flush().map_err(Loss::Io)?;
+        }
         self.account()
     }
 

@@ -14,6 +14,7 @@ use super::Server;
 use crate::bus::fleet::{Fleet, Heard};
 use crate::bus::{Bus, Told};
 use crate::limits::{BUS_QUEUE_BYTES_SOFT, BUS_READ_BYTES, BusAddress};
+use crate::net::outbound::{Outbound, Security};
 use crate::net::{Event, Net, Stream};
 use crate::service::Outbox;
 use crate::service::processes::{ProcessId, Word};
@@ -29,7 +30,8 @@ const LOOKUP_INTERVAL: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Seat<S> {
     address: BusAddress,
-    link: Link<S>,
+    security: Security,
+    link: Link<Outbound<S>>,
     fleet: Fleet,
     scratch: Box<[u8]>,
     /// The bus has been reached, or why it was not when it was last tried.
@@ -39,7 +41,13 @@ pub(super) struct Seat<S> {
 impl<N: Net> Server<N> {
     /// Rooms are shared with the other processes on this bus. Who this process is follows from
     /// `secret`, which no other one may have.
-    pub fn join(&mut self, address: BusAddress, bus: Box<dyn Bus>, secret: u64) {
+    pub fn join(
+        &mut self,
+        address: BusAddress,
+        security: Security,
+        bus: Box<dyn Bus>,
+        secret: u64,
+    ) {
         let own = ProcessId(secret);
         self.cx.effects.connect(Outbox::new(own));
         self.bus = Some(Box::new(Seat {
@@ -47,6 +55,7 @@ impl<N: Net> Server<N> {
             fleet: Fleet::new(own, address.database),
             scratch: vec![0; BUS_READ_BYTES].into(),
             outcome: None,
+            security,
             address,
         }));
         self.cx.effects.call_at(self.cx.now);
@@ -82,7 +91,10 @@ impl<N: Net> Server<N> {
         let now = self.cx.now;
         if seat.link.wants_to_connect(now) {
             match self.net.connect(&seat.address.place) {
-                Ok(stream) => seat.link.connect(stream, now),
+                Ok(stream) => {
+                    let stream = seat.security.wrap(stream).map_err(Loss::Io)?;
+                    seat.link.connect(stream, now);
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     seat.link.put_off(now + LOOKUP_INTERVAL);
                 }
