@@ -177,6 +177,8 @@ impl<N: Net> Server<N> {
         if seat.link.is_ready() {
             self.cx.metrics.bus_losses += 1;
             warn!("{line}; rooms are local until it is back");
+        } else if seat.outcome.is_none() && self.cx.config.bus_required {
+            debug!("{line}; the server does not start");
         } else if seat.outcome.as_ref() == Some(&Err(line.clone())) {
             debug!("{line}");
         } else {
