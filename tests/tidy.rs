@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 12] = [
     &["admission", "budget", "metrics"],
     &["http", "pages", "ws"],
     &["service"],
-    &["behaviour"],
+    &["behaviour", "bus"],
     &["conn"],
     &["net"],
     &["load", "probe", "server"],

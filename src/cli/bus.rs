@@ -61,8 +61,8 @@ const FORM: &str = "redis://[USER:PASSWORD@]HOST[:PORT][/DB]";
 #[cfg(feature = "bus")]
 const PORT: u16 = 6379;
 
-/// A bus as `redis://`, `rediss://` or `redis+unix://` names it. The error does not repeat it: there
-/// may be a password in it.
+/// A bus as `redis://`, `rediss://` or `redis+unix://` names it. The error does not repeat it:
+/// there may be a password in it.
 #[cfg(feature = "bus")]
 fn address(text: &str) -> Result<BusAddress, String> {
     let form = || format!("it is not of the form {FORM}");

@@ -36,10 +36,7 @@ impl<N: Net> Server<N> {
             assert_eq!(self.meters.next(), None, "nobody is woken who has gone");
             assert_eq!(self.acceptor.turned_away(), 0);
             assert_eq!(open, 0, "nobody counts who has gone");
-            #[cfg(feature = "bus")]
             let bus = self.bus.as_ref().map_or(0, |seat| seat.charged());
-            #[cfg(not(feature = "bus"))]
-            let bus = 0;
             // What is polled outlives connections.
             let kept = self.cx.mailboxes.charged() + bus;
             assert_eq!(self.charged(), kept, "nothing is kept for who has gone");

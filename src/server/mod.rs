@@ -7,7 +7,7 @@
 //! id, and the reaper runs last, so that no event of the same turn meets a new tenant of its slot.
 
 mod accept;
-#[cfg(feature = "bus")]
+#[cfg_attr(not(feature = "bus"), path = "bus_absent.rs")]
 mod bus;
 mod capacity;
 #[cfg(feature = "tls")]
@@ -72,7 +72,6 @@ pub struct Server<N: Net> {
     /// When those who keep what others wait for are looked at next.
     police_at: Duration,
     /// What rooms share with other processes.
-    #[cfg(feature = "bus")]
     bus: Option<Box<bus::Seat<N::Stream>>>,
 }
 
@@ -100,7 +99,6 @@ impl<N: Net> Server<N> {
             cut_short: false,
             reloads: Vec::new(),
             police_at: Duration::ZERO,
-            #[cfg(feature = "bus")]
             bus: None,
             net,
         }
@@ -149,7 +147,6 @@ impl<N: Net> Server<N> {
             self.cx.call_services();
             self.settle();
         }
-        #[cfg(feature = "bus")]
         if self.bus.is_some() {
             self.attend_bus();
         }
@@ -224,10 +221,7 @@ impl<N: Net> Server<N> {
                 Source::Listener(at) => self.acceptor.mark(at),
                 Source::Signal => signalled = true,
                 Source::Reload => reload = true,
-                #[cfg(feature = "bus")]
                 Source::Bus => self.bus.iter_mut().for_each(|seat| seat.mark(event)),
-                #[cfg(not(feature = "bus"))]
-                Source::Bus => {}
             }
         }
         if reload {

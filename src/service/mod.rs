@@ -35,7 +35,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::budget::Budget;
 use crate::id::ConnId;
 pub use effects::{Effect, Effects};
 pub use facts::{Facts, Population};
