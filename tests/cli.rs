@@ -617,3 +617,62 @@ fn o09_log_lines_are_escaped_and_short() {
     assert!(!log.lines().any(|line| line.starts_with("wsecho: ")), "no forged line: {log}");
     assert!(!log.chars().any(|c| c.is_control() && c != '\n'), "no control character: {log:?}");
 }
+
+/// An address of this machine at which nobody listens.
+#[cfg(feature = "bus")]
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    drop(listener);
+    address.to_string()
+}
+
+#[cfg(feature = "bus")]
+#[test]
+fn a_bus_that_is_required_and_not_there_is_one_line() {
+    let bus = format!("redis://ann:secret@{}", nowhere());
+    let arguments = ["--listen", "127.0.0.1:0", "--bus", &bus, "--bus-required"];
+    let line = one_line(&output(&mut wsecho(&arguments)), 1);
+    assert!(line.contains("Connection refused") && !line.contains("secret"), "{line}");
+}
+
+#[cfg(feature = "bus")]
+#[test]
+fn a_wrong_password_for_the_bus_is_one_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let bus = format!("redis://:secret@{}", listener.local_addr().expect("bound"));
+    let redis = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut greeting = [0; 70];
+        stream.read_exact(&mut greeting).expect("a greeting");
+        stream.write_all(b"-WRONGPASS invalid username-password pair\r\n").expect("taken");
+        String::from_utf8(greeting.to_vec()).expect("ASCII")
+    });
+    let arguments = ["--listen", "127.0.0.1:0", "--bus-required"];
+    let line = one_line(&output(wsecho(&arguments).env("WSECHO_BUS", &bus)), 1);
+    assert!(line.contains("the user or the password is wrong"), "{line}");
+    assert!(!line.contains("secret"), "{line}");
+    let greeting = redis.join().expect("it was asked");
+    assert!(greeting.contains("HELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault"), "{greeting}");
+}
+
+#[cfg(feature = "bus")]
+#[test]
+fn without_its_bus_a_server_starts_and_says_so() {
+    let bus = format!("redis://{}", nowhere());
+    let mut server = serve(wsecho(&["--bus", &bus]).stderr(Stdio::piped()));
+    let mut log = BufReader::new(server.child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    log.read_line(&mut line).expect("a line");
+    assert!(line.contains("WARN") && line.contains("refused") && line.contains("tried again"));
+    let mut stream = connect(&server);
+    let request = process::frames::REQUEST.replacen("GET / ", "GET /chat/den ", 1);
+    stream.write_all(request.as_bytes()).expect("taken");
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains("local for now") {
+        let mut bytes = [0; 4096];
+        let count = stream.read(&mut bytes).expect("in time");
+        assert!(count > 0, "an end");
+        heard.extend(&bytes[..count]);
+    }
+}

@@ -335,7 +335,7 @@ mod tests {
             ("--no-pogn", Some("--no-pong")),
             ("healthceck", Some("healthcheck")),
             ("healthcheck --timout 1s", Some("--timeout")),
-            ("--tls", None),
+            ("--tcp", None),
             ("elsewhere", None),
         ];
         for (line, known) in cases {

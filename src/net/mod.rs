@@ -88,9 +88,9 @@ pub trait Net {
     /// drops it. `WouldBlock` when there is none.
     fn shed(&mut self, listener: usize, answer: &[u8]) -> io::Result<()>;
 
-    /// Begins to connect to a bus, and registers the stream, of which [`Source::Bus`] tells. An event
-    /// says that it is writable when it is connected; when it cannot be, the next read says why.
-    /// `WouldBlock` while the name of the host is being looked up.
+    /// Begins to connect to a bus, and registers the stream, of which [`Source::Bus`] tells. An
+    /// event says that it is writable when it is connected; when it cannot be, the next read says
+    /// why. `WouldBlock` while the name of the host is being looked up.
     fn connect(&mut self, _place: &BusPlace) -> io::Result<Self::Stream> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -17,6 +17,9 @@ pub struct Broker {
     pub step: Option<usize>,
     /// Messages that were published, each counted once.
     pub published: u64,
+    /// Whether messages are kept, as they were handed out.
+    pub keeps: bool,
+    pub kept: Vec<Vec<u8>>,
     /// Greetings that it has answered.
     pub greeted: u64,
 }
@@ -92,11 +95,15 @@ impl Broker {
             }
             (b"PUBLISH", _) => {
                 self.published += 1;
+                let message = push(&[b"message", words[1], words[2]], None);
+                if self.keeps {
+                    self.kept.push(message.clone());
+                }
                 let mut count = 0;
                 for link in &mut self.links {
                     if link.channels.contains(words[1]) {
                         count += 1;
-                        link.to_say.extend(push(&[b"message", words[1], words[2]], None));
+                        link.to_say.extend(&message);
                     }
                 }
                 format!(":{count}\r\n").into()

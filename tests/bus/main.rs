@@ -285,6 +285,42 @@ fn a_bus_that_takes_nothing_is_lost_and_not_waited_for() {
 }
 
 #[test]
+fn what_waits_for_the_bus_is_in_the_ledger() {
+    let mut fleet = Fleet::new(1);
+    let ann = fleet.join(0, "/broadcast/den");
+    fleet.broker.frozen = true;
+    fleet.broker.narrow(0, 0);
+    let before = fleet.server(0).metrics().buffered_bytes;
+    ann.say(&"x".repeat(60_000));
+    fleet.settle();
+    let waits = fleet.server(0).metrics().buffered_bytes - before;
+    assert!((60_000..140_000).contains(&waits), "{waits} bytes");
+    fleet.broker.frozen = false;
+    fleet.broker.narrow(0, usize::MAX);
+    fleet.settle();
+    assert_eq!(fleet.server(0).metrics().buffered_bytes, before);
+}
+
+/// The bus, or what lies before it, may repeat itself.
+#[test]
+fn what_comes_twice_or_late_is_heard_once() {
+    let mut fleet = Fleet::new(2);
+    let ann = fleet.join(0, "/broadcast/den");
+    let mut bob = fleet.join(1, "/broadcast/den");
+    fleet.broker.keeps = true;
+    ann.say("one");
+    ann.say("two");
+    fleet.settle();
+    assert_eq!(bob.texts(), ["one", "two"]);
+    for message in fleet.broker.kept.clone() {
+        fleet.broker.say(1, &message);
+    }
+    ann.say("three");
+    fleet.settle();
+    assert_eq!(bob.texts(), ["three"]);
+}
+
+#[test]
 fn a_bus_that_falls_silent_is_lost() {
     let mut fleet = Fleet::new(1);
     fleet.pass(60 * SECOND);

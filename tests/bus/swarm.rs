@@ -1,5 +1,5 @@
-//! The fleet in bad weather: a slow bus, links that are cut, a bus that freezes or is gone, processes
-//! that are killed and started, at any step. It is judged what everybody has heard.
+//! The fleet in bad weather: a slow bus, links that are cut, a bus that freezes or is gone,
+//! processes that are killed and started, at any step. It is judged what everybody has heard.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -170,7 +170,7 @@ impl<S: Stream> Link<S> {
             (*heard_at, *pinged_at) = (now, None);
         }
         self.bus.feed(&scratch[..incoming.count]);
-        // Only the end of the stream, or nothing, says that nothing is left: both come in one event.
+        // Only the end, or nothing, says that nothing is left: data and end come in one event.
         Ok(true)
     }
 

@@ -246,8 +246,8 @@ mod tests {
         sentence.add(None, Change::Found, "joe");
         sentence.left.add("ida");
         assert_eq!(sentence.only_about(), None);
-        let words = "cyd joined; joe is here; hal is back; x is now dan; x is now eve; x is now fay; \
-            1 more took other names; ida left, 7 user(s) online";
+        let words = "cyd joined; joe is here; hal is back; x is now dan; x is now eve; \
+            x is now fay; 1 more took other names; ida left, 7 user(s) online";
         assert_eq!(sentence.words(7).as_deref(), Some(words));
         assert_eq!(Sentence::default().words(7), None);
     }
