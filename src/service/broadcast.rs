@@ -4,19 +4,21 @@
 //! are who ask for it. And text is kept for those who come later, while what is binary is for the
 //! moment; what is drawn nobody here looks into.
 
+#[cfg(feature = "bus")]
+mod elsewhere;
+
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::allowance::{Bucket, Rate};
-use super::guests::Guests;
 use super::history::Histories;
 use super::presence::{Presence, Told};
-use super::processes::{Card, MemberId, ProcessId, Word};
+use super::processes::{Card, Word};
 use super::rooms::{Full, Rooms};
 use super::{Effects, Kind, Now, Population, Reach, Service, notice};
 use crate::budget::Budget;
 use crate::id::ConnId;
-use crate::limits::{GUEST_BYTES, RoomHistory};
+use crate::limits::RoomHistory;
 use crate::ws::close::CloseCode;
 
 /// Longest message in bytes: a stroke of a drawing, a small picture.
@@ -50,6 +52,7 @@ struct Member {
     /// How many it knows to be here, if it wants to know.
     known: Option<usize>,
     /// It was told that the room is local for now.
+    #[cfg_attr(not(feature = "bus"), allow(dead_code, reason = "it never ends"))]
     cut_off: bool,
 }
 
@@ -103,46 +106,19 @@ impl Service for Broadcast {
         self.leave(id, now, effects);
     }
 
+    #[cfg(feature = "bus")]
     fn hear(
         &mut self,
         room: &Rc<str>,
-        process: ProcessId,
+        process: super::processes::ProcessId,
         word: Word<'_>,
         now: Now,
         effects: &mut Effects,
     ) {
-        // Otherwise the last one here has just left.
-        let Some(told) = self.rooms.own_mut(room) else { return };
-        if let Word::Said(kind, payload) = word {
-            let all = self.rooms.members(room).map(|(id, _)| id);
-            return pass_on(&mut self.boards, room, all, kind, payload, effects);
-        }
-        let guests = &mut told.guests;
-        let id = |number| MemberId { process, number };
-        // Without memory for it, it is not counted.
-        let come = |guests: &mut Guests<()>, number| {
-            if guests.again(id(number)).is_none() {
-                let charge = effects.try_keep(GUEST_BYTES);
-                charge.into_iter().for_each(|charge| guests.insert(id(number), (), charge));
-            }
-        };
-        match word {
-            Word::Here(number, _) => come(guests, number),
-            Word::Gone(number) => drop(guests.remove(id(number))),
-            Word::Roster { first, last, cards } => {
-                if first {
-                    guests.begin_roster(process);
-                }
-                cards.into_iter().for_each(|(number, _)| come(guests, number));
-                for gone in if last { guests.missing(process) } else { Vec::new() } {
-                    guests.remove(gone);
-                }
-            }
-            Word::Said(..) | Word::Private(..) | Word::Hello | Word::Alive => {}
-        }
-        self.presence.note(room, told, now, effects);
+        self.hear_elsewhere(room, process, word, now, effects);
     }
 
+    #[cfg(feature = "bus")]
     fn rejoin(&mut self, room: &str, now: Now, effects: &mut Effects) {
         let members = self.rooms.members_mut(room);
         let told =
@@ -150,6 +126,7 @@ impl Service for Broadcast {
         effects.send(told, Kind::Text, notice::system(notice::REJOINED, now).as_bytes());
     }
 
+    #[cfg(feature = "bus")]
     fn roster(&self, room: &str) -> Vec<(u64, Card)> {
         self.rooms.numbers(room).map(|(number, _)| (number, Card::default())).collect()
     }

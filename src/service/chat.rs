@@ -3,6 +3,7 @@
 //! The protocol is described, with examples that a test runs, in docs/protocols.md. What is said
 //! is passed on as data; no page of ours takes it for HTML.
 
+#[cfg(feature = "bus")]
 mod elsewhere;
 mod names;
 mod naming;
@@ -16,7 +17,7 @@ use std::rc::Rc;
 
 use super::guests::Guests;
 use super::history::Histories;
-use super::processes::{Card, MemberId, ProcessId, Word};
+use super::processes::{Card, MemberId, Word};
 use super::rooms::{Full, Rooms};
 use super::{Effects, Kind, Now, Population, Reach, Service, notice};
 use crate::budget::Budget;
@@ -88,6 +89,7 @@ struct User {
     /// When it took the name, in milliseconds since 1970.
     since: u64,
     /// It was told that the room is local for now.
+    #[cfg_attr(not(feature = "bus"), allow(dead_code, reason = "it never ends"))]
     cut_off: bool,
     patience: Patience,
     /// What the others have not been told yet.
@@ -163,10 +165,11 @@ impl Service for Chat {
         self.note(&room, now, effects);
     }
 
+    #[cfg(feature = "bus")]
     fn hear(
         &mut self,
         room: &Rc<str>,
-        from: ProcessId,
+        from: super::processes::ProcessId,
         word: Word<'_>,
         now: Now,
         effects: &mut Effects,
@@ -174,12 +177,14 @@ impl Service for Chat {
         self.hear_elsewhere(room, from, word, now, effects);
     }
 
+    #[cfg(feature = "bus")]
     fn rejoin(&mut self, room: &str, now: Now, effects: &mut Effects) {
         let members = self.rooms.members_mut(room);
         let told = members.filter_map(|(id, user)| std::mem::take(&mut user.cut_off).then_some(id));
         system(effects, told.collect::<Vec<_>>(), notice::REJOINED, now);
     }
 
+    #[cfg(feature = "bus")]
     fn roster(&self, room: &str) -> Vec<(u64, Card)> {
         self.rooms.numbers(room).map(|(number, user)| (number, user.card())).collect()
     }

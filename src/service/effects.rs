@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::outbox::{Outbox, Reach};
+#[cfg(feature = "bus")]
+use super::outbox::Outbox;
+use super::outbox::{Postbox, Reach};
 use super::processes::{ProcessId, Word};
 use super::{Kind, SharedFrame};
 use crate::budget::{Budget, Charge};
@@ -27,7 +29,7 @@ pub struct Effects {
     /// When services are to be called again.
     due: Option<Duration>,
     /// What other processes are to be told, if there are any.
-    outbox: Option<Box<Outbox>>,
+    postbox: Postbox,
 }
 
 /// One thing to do to one connection.
@@ -74,41 +76,35 @@ impl Effects {
     }
 
     /// From here on other processes are told things.
+    #[cfg(feature = "bus")]
     pub fn connect(&mut self, outbox: Outbox) {
-        self.outbox = Some(Box::new(outbox));
+        self.postbox = Postbox::with(outbox);
     }
 
     /// What other processes are to be told.
+    #[cfg(feature = "bus")]
     pub fn outbox(&mut self) -> Option<&mut Outbox> {
-        self.outbox.as_deref_mut()
+        self.postbox.outbox()
     }
 
     /// How far a room reaches now.
     pub fn reach(&self) -> Reach {
-        match &self.outbox {
-            None => Reach::Here,
-            Some(outbox) if outbox.connected => Reach::Everywhere,
-            Some(_) => Reach::Cut,
-        }
+        self.postbox.reach()
     }
 
     /// Who this process is for the others, if there are any.
     pub fn own_process(&self) -> Option<ProcessId> {
-        self.outbox.as_ref().map(|outbox| outbox.own)
+        self.postbox.own()
     }
 
     /// Tells the other processes something in a room of `service`.
     pub fn publish(&mut self, service: &'static str, room: &Rc<str>, word: &Word<'_>) {
-        if let Some(outbox) = &mut self.outbox {
-            outbox.add(service, Rc::clone(room), Some(word));
-        }
+        self.postbox.add(service, room, Some(word));
     }
 
     /// Nobody is left in a room of `service` here.
     pub fn vacate(&mut self, service: &'static str, room: &Rc<str>) {
-        if let Some(outbox) = &mut self.outbox {
-            outbox.add(service, Rc::clone(room), None);
-        }
+        self.postbox.add(service, room, None);
     }
 
     /// A charge for something that a service keeps, if there is room.

@@ -13,6 +13,7 @@ mod chat;
 mod effects;
 mod facts;
 #[cfg(feature = "rooms")]
+#[cfg_attr(not(feature = "bus"), allow(dead_code, reason = "nobody comes from elsewhere"))]
 mod guests;
 #[cfg(feature = "rooms")]
 mod history;
@@ -20,6 +21,7 @@ pub mod mirror;
 mod mounted;
 #[cfg(feature = "rooms")]
 mod notice;
+#[cfg_attr(not(feature = "bus"), path = "outbox_absent.rs")]
 mod outbox;
 #[cfg(feature = "rooms")]
 mod presence;
@@ -30,6 +32,7 @@ mod shared;
 #[cfg(feature = "rooms")]
 mod status;
 
+#[cfg(feature = "bus")]
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,7 +42,10 @@ use crate::id::ConnId;
 pub use effects::{Effect, Effects};
 pub use facts::{Facts, Population};
 pub use mounted::{MOUNTED, Mounted, mounted};
-pub use outbox::{Outbox, Post, Reach};
+pub use outbox::Reach;
+#[cfg(feature = "bus")]
+pub use outbox::{Outbox, Post};
+#[cfg(feature = "bus")]
 use processes::{Card, ProcessId, Word};
 pub use shared::SharedFrame;
 
@@ -94,6 +100,7 @@ pub trait Service: std::fmt::Debug {
     fn look(&mut self, _facts: &Facts<'_>, _now: Now, _effects: &mut Effects) {}
 
     /// Another process says something in a room that somebody here is in.
+    #[cfg(feature = "bus")]
     fn hear(
         &mut self,
         _room: &Rc<str>,
@@ -105,9 +112,11 @@ pub trait Service: std::fmt::Debug {
     }
 
     /// The room reaches all processes again.
+    #[cfg(feature = "bus")]
     fn rejoin(&mut self, _room: &str, _now: Now, _effects: &mut Effects) {}
 
     /// The members of a room here, as other processes are told.
+    #[cfg(feature = "bus")]
     fn roster(&self, _room: &str) -> Vec<(u64, Card)> {
         Vec::new()
     }

@@ -16,6 +16,7 @@ pub(super) fn presence(count: usize, now: Now) -> String {
 pub(super) const CUT: &str = "This room is local for now: the other servers cannot be reached";
 
 /// It does again.
+#[cfg(feature = "bus")]
 pub(super) const REJOINED: &str = "This room is whole again: the other servers are back";
 
 /// The room's own words; `message` has nothing in it that JSON would escape.

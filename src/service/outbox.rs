@@ -15,6 +15,44 @@ pub enum Reach {
     Everywhere,
 }
 
+/// Where services put what they want said, if there is anybody to be told.
+#[derive(Debug, Default)]
+pub struct Postbox(Option<Box<Outbox>>);
+
+impl Postbox {
+    /// There is somebody.
+    pub fn with(outbox: Outbox) -> Self {
+        Self(Some(Box::new(outbox)))
+    }
+
+    /// What waits.
+    pub fn outbox(&mut self) -> Option<&mut Outbox> {
+        self.0.as_deref_mut()
+    }
+
+    /// How far a room reaches now.
+    pub fn reach(&self) -> Reach {
+        match &self.0 {
+            None => Reach::Here,
+            Some(outbox) if outbox.connected => Reach::Everywhere,
+            Some(_) => Reach::Cut,
+        }
+    }
+
+    /// Who this process is for the others.
+    pub fn own(&self) -> Option<ProcessId> {
+        self.0.as_ref().map(|outbox| outbox.own)
+    }
+
+    /// Puts something in.
+    #[inline]
+    pub fn add(&mut self, service: &'static str, room: &Rc<str>, word: Option<&Word<'_>>) {
+        if let Some(outbox) = &mut self.0 {
+            outbox.add(service, Rc::clone(room), word);
+        }
+    }
+}
+
 /// What waits to be published, in order.
 #[derive(Debug)]
 pub struct Outbox {
@@ -42,8 +80,7 @@ impl Outbox {
         Self { own, connected: false, posts: Vec::new() }
     }
 
-    /// Puts something in.
-    pub fn add(&mut self, service: &'static str, room: Rc<str>, word: Option<&Word<'_>>) {
+    fn add(&mut self, service: &'static str, room: Rc<str>, word: Option<&Word<'_>>) {
         let encode = |word: &Word<'_>| {
             let mut bytes = Vec::new();
             word.encode(&mut bytes);

@@ -105,11 +105,13 @@ impl<R: Default, T> Rooms<R, T> {
     }
 
     /// Who has this number in a room.
+    #[cfg(feature = "bus")]
     pub fn numbered(&self, room: &str, number: u64) -> Option<ConnId> {
         self.rooms.get(room)?.seats.get(&number).map(|seat| seat.id)
     }
 
     /// Everybody in a room by number.
+    #[cfg(feature = "bus")]
     pub fn numbers<'a>(&'a self, room: &str) -> impl Iterator<Item = (u64, &'a T)> {
         let seats = self.rooms.get(room).into_iter().flat_map(|room| &room.seats);
         seats.map(|(number, seat)| (*number, &*seat.member))

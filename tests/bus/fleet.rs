@@ -230,10 +230,9 @@ pub fn who(fleet: &mut Fleet, client: &mut Client) -> Vec<String> {
     client.say(r#"{"type":"who"}"#);
     fleet.settle();
     client.read();
-    let answers =
-        client.heard.drain(..).filter_map(|payload| serde_json::from_slice(&payload).ok());
-    let answer =
-        answers.filter(|answer: &Value| answer["type"] == "who").last().expect("an answer");
+    let heard = client.heard.drain(..).rev();
+    let mut answers = heard.filter_map(|payload| serde_json::from_slice(&payload).ok());
+    let answer = answers.find(|answer: &Value| answer["type"] == "who").expect("an answer");
     let users = answer["users"].as_array().expect("an array");
     assert_eq!(answer["count"].as_u64(), Some(users.len() as u64), "in {answer}");
     let mut names: Vec<String> =

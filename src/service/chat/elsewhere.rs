@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
-use super::names::{Key, Name};
+use super::names::{ANONYMOUS, Key, Name};
 use super::news::Change;
+use super::words::Content::Text;
+use super::words::{error, object};
 use super::{Chat, Guest, Holder};
+use crate::id::ConnId;
 use crate::limits::GUEST_BYTES;
 use crate::service::processes::{Card, MemberId, ProcessId, Word};
 use crate::service::{Effects, Kind, Now};
@@ -129,22 +132,47 @@ impl Chat {
         self.note(room, now, effects);
     }
 
-    /// Forgets a guest without a word.
-    pub(super) fn remove_guest(&mut self, room: &str, id: MemberId) -> Option<Guest> {
-        let hall = self.rooms.own_mut(room)?;
-        let guest = hall.guests.remove(id)?;
-        hall.forget_name(guest.name.as_ref(), id);
-        Some(guest)
-    }
-}
-
-impl super::Hall {
-    /// A guest no longer has this name, unless another one has it by now.
-    fn forget_name(&mut self, name: Option<&Name>, id: MemberId) {
-        if let Some(name) = name {
-            if self.guest_names.get(name.skeleton()) == Some(&id) {
-                self.guest_names.remove(name.skeleton());
-            }
+    /// A guest has this name. If a member here has it too, which happens when both have taken it at
+    /// the same time or while the others could not be reached, one of them loses it: with the same
+    /// key who had it before, because both are one client; otherwise who took it later. All
+    /// processes come to the same verdict, by what the cards say. True if the guest is the client
+    /// of a connection here that it has come to replace.
+    fn yield_name(
+        &mut self,
+        room: &Rc<str>,
+        guest: (MemberId, u64),
+        (name, key): (&Name, Option<Key>),
+        now: Now,
+        effects: &mut Effects,
+    ) -> bool {
+        let Some(own) = effects.own_process() else { return false };
+        let Some(Holder::Here(id)) = self.holder(room, name) else { return false };
+        let Some(user) = self.rooms.get_mut(id) else { return false };
+        let ours = (user.since, own);
+        let theirs = (guest.1, guest.0.process);
+        let one_client = key.is_some() && key == user.key;
+        if one_client && theirs > ours {
+            self.dismiss(id, effects);
+        } else if !one_client && theirs < ours {
+            self.disown(id, room, now, effects);
         }
+        one_client && theirs > ours
+    }
+
+    /// Takes a member's name away.
+    fn disown(&mut self, id: ConnId, room: &str, now: Now, effects: &mut Effects) {
+        let Some(user) = self.rooms.get_mut(id) else { return };
+        let Some(name) = user.name.take() else { return };
+        user.key = None;
+        if user.change == Change::None {
+            user.change = Change::Renamed(name.as_str().to_owned());
+        }
+        if let Some(hall) = self.rooms.own_mut(room) {
+            hall.names.remove(name.skeleton());
+        }
+        error(effects, id, "somebody elsewhere has taken that name before you", now);
+        effects.send([id], Kind::Text, &object("nick", &[("username", Text(ANONYMOUS))], now));
+        self.publish_card(id, effects);
+        self.note(room, now, effects);
     }
 }

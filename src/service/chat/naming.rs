@@ -1,12 +1,10 @@
 //! Who takes which name, here and elsewhere.
 
-use std::rc::Rc;
-
 use super::names::{ANONYMOUS, Key, Name};
 use super::news::Change;
 use super::words::Content::Text;
-use super::words::{Field, Said, error, object};
-use super::{Chat, Holder, Outcome, SERVICE};
+use super::words::{Field, Said, object};
+use super::{Chat, Guest, Hall, Holder, Outcome, SERVICE};
 use crate::id::ConnId;
 use crate::service::processes::{MemberId, Word};
 use crate::service::{Effects, Kind, Now};
@@ -92,7 +90,7 @@ impl Chat {
     }
 
     /// The owner of this connection is here with another one.
-    fn dismiss(&mut self, ghost: ConnId, effects: &mut Effects) {
+    pub(super) fn dismiss(&mut self, ghost: ConnId, effects: &mut Effects) {
         if let Some((room, user)) = self.leave(ghost, effects) {
             if let (Some(hall), Some(name)) = (self.rooms.own_mut(&room), user.name) {
                 hall.names.remove(name.skeleton());
@@ -101,48 +99,23 @@ impl Chat {
         effects.close(ghost, CloseCode::NORMAL, TAKEN_OVER);
     }
 
-    /// A guest has this name. If a member here has it too, which happens when both have taken it at
-    /// the same time or while the others could not be reached, one of them loses it: with the same
-    /// key who had it before, because both are one client; otherwise who took it later. All
-    /// processes come to the same verdict, by what the cards say. True if the guest is the client
-    /// of a connection here that it has come to replace.
-    pub(super) fn yield_name(
-        &mut self,
-        room: &Rc<str>,
-        guest: (MemberId, u64),
-        (name, key): (&Name, Option<Key>),
-        now: Now,
-        effects: &mut Effects,
-    ) -> bool {
-        let Some(own) = effects.own_process() else { return false };
-        let Some(Holder::Here(id)) = self.holder(room, name) else { return false };
-        let Some(user) = self.rooms.get_mut(id) else { return false };
-        let ours = (user.since, own);
-        let theirs = (guest.1, guest.0.process);
-        let one_client = key.is_some() && key == user.key;
-        if one_client && theirs > ours {
-            self.dismiss(id, effects);
-        } else if !one_client && theirs < ours {
-            self.disown(id, room, now, effects);
-        }
-        one_client && theirs > ours
+    /// Forgets a guest without a word.
+    pub(super) fn remove_guest(&mut self, room: &str, id: MemberId) -> Option<Guest> {
+        let hall = self.rooms.own_mut(room)?;
+        let guest = hall.guests.remove(id)?;
+        hall.forget_name(guest.name.as_ref(), id);
+        Some(guest)
     }
+}
 
-    /// Takes a member's name away.
-    fn disown(&mut self, id: ConnId, room: &str, now: Now, effects: &mut Effects) {
-        let Some(user) = self.rooms.get_mut(id) else { return };
-        let Some(name) = user.name.take() else { return };
-        user.key = None;
-        if user.change == Change::None {
-            user.change = Change::Renamed(name.as_str().to_owned());
+impl Hall {
+    /// A guest no longer has this name, unless another one has it by now.
+    pub(super) fn forget_name(&mut self, name: Option<&Name>, id: MemberId) {
+        if let Some(name) = name {
+            if self.guest_names.get(name.skeleton()) == Some(&id) {
+                self.guest_names.remove(name.skeleton());
+            }
         }
-        if let Some(hall) = self.rooms.own_mut(room) {
-            hall.names.remove(name.skeleton());
-        }
-        error(effects, id, "somebody elsewhere has taken that name before you", now);
-        effects.send([id], Kind::Text, &object("nick", &[("username", Text(ANONYMOUS))], now));
-        self.publish_card(id, effects);
-        self.note(room, now, effects);
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) enum Change {
     /// It has come.
     Joined,
     /// It has been elsewhere all the time, and is known of only now.
+    #[cfg_attr(not(feature = "bus"), allow(dead_code, reason = "nobody is elsewhere"))]
     Found,
     /// It has taken its name over from a connection of its own.
     Back,
