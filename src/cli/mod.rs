@@ -45,14 +45,18 @@ front of it for TLS, see --tls-cert; unix:/path or unix:/path,mode=0660; fd:N
 for a socket that the process was started with; systemd or systemd:NAME for
 those that systemd passes on. With ,proxy-protocol behind it, each connection
 there has to begin with a header of the PROXY protocol, ahead of TLS.
-URL is redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// with TLS, or
-redis+unix:///PATH. Rooms are shared by those that name the same DB.
-BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
+{URL}BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
 TIME is a number with its unit: ms, s, m or h, such as 500ms or 2m. Timeouts are
 at most 4h, in steps of 250ms.
 Each option has a variable: WSECHO_MAX_CONNECTIONS is --max-connections, and so
 on. Flags win. Where an option may be repeated, its variable holds a list with
 commas. RUST_LOG, if set, decides what is logged.";
+
+/// What stands among them in a program with a bus.
+const URL_NOTE: &str = "\
+URL is redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// with TLS, or
+redis+unix:///PATH. Rooms are shared by those that name the same DB.
+";
 
 /// Most letters to change for a word to count as misspelt.
 const DISTANCE_MAX: usize = 3;
@@ -228,7 +232,7 @@ fn command() -> Command {
         .no_binary_name(true)
         .version(env!("CARGO_PKG_VERSION"))
         .about("A WebSocket echo server for small machines")
-        .after_help(NOTES)
+        .after_help(NOTES.replace("{URL}", if cfg!(feature = "bus") { URL_NOTE } else { "" }))
         .args(TABLES.iter().flat_map(|table| spec::arguments(table, &Options::default())))
         .disable_help_flag(true)
         .disable_version_flag(true)
@@ -335,7 +339,7 @@ mod tests {
             ("--no-pogn", Some("--no-pong")),
             ("healthceck", Some("healthcheck")),
             ("healthcheck --timout 1s", Some("--timeout")),
-            ("--tcp", None),
+            ("--ssl", None),
             ("elsewhere", None),
         ];
         for (line, known) in cases {
