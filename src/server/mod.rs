@@ -147,7 +147,7 @@ impl<N: Net> Server<N> {
             self.cx.call_services();
             self.settle();
         }
-        if self.bus.is_some() {
+        if cfg!(feature = "bus") && self.bus.is_some() {
             self.attend_bus();
         }
         // By now those who were told to leave last time have left.
