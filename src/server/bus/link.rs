@@ -152,7 +152,6 @@ impl<S: Stream> Link<S> {
     }
 
     fn read(&mut self, scratch: &mut [u8], now: Duration) -> Result<bool, Loss> {
-        // What has been taken is understood first.
         let Some(socket) = self.socket().filter(|socket| socket.readable) else {
             return Ok(false);
         };
