@@ -61,7 +61,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(unit_bytes).ok_or_else(|| format!("{text:?} is more than 64 bits hold"))
 }
 
-/// A size as [`bytes`] reads it, in the largest unit that leaves it whole.
+/// A size as [`fn@bytes`] reads it, in the largest unit that leaves it whole.
 pub fn show_bytes(bytes: u64) -> String {
     match SIZES.iter().find(|(_, unit)| bytes != 0 && bytes % unit == 0) {
         Some((name, unit)) => format!("{}{name}", bytes / unit),

@@ -117,8 +117,8 @@ impl Effects {
         self.queue.push(Effect::Wake(id));
     }
 
-    /// Asks for a call of [`Service::end_of_turn`] in the first turn that ends at `at` or later, in
-    /// monotonic time. The earliest such wish counts, for all services.
+    /// Asks for a call of [`super::Service::end_of_turn`] in the first turn that ends at `at` or
+    /// later, in monotonic time. The earliest such wish counts, for all services.
     pub fn call_at(&mut self, at: Duration) {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
