@@ -470,7 +470,7 @@ fn engine(world: &Rc<RefCell<World>>) -> Engine<FakeNet> {
         path: "/".to_owned(),
         fields: String::new(),
     };
-    Engine::new(FakeNet(Rc::clone(world)), target, None)
+    Engine::new(FakeNet(Rc::clone(world)), vec![target], None)
 }
 
 fn run(world: &Rc<RefCell<World>>, plan: &Plan) -> Outcome {

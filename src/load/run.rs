@@ -31,10 +31,10 @@ pub struct Phase {
 /// What is to be run.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The server's URL, as it was given.
+    /// The server's URL, as it was given, or those of several with commas.
     pub url: String,
     /// Where that is.
-    pub target: Target,
+    pub targets: Vec<Target>,
     /// The server's process, if it is known.
     pub server_pid: Option<u32>,
     /// At least one.
@@ -57,7 +57,7 @@ pub struct Job {
 ///
 /// A poll that fails. What is wrong with the server is in the report.
 pub fn run<D: Dial>(job: &Job, net: D, watch: &mut dyn Watch) -> io::Result<Report> {
-    let mut engine = Engine::new(net, job.target.clone(), job.server_pid);
+    let mut engine = Engine::new(net, job.targets.clone(), job.server_pid);
     if job.keeps_intervals {
         engine.keep_intervals();
     }

@@ -8,7 +8,7 @@ use std::thread;
 
 #[cfg(feature = "tls")]
 use crate::certificates::Certificates;
-use crate::{Folder, Running, failure, load, number, output, report};
+use crate::{Folder, QUICK, Running, failure, load, number, output, report};
 
 /// A server that listens there, without the tester's own settings; where it says that it does.
 pub fn start(arguments: &[&str]) -> (Running, String) {
@@ -67,6 +67,29 @@ fn a_unix_socket_is_loaded_like_any_other_server() {
     {
         let line = failure(&output(&[&url, "--insecure"]), 1);
         assert!(line.contains("--ca and --insecure are for wss://"), "{line}");
+    }
+}
+
+#[test]
+fn several_servers_take_turns() {
+    let (a, b) = (start(&["--listen", "127.0.0.1:0"]), start(&["--listen", "127.0.0.1:0"]));
+    let loaded = report(&[&a.1, &b.1, "-c", "5", "--rate", "100"]);
+    assert_eq!(loaded["errors"], serde_json::json!({}));
+    assert_eq!(loaded["url"], format!("{}, {}", a.1, b.1));
+    // The rooms of two servers are two rooms: three of five members are in one, two in the other.
+    let rooms = [&a.1, &b.1].map(|url| format!("{url}broadcast/hall"));
+    let apart = [&rooms[0], &rooms[1], "-c", "5", "--broadcast", "all", "--rate", "50"];
+    let apart = output(&[&apart[..], &QUICK, &["--timeout", "300ms"]].concat());
+    let apart: serde_json::Value = serde_json::from_slice(&apart.stdout).expect("a report");
+    let of_all = |name| number(&apart, &format!("/broadcast/{name}"));
+    assert!(of_all("lost") > 0.0 && of_all("delivered") > 0.0, "{apart}");
+    for (url, status, said) in [
+        (bare_echo(), 2, "either all servers of a load are bare TCP echoes, or none is"),
+        #[cfg(feature = "tls")]
+        ("wss://localhost:1/".to_owned(), 1, "one host name, or none has TLS"),
+    ] {
+        let line = failure(&output(&[&a.1, &url]), status);
+        assert!(line.contains(said), "{line}");
     }
 }
 

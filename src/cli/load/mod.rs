@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgMatches, Command};
 
 use super::spec::{self, Environment};
-use super::url::Url;
 use crate::http::shown_target;
 use crate::limits::RESERVED_DESCRIPTORS;
 use crate::load::report::{Report, Saved, Setting, Threshold, Verdict, compare};
@@ -48,7 +47,8 @@ docs/load.md is a tutorial.";
 /// A load as it was asked for.
 #[derive(Clone, Debug)]
 pub struct Load {
-    url: String,
+    /// One, or those of several servers.
+    urls: Vec<String>,
     phases: Vec<Phase>,
     scenario: Option<String>,
     thresholds: Vec<Threshold>,
@@ -66,12 +66,13 @@ pub(super) fn command() -> Command {
 
 fn with_options(command: Command) -> Command {
     command
-        .arg(Arg::new("url").value_name("URL").help(
+        .arg(Arg::new("url").value_name("URL").num_args(1..).help(
             "ws://HOST[:PORT][/PATH] of an echo, or of a\n\
              room with --broadcast; wss:// with TLS,\n\
              unix:FILE[:/PATH] at a Unix socket,\n\
              tcp://HOST:PORT of a bare TCP echo, which\n\
-             sends back each byte and knows no WebSocket",
+             sends back each byte and knows no WebSocket.\n\
+             Several take turns with the connections",
         ))
         .args(spec::arguments(PLAN_OPTIONS, &Draft::default()))
         .args(spec::arguments(WHOLE_OPTIONS, &Whole::default()))
@@ -93,7 +94,8 @@ impl Load {
     pub(super) fn parse(matches: &ArgMatches, environment: &Environment) -> Result<Self, String> {
         let mut whole = Whole::default();
         spec::apply(WHOLE_OPTIONS, matches, environment, &mut whole)?;
-        let given = matches.get_one::<String>("url").cloned();
+        let given = matches.get_many::<String>("url").into_iter().flatten();
+        let mut urls: Vec<String> = given.cloned().collect();
         let mut base = Draft::default();
         for option in PLAN_OPTIONS {
             option.apply_variable(environment, &mut base)?;
@@ -103,9 +105,13 @@ impl Load {
             base.next_level();
             scenario.apply_common(&mut base)?;
         }
-        let known = given.or_else(|| scenario.as_ref()?.url.clone());
-        let url = known.ok_or("load needs the URL of a server; see wsecho load --help")?;
-        base.plan.bare = Url::parse_bare(&url).is_some();
+        if urls.is_empty() {
+            urls.extend(scenario.as_ref().and_then(|scenario| scenario.url.clone()));
+        }
+        base.plan.bare = way::bare(&urls)?;
+        if whole.compare.is_some() && urls.len() > 1 {
+            return Err("--compare takes one report beside its own".to_owned());
+        }
         let mut thresholds = std::mem::take(&mut base.thresholds);
         let count = scenario.as_ref().map_or(1, |scenario| scenario.phases().count());
         let mut phases = Vec::new();
@@ -125,7 +131,7 @@ impl Load {
         }
         let settings = settings(&base);
         let scenario = scenario.map(|scenario| scenario.name);
-        Ok(Self { url, phases, scenario, thresholds, settings, whole })
+        Ok(Self { urls, phases, scenario, thresholds, settings, whole })
     }
 
     fn job(&self, way: &Way) -> Result<Job, String> {
@@ -139,8 +145,8 @@ impl Load {
             return Err(format!("the limit on open files leaves room for {room} connections only"));
         }
         Ok(Job {
-            url: shown_target(&self.url).into_owned(),
-            target: way.target.clone(),
+            url: self.shown(),
+            targets: way.targets.clone(),
             server_pid: self.whole.server_pid,
             phases: self.phases.clone(),
             scenario: self.scenario.clone(),
@@ -149,6 +155,12 @@ impl Load {
             settings: self.settings.clone(),
             keeps_intervals: self.whole.hdr.is_some(),
         })
+    }
+
+    /// The URLs without what is secret in them.
+    fn shown(&self) -> String {
+        let shown: Vec<_> = self.urls.iter().map(|url| shown_target(url)).collect();
+        shown.join(", ")
     }
 
     /// What the report means for the exit status.
@@ -250,12 +262,12 @@ fn settings(draft: &Draft) -> Vec<Setting> {
 /// One line: what could not be done, or what did not hold.
 pub fn run(load: &Load) -> Result<(), String> {
     if let Some(before) = &load.whole.compare {
-        let (before, after) = (Saved::read(before)?, Saved::read(Path::new(&load.url))?);
+        let (before, after) = (Saved::read(before)?, Saved::read(Path::new(&load.urls[0]))?);
         return show(&compare(&before, &after));
     }
-    let shown = shown_target(&load.url);
+    let shown = load.shown();
     let named = |wrong: String| format!("load of {shown:?}: {wrong}");
-    let way = Way::find(&load.url, &load.whole).map_err(named)?;
+    let way = Way::find(&load.urls, &load.whole).map_err(named)?;
     let job = load.job(&way).map_err(named)?;
     let failed = |error: io::Error| named(error.to_string());
     let net = signals::catch(IMPATIENT_STATUS).and_then(MioDial::new).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The way to the server of a load: over TCP or a Unix socket, in the clear or with TLS, and what
+//! The way to the servers of a load: over TCP or a Unix socket, in the clear or with TLS, and what
 //! is said on arrival.
 
 use std::fmt;
@@ -33,39 +33,34 @@ const OWN_FIELDS: [&str; 6] =
     ["Host", "Upgrade", "Connection", "User-Agent", "Content-Length", "Transfer-Encoding"];
 const OWN_PREFIX: &str = "Sec-WebSocket-";
 
-/// The way to a server.
+/// The way to one or more servers.
 pub(super) struct Way {
-    pub target: Target,
-    /// Who the server has to be, if it has to show a certificate.
+    pub targets: Vec<Target>,
+    /// Who the servers have to be, if they have to show a certificate.
     secure: Option<String>,
 }
 
 impl Way {
-    /// Finds the server.
-    pub fn find(text: &str, whole: &Whole) -> Result<Self, String> {
-        let fields = whole.fields.0.clone();
-        if let Some(local) = url::local(text, "/") {
-            let (path, target) = local?;
-            let authority = LOCAL_AUTHORITY.to_owned();
-            let target = Target { place: Place::Socket(path), authority, path: target, fields };
-            return Ok(Self { target, secure: None });
+    /// Finds the servers.
+    pub fn find(urls: &[String], whole: &Whole) -> Result<Self, String> {
+        let mut targets = Vec::new();
+        let mut names = Vec::new();
+        for url in urls {
+            let (target, secure) = place(url, &whole.fields)?;
+            targets.push(target);
+            names.push(secure);
         }
-        let url = match Url::parse_bare(text) {
-            Some(_) if !fields.is_empty() => {
-                return Err("--header is for an opening handshake, and here is none".to_owned());
-            }
-            Some(bare) => bare?,
-            None => Url::parse_with(text, "/", cfg!(feature = "tls"))?,
-        };
-        let addresses = url.addresses(RESOLVE_TIME).map_err(|error| error.to_string())?;
-        let address = *addresses.first().ok_or("the host has no address")?;
-        let secure = url.secure.then(|| url.host.to_owned());
-        let (authority, path) = (url.authority.to_owned(), url.target);
-        let target = Target { place: Place::Address(address), authority, path, fields };
-        Ok(Self { target, secure })
+        // One network verifies all certificates by one name.
+        let secure = names.first().cloned().flatten();
+        if names.iter().any(|name| *name != secure) {
+            return Err(
+                "servers of one load have TLS and one host name, or none has TLS".to_owned()
+            );
+        }
+        Ok(Self { targets, secure })
     }
 
-    /// A network in which that server can be reached.
+    /// A network in which those servers can be reached.
     #[cfg(feature = "tls")]
     pub fn network(&self, dial: MioDial, whole: &Whole) -> Result<Network, String> {
         let trust = match (&self.secure, &whole.ca, whole.insecure) {
@@ -80,12 +75,48 @@ impl Way {
         TlsDial::secured(dial, self.secure.as_deref().unwrap_or_default(), &trust)
     }
 
-    /// A network in which that server can be reached.
+    /// A network in which those servers can be reached.
     #[cfg(not(feature = "tls"))]
     pub fn network(&self, dial: MioDial, _: &Whole) -> Result<Network, String> {
         debug_assert_eq!(self.secure, None, "there are no such URLs");
         Ok(dial)
     }
+}
+
+/// Whether the servers, of which there has to be one at least, are bare TCP echoes.
+pub(super) fn bare(urls: &[String]) -> Result<bool, String> {
+    let bare = urls.iter().filter(|url| Url::parse_bare(url).is_some()).count();
+    match urls.len() {
+        0 => Err("load needs the URL of a server; see wsecho load --help".to_owned()),
+        all if bare > 0 && bare < all => {
+            Err("either all servers of a load are bare TCP echoes, or none is".to_owned())
+        }
+        _ => Ok(bare > 0),
+    }
+}
+
+/// Where a URL leads, and who the server there has to be, if it has to show a certificate.
+fn place(text: &str, fields: &Fields) -> Result<(Target, Option<String>), String> {
+    let fields = fields.0.clone();
+    if let Some(local) = url::local(text, "/") {
+        let (path, target) = local?;
+        let authority = LOCAL_AUTHORITY.to_owned();
+        let target = Target { place: Place::Socket(path), authority, path: target, fields };
+        return Ok((target, None));
+    }
+    let url = match Url::parse_bare(text) {
+        Some(_) if !fields.is_empty() => {
+            return Err("--header is for an opening handshake, and here is none".to_owned());
+        }
+        Some(bare) => bare?,
+        None => Url::parse_with(text, "/", cfg!(feature = "tls"))?,
+    };
+    let addresses = url.addresses(RESOLVE_TIME).map_err(|error| error.to_string())?;
+    let address = *addresses.first().ok_or("the host has no address")?;
+    let secure = url.secure.then(|| url.host.to_owned());
+    let (authority, path) = (url.authority.to_owned(), url.target);
+    let target = Target { place: Place::Address(address), authority, path, fields };
+    Ok((target, secure))
 }
 
 /// Fields of the request beside those of the opening handshake, each a line with its end. What they

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::dice::Dice;
 use super::super::plan::Shape;
-use super::Engine;
+use super::{Engine, Target};
 use crate::http::client::Asked;
 use crate::net::dial::{Dial, Place};
 
@@ -19,6 +19,11 @@ const PER_SOURCE: usize = 20_000;
 const CHURN_SOURCES: usize = 16;
 
 impl<D: Dial> Engine<D> {
+    /// Where a connection goes to: targets take turns.
+    pub(super) fn target(&self, at: usize) -> &Target {
+        &self.targets[at % self.targets.len()]
+    }
+
     /// Where a connection comes from.
     pub(super) fn source(&self, at: usize) -> Option<IpAddr> {
         let named = &self.plan.sources;
@@ -28,7 +33,7 @@ impl<D: Dial> Engine<D> {
         let churns = matches!(self.plan.shape, Shape::Churn(_));
         let needed = self.plan.connections.div_ceil(PER_SOURCE);
         let count = if churns { CHURN_SOURCES } else { needed };
-        let local = match &self.target.place {
+        let local = match &self.target(at).place {
             Place::Address(address) => address.is_ipv4() && address.ip().is_loopback(),
             Place::Socket(_) => false,
         };
@@ -38,13 +43,14 @@ impl<D: Dial> Engine<D> {
     /// The request of a connection, with a key that is its own.
     pub(super) fn request(&self, at: usize) -> Vec<u8> {
         let mut request = Vec::new();
+        let target = self.target(at);
         let asked = Asked {
-            target: &self.target.path,
-            authority: &self.target.authority,
+            target: &target.path,
+            authority: &target.authority,
             key: &self.key(at),
             agent: concat!("wsecho-load/", env!("CARGO_PKG_VERSION")),
             extensions: self.plan.deflate.map(|offer| offer.value()),
-            fields: &self.target.fields,
+            fields: &target.fields,
         };
         asked.write(&mut request);
         request

@@ -56,7 +56,8 @@ impl<D: Dial> Engine<D> {
     /// Begins a connection, for which one has tried since `since`.
     pub(super) fn connect(&mut self, at: usize, since: Duration) {
         let source = self.source(at);
-        match self.net.connect(&self.target.place, source, at) {
+        let place = self.target(at).place.clone();
+        match self.net.connect(&place, source, at) {
             Ok(stream) => {
                 self.opening.underway += 1;
                 let mut client = Client::new(stream, self.desk.script.start(at), since);

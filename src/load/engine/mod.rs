@@ -80,7 +80,8 @@ enum Stage {
 /// The connections of a load, and the loop that drives them.
 pub struct Engine<D: Dial> {
     net: D,
-    target: Target,
+    /// At least one; connections take turns with them.
+    targets: Vec<Target>,
     plan: Plan,
     clients: Vec<Option<Client<D::Stream>>>,
     desk: Desk,
@@ -109,14 +110,16 @@ pub struct Engine<D: Dial> {
 }
 
 impl<D: Dial> Engine<D> {
-    /// A loop without connections. `pid` is the server's process, if it is known.
-    pub fn new(net: D, target: Target, pid: Option<u32>) -> Self {
+    /// A loop without connections, to one or more targets. `pid` is the server's process, if it is
+    /// known.
+    pub fn new(net: D, targets: Vec<Target>, pid: Option<u32>) -> Self {
+        assert!(!targets.is_empty(), "a load goes somewhere");
         let plan = Plan::default();
         let desk = Desk::new(Script::new(&plan.recipe(), None), plan.verify);
         let now = net.now();
         Self {
             net,
-            target,
+            targets,
             clients: Vec::new(),
             desk,
             tally: Tally::new(false),
