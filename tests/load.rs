@@ -77,7 +77,9 @@ fn every_shape_runs_against_the_server_without_an_error() {
     let server = Server::start(&["--deflate", "takeover"]);
     let url = url(&server);
     let room = format!("{url}broadcast/hall");
-    let shapes: [&[&str]; 14] = [
+    let chat = format!("{url}chat/hall");
+    let template = r#"{"message":"{message}"}"#;
+    let shapes: [&[&str]; 15] = [
         &[&url, "-c", "8", "-p", "16", "-s", "5"],
         &[&url, "-c", "3", "-s", "90%:64,10%:100k", "--binary"],
         &[&url, "-c", "3", "--fragments", "3", "-s", "0-400", "-p", "4"],
@@ -93,6 +95,7 @@ fn every_shape_runs_against_the_server_without_an_error() {
         &[&url, "-c", "4", "--slow-readers", "1"],
         // The rooms of this server have a limit for each member.
         &[&room, "-c", "6", "--broadcast", "others", "--rate", "60", "--ramp", "50ms"],
+        &[&chat, "-c", "6", "--broadcast", "all", "--template", template, "--rate", "50"],
     ];
     for shape in shapes {
         let report = report(shape);
@@ -306,6 +309,7 @@ fn the_commands_of_the_tutorial_run() {
             let line = line
                 .replace("$PID", &pid)
                 .replace("ws://127.0.0.1:8080/", &url(&server))
+                .replace("ws://127.0.0.1:8081/", &url(&server))
                 .replace("unix:/run/wsecho/echo.sock", &socket)
                 .replace("tcp://127.0.0.1:7", &bare)
                 .replace("examples/", &format!("{examples}/"));
@@ -329,8 +333,14 @@ fn the_commands_of_the_tutorial_run() {
 fn run_line(line: &str, server: &str, folder: &Path) {
     let (line, file) = line.split_once(" > ").unwrap_or((line, ""));
     let mut arguments: Vec<&str> = Vec::new();
-    for (nth, part) in line.trim_start_matches("wsecho load").split('"').enumerate() {
-        if nth % 2 == 1 { arguments.push(part) } else { arguments.extend(part.split_whitespace()) }
+    let mut rest = line.trim_start_matches("wsecho load").trim();
+    while let Some(first) = rest.chars().next() {
+        let (word, behind) = match first {
+            '"' | '\'' => rest[1..].split_once(first).expect("two quotes"),
+            _ => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        arguments.push(word);
+        rest = behind.trim_start();
     }
     for pair in SHORT.chunks(2) {
         match arguments.iter().position(|argument| *argument == pair[0]) {

@@ -309,7 +309,7 @@ _wsecho() {
             return 0
             ;;
         wsecho__subcmd__load)
-            opts="-c -d -p -s -h --connections --duration --warmup --ramp --pipeline --think --rate --size --file --text --binary --records --fragments --deflate --no-verify --seed --idle --touch --churn --broadcast --slow-readers --connect-rate --source --timeout --threshold --scenario --find-limit --header --ca --insecure --server-pid --json --hdr --csv --html --quiet --compare --help"
+            opts="-c -d -p -s -h --connections --duration --warmup --ramp --pipeline --think --rate --size --file --text --binary --records --fragments --deflate --no-verify --seed --idle --touch --churn --broadcast --template --slow-readers --connect-rate --source --timeout --threshold --scenario --find-limit --header --ca --insecure --server-pid --json --hdr --csv --html --quiet --compare --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -396,6 +396,10 @@ _wsecho() {
                     return 0
                     ;;
                 --connect-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

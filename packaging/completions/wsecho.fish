@@ -104,6 +104,7 @@ complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l broadcast -d 'The
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l slow-readers -d 'So many of the connections send and never read' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l connect-rate -d 'Connections opened a second, with --churn all the time' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l source -d 'Address to connect from, may be repeated. To 127.0.0.0/8 further ones are taken by themselves when one has no ports left' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l template -d 'Text that each message of a broadcast stands in, at {message}; what comes back without such a message is a notice, and passes' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l timeout -d 'Longest wait for an answer of any kind [default: 10s]' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l threshold -d 'What must hold, such as "p99 < 5ms", may be repeated; decides the exit status. By default "errors == 0"' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l scenario -d 'Phases one after the other, from a file in TOML; flags win over what it says' -r

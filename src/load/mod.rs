@@ -35,4 +35,5 @@ pub mod search;
 pub mod sizes;
 mod state;
 mod tally;
+pub mod template;
 mod unexpected;

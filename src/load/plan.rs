@@ -7,6 +7,7 @@ use super::pace::Allowance;
 use super::payload::Content;
 use super::script::Recipe;
 use super::sizes::Sizes;
+use super::template::Template;
 use crate::ws::offer::Offer;
 
 /// Bytes of a message, if nothing is said.
@@ -67,6 +68,8 @@ pub struct Plan {
     pub fragments: usize,
     /// What is offered of permessage-deflate.
     pub deflate: Option<Offer>,
+    /// What the messages of a broadcast stand in.
+    pub template: Option<Template>,
     /// Whether each echo is compared with what was sent.
     pub verify: bool,
     /// The first so many connections never read.
@@ -97,6 +100,7 @@ impl Default for Plan {
             content: Content::Text,
             fragments: 1,
             deflate: None,
+            template: None,
             verify: true,
             slow_readers: 0,
             timeout: Duration::from_secs(10),
@@ -124,6 +128,9 @@ impl Plan {
         }
         if broadcast && (self.deflate.is_some() || self.fragments > 1) {
             return Err("a broadcast is neither compressed nor fragmented".to_owned());
+        }
+        if self.template.is_some() && !(broadcast && self.content.is_text()) {
+            return Err("a template is for the text of a broadcast".to_owned());
         }
         if broadcast && self.connections > super::room::MEMBERS_MAX {
             return Err(format!("a room has {} members at most", super::room::MEMBERS_MAX));

@@ -4,7 +4,8 @@
 //! has to be known to the server by a name. What is behind the stamp comes from a pattern, at a
 //! place that sender and number give, so that every byte is verified without a copy of it. Without
 //! verification the stamp is looked for anywhere in the message, which is what a server needs that
-//! wraps messages into something of its own.
+//! wraps messages into something of its own. With a template it is found anywhere too, but what is
+//! behind it is verified; a message without a stamp is then a notice of the room.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::errors::{Errors, Kind};
 use super::plan::Audience;
 use super::report::Broadcast;
 use super::script::add_frame;
+use super::template::Template;
 use super::unexpected::quoted;
 use crate::ws::head::{First, Opcode};
 
@@ -62,6 +64,8 @@ pub struct Room {
     members: usize,
     binary: bool,
     verify: bool,
+    /// What messages stand in.
+    template: Option<Template>,
     pattern: Vec<u8>,
     sizes: Vec<usize>,
     dice: Dice,
@@ -76,12 +80,13 @@ pub struct Room {
 }
 
 impl Room {
-    /// A room of `members`, in which messages have these sizes in turn.
+    /// A room of `members`, in which messages have these sizes in turn, those of a template apart.
     pub fn new(
         members: usize,
         audience: Audience,
         binary: bool,
         verify: bool,
+        template: Option<Template>,
         sizes: Vec<usize>,
         seed: u64,
     ) -> Self {
@@ -92,6 +97,7 @@ impl Room {
             members,
             binary,
             verify,
+            template,
             pattern,
             sizes,
             dice,
@@ -116,7 +122,10 @@ impl Room {
         let (oldest, underway) = &mut self.underway[sender];
         let number = *oldest + underway.len() as u32;
         underway.push_back(Underway { due, missing });
-        let payload = self.payload(sender, number);
+        let mut payload = self.payload(sender, number);
+        if let Some(template) = &self.template {
+            payload = template.around(&payload);
+        }
         let opcode = if self.binary { Opcode::Binary } else { Opcode::Text };
         let first = First { fin: true, compressed: false, opcode };
         add_frame(out, first, &payload, self.dice.key());
@@ -137,7 +146,8 @@ impl Room {
         payload
     }
 
-    /// A message came to `member`. `None` if it is not one that it should have got now.
+    /// A message came to `member`. `None` if it is not one that it should have got now: that is an
+    /// error, or a notice.
     pub fn deliver(
         &mut self,
         member: usize,
@@ -145,14 +155,22 @@ impl Room {
         binary: bool,
         errors: &mut Errors,
     ) -> Option<Delivery> {
-        let stamp = if self.verify { stamp(payload) } else { stamp_within(payload) };
-        let known = stamp.filter(|(sender, number)| self.is_sent(*sender, *number));
+        let from = match (&self.template, self.verify) {
+            (None, true) => Some(0),
+            (None, false) => Some(mark_within(payload).unwrap_or(0)),
+            (Some(_), _) => mark_within(payload),
+        };
+        let payload = &payload[from?..];
+        let known = stamp(payload).filter(|(sender, number)| self.is_sent(*sender, *number));
         let Some((sender, number)) = known else {
             errors.add(Kind::Unsolicited, || format!("{} was not sent", quoted(payload)));
             return None;
         };
         if self.verify {
-            self.compare(sender, number, payload, binary, errors);
+            // What a template, or the server, puts behind a message is not a part of it.
+            let end = if self.template.is_some() { self.length(number) } else { payload.len() };
+            let message = &payload[..end.min(payload.len())];
+            self.compare(sender, number, message, binary, errors);
         }
         if !self.is_due(member, sender, number, errors) {
             return None;
@@ -255,9 +273,9 @@ fn stamp(payload: &[u8]) -> Option<(usize, u32)> {
     Some((sender, u32::from_str_radix(number, 16).ok()?))
 }
 
-fn stamp_within(payload: &[u8]) -> Option<(usize, u32)> {
-    let at = payload.windows(MARK.len()).position(|window| window == MARK)?;
-    stamp(&payload[at..])
+/// Where a stamp begins.
+fn mark_within(payload: &[u8]) -> Option<usize> {
+    payload.windows(MARK.len()).position(|window| window == MARK)
 }
 
 #[cfg(test)]
@@ -268,7 +286,7 @@ mod tests {
     const DUE: Duration = Duration::from_secs(1);
 
     fn room(audience: Audience) -> Room {
-        Room::new(3, audience, false, true, vec![40], 1)
+        Room::new(3, audience, false, true, None, vec![40], 1)
     }
 
     /// Sends a message, and returns what a member gets.
@@ -334,10 +352,32 @@ mod tests {
 
     #[test]
     fn wrapped_messages_are_found_without_verification() {
-        let mut room = Room::new(2, Audience::Others, false, false, vec![25], 1);
+        let mut room = Room::new(2, Audience::Others, false, false, None, vec![25], 1);
         let wrapped = [b"{\"text\":\"", &sent(&mut room, 0)[..], b"\"}"].concat();
         let mut errors = Errors::default();
         assert!(room.deliver(1, &wrapped, false, &mut errors).is_some_and(|d| d.complete));
         assert_eq!(errors.total(), 0);
+    }
+    #[test]
+    fn messages_in_a_template_are_verified_and_notices_pass() {
+        let template = Template::parse(r#"{"message":"{message}"}"#).expect("a template");
+        let mut room = Room::new(2, Audience::All, false, true, Some(template), vec![30], 1);
+        let message = sent(&mut room, 0);
+        assert!(message.starts_with(br#"{"message":"wsecho:00000000:"#), "{message:?}");
+        assert_eq!(message.len(), 30 + 14);
+        let answer = [br#"{"from":"ann","#, &message[1..]].concat();
+        let mut deliver = |payload: &[u8]| {
+            let mut errors = Errors::default();
+            let came = room.deliver(1, payload, false, &mut errors).is_some();
+            (came, kinds(&errors))
+        };
+        assert_eq!(deliver(br#"{"type":"system","message":"Welcome!"}"#), (false, vec![]));
+        assert_eq!(deliver(&answer), (true, vec![]));
+        assert_eq!(deliver(&answer), (false, vec![Kind::Duplicate]));
+        let mut damaged = message.clone();
+        damaged[40] ^= 1;
+        assert_eq!(deliver(&damaged).1, [Kind::Payload, Kind::Duplicate]);
+        assert_eq!(deliver(&message[..40]).1, [Kind::Boundary, Kind::Duplicate]);
+        assert_eq!(deliver(b"wsecho:00000009:00000000:").1, [Kind::Unsolicited]);
     }
 }

@@ -10,6 +10,7 @@ use super::sizes;
 use crate::load::payload::Content;
 use crate::load::plan::Shape;
 use crate::load::report::Threshold;
+use crate::load::template::Template;
 
 const LOAD: &str = "Load";
 const MESSAGES: &str = "Messages";
@@ -219,6 +220,19 @@ pub const PLAN_OPTIONS: &[Spec<Draft>] = &[
         default: |draft| shown_audience(draft.plan.shape),
         apply: |draft, text| {
             audience(text).and_then(|who| draft.shape("broadcast", Shape::Broadcast(who)))
+        },
+    },
+    Spec {
+        name: "template",
+        variable: "WSECHO_LOAD_TEMPLATE",
+        takes: Takes::One("TEXT"),
+        heading: SHAPES,
+        help: "Text that each message of a broadcast stands\n\
+               in, at {message}; what comes back without\n\
+               such a message is a notice, and passes",
+        default: |draft| draft.plan.template.as_ref().map(Template::show).unwrap_or_default(),
+        apply: |draft, text| {
+            Template::parse(text).map(|template| draft.plan.template = Some(template))
         },
     },
     Spec {

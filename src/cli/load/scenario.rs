@@ -258,6 +258,7 @@ mod tests {
                 Takes::One("CHOICE") => "\"on\"",
                 Takes::One("WHO") => "\"others\"",
                 Takes::One("FILE") => "\"Cargo.toml\"",
+                Takes::One("TEXT") => "\"a {message}\"",
                 Takes::Many("IP") => "[\"127.0.0.2\"]",
                 Takes::Many("EXPR") => "\"errors == 0\"",
                 _ => "7",

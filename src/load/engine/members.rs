@@ -76,7 +76,8 @@ pub(super) fn room(plan: &Plan) -> Option<(Room, Vec<Member>)> {
     let Shape::Broadcast(audience) = plan.shape else { return None };
     let sizes = plan.sizes().draw(SIZES, &mut Dice::new(plan.seed));
     let binary = !plan.content.is_text();
-    let room = Room::new(plan.connections, audience, binary, plan.verify, sizes, plan.seed);
+    let (verify, template) = (plan.verify, plan.template.clone());
+    let room = Room::new(plan.connections, audience, binary, verify, template, sizes, plan.seed);
     Some((room, (0..plan.connections).map(|_| Member::new()).collect()))
 }
 
