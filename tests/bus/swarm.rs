@@ -1,7 +1,7 @@
 //! The fleet in bad weather: a slow bus, links that are cut, a bus that freezes or is gone,
 //! processes that are killed and started, at any step. It is judged what everybody has heard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use wsecho::limits::Config;
@@ -12,16 +12,35 @@ use crate::fleet::{Client, Fleet, who};
 /// What is done in one run, beside the weather.
 const STEPS: usize = 60;
 
+/// What somebody who wants to be heard says in a second at most. A chat hears ten messages a second
+/// and twenty at once, of which ten may have been said before the clock went on.
+const SECOND_MAX: usize = 10;
+
 /// Somebody, and what is known of what it did.
 struct Member {
     client: Client,
     number: usize,
     said: usize,
+    /// When it has sent something in the last second.
+    sent_at: VecDeque<Duration>,
     /// What it has heard of each: how-manieth messages, in the order of coming.
     heard: BTreeMap<usize, Vec<usize>>,
 }
 
 impl Member {
+    /// Whether it may send something now; then it does.
+    fn takes_its_time(&mut self, now: Duration) -> bool {
+        let second = Duration::from_secs(1);
+        while self.sent_at.front().is_some_and(|at| now - *at >= second) {
+            self.sent_at.pop_front();
+        }
+        let may = self.sent_at.len() < SECOND_MAX;
+        if may {
+            self.sent_at.push_back(now);
+        }
+        may
+    }
+
     fn read(&mut self) {
         for text in self.client.texts() {
             let Some((number, at)) = stamp(&text) else { continue };
@@ -106,8 +125,8 @@ impl Swarm {
     fn join(&mut self) {
         let node = self.living();
         let client = self.fleet.join(node, self.path);
-        let (said, heard) = (0, BTreeMap::new());
-        self.members.push(Member { client, number: self.came, said, heard });
+        let (said, sent_at, heard) = (0, VecDeque::new(), BTreeMap::new());
+        self.members.push(Member { client, number: self.came, said, sent_at, heard });
         self.came += 1;
         if self.calm {
             // What is said until a new room is whole reaches others only.
@@ -123,13 +142,14 @@ impl Swarm {
     /// Three names for all of them.
     fn rename(&mut self) {
         let name = self.dice.pick(&["ann", "bob", "cyd"]);
-        if let (Some(member), true) = (self.any(), self.path.starts_with("/chat")) {
-            self.members[member].client.take_name(name);
+        let chats = self.path.starts_with("/chat");
+        if let Some(at) = chats.then(|| self.speaker()).flatten() {
+            self.members[at].client.take_name(name);
         }
     }
 
     fn say(&mut self) {
-        let Some(at) = self.any() else { return };
+        let Some(at) = self.speaker() else { return };
         let member = &mut self.members[at];
         let padding = "x".repeat(self.dice.pick(&[0, 20, 300, 5000]));
         let stamp = format!("#{}.{}#", member.number, member.said);
@@ -141,8 +161,10 @@ impl Swarm {
         }
     }
 
-    fn any(&mut self) -> Option<usize> {
-        (!self.members.is_empty()).then(|| self.dice.below(self.members.len()))
+    /// Somebody, unless it has just said a lot.
+    fn speaker(&mut self) -> Option<usize> {
+        let at = (!self.members.is_empty()).then(|| self.dice.below(self.members.len()))?;
+        self.members[at].takes_its_time(self.fleet.now).then_some(at)
     }
 
     fn weather(&mut self) {
