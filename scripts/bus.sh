@@ -1,22 +1,38 @@
 #!/usr/bin/env bash
-# Rooms over three processes on a real Redis: 300 chat clients spread over them. Prints one line for
-# each check: what everybody has heard, how often and in which order; the same after Redis was
-# killed and started again, and stopped for a while; who is told that a process has died; a wrong
-# password; the same bus with TLS and on a Unix socket.
+# bus.sh [--figures [--record] [ROUNDS]]
 #
-# The binary needs the feature bus; without WSECHO one is built into target/bus.
+# Rooms over three processes on a real Redis, with 300 chat clients spread over them. Prints one line
+# for each check: what everybody has heard, how often and in which order, by clients of its own
+# and by `wsecho load --broadcast`; the same while Redis is killed and started again, stopped, slow;
+# who is told that a process has died; a wrong password; a bus on a Unix socket, and with TLS.
+# It takes a minute and a half.
 #
-# usage: scripts/bus.sh    (WSECHO=... for another binary; half a minute)
+# With --figures it measures instead what a delivery costs with 1, 2 and 3 processes beside a single one
+# without a bus: CPU and latency, medians of ROUNDS (3). --record writes benches/record/bus.csv.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
-case ${1:-} in '') ;; *) usage; exit 2 ;; esac
+
+what=everything record='' rounds=3
+for option in "$@"; do
+  case $option in
+    --help) usage; exit ;;
+    --figures) what=figures ;;
+    --record) record=$root/benches/record/bus.csv ;;
+    *[!0-9]* | '') die "cannot use $option; see --help" ;;
+    *) rounds=$option ;;
+  esac
+done
 have redis-server redis-server || skip "no redis-server"
 have python3 python3 || skip "no python3"
 have openssl openssl || skip "no openssl"
-if [ -z "${WSECHO:-}" ]; then
-  wsecho=$root/target/bus/release/wsecho
-  (cd "$root" && cargo build --quiet --release --locked --features bus --target-dir target/bus)
-fi
 need_server
 "$wsecho" --help | grep -q -e '--bus ' || die "$wsecho is without the feature bus"
-python3 "$root/scripts/bus" "$wsecho" "$tmp"
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+if [ "$what" = everything ]; then
+  python3 "$root/scripts/bus" everything "$wsecho" "$tmp"
+  exit
+fi
+# Servers and Redis have one CPU, the load the other, where there are two.
+servers='' load=''
+if have taskset util-linux && [ "$(nproc)" -gt 1 ]; then servers='taskset -c 0' load='taskset -c 1'; fi
+python3 "$root/scripts/bus" figures "$wsecho" "$tmp" "$record" "$rounds" "$servers" "$load"

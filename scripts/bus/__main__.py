@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+from figures import figures
+from loads import Load, delivered, is_honest, is_whole
 from machines import Process, Redis, Server, free_port
 from members import Crowd
 
@@ -70,6 +72,24 @@ def spread(servers, count):
     return crowd
 
 
+def whole_load(binary, servers, what):
+    """`wsecho load` finds that each message of a room has come to all, once and in order."""
+    report = Load(binary, servers, "/chat/load", clients=CLIENTS).report()
+    check(f"{what}: wsecho load finds all of it whole", is_whole(report), delivered(report))
+
+
+def late_load(binary, servers, crowd, what, least, fault):
+    """The same while something makes the bus late, by `least` at the worst."""
+    load = Load(binary, servers, "/chat/load", clients=CLIENTS, seconds=5)
+    crowd.read_until(lambda: False, 2)
+    fault()
+    report = load.report()
+    late = report["latency_us"]["max"] / 1e6
+    holds = is_whole(report) and late > least
+    check(f"{what}: all of it comes late, and whole", holds,
+          f"{delivered(report)}, max {late:.1f} s")
+
+
 def everything(binary, folder):
     port = free_port()
     url = f"redis://:secret@127.0.0.1:{port}"
@@ -101,7 +121,10 @@ def everything(binary, folder):
     crowd = spread(servers, CLIENTS)
     check(f"all see all {CLIENTS}", settle(crowd, CLIENTS))
     talk(crowd, "everybody hears each message once, in its speaker's order")
+    whole_load(binary, servers, "three processes")
 
+    load = Load(binary, servers, "/chat/load", clients=CLIENTS, seconds=8)
+    crowd.read_until(lambda: False, 2)
     redis.end()
     for server in servers:
         server.wait_for_bus(False)
@@ -118,16 +141,39 @@ def everything(binary, folder):
     there = any(m.messages() for m in crowd.members[1:CLIENTS:3] + crowd.members[2:CLIENTS:3])
     check("what was said meanwhile was heard here, and is not said again there", here and not there)
     check("all see all again", settle(crowd, CLIENTS + 1))
+    report = load.report()
+    check("a load that went on all the while: what is lost is what was said elsewhere; "
+          "nothing comes twice, late or damaged", is_honest(report, 2 / 3), delivered(report))
     talk(crowd, "and hear all", first=200)
+    whole_load(binary, servers, "after it")
 
+    def stop():
+        redis.send(signal.SIGSTOP)
+        crowd.read_until(lambda: False, 1.5)
+        redis.send(signal.SIGCONT)
+
+    late_load(binary, servers, crowd, "Redis stopped for 1.5 s", 1.0, stop)
+
+    def pause():
+        for _ in range(5):
+            redis.ask("CLIENT PAUSE 400 ALL", "secret")
+            crowd.read_until(lambda: False, 0.6)
+
+    late_load(binary, servers, crowd, "Redis slow, it works 0.2 s of each 0.6", 0.3, pause)
+
+    load = Load(binary, servers, "/chat/load", clients=CLIENTS, seconds=9)
+    crowd.read_until(lambda: False, 2)
     redis.send(signal.SIGSTOP)
     for server in servers:
         server.wait_for_bus(False)
     redis.send(signal.SIGCONT)
     for server in servers:
         server.wait_for_bus(True)
-    check("Redis stopped, and continued: all see all", settle(crowd, CLIENTS + 1))
+    check("Redis stopped for longer, and continued: all see all", settle(crowd, CLIENTS + 1))
+    report = load.report()
+    check("a load that went on all the while", is_honest(report, 2 / 3), delivered(report))
     talk(crowd, "and hear all", first=300)
+    whole_load(binary, servers, "after it")
 
     gone = sum(1 for at in range(CLIENTS) if at % 3 == 2)
     crowd.forget()
@@ -142,16 +188,18 @@ def everything(binary, folder):
     crowd.members = [m for at, m in enumerate(crowd.members) if at % 3 != 2]
     talk(crowd, "and hear all that is left", first=400)
     crowd.leave()
+    whole_load(binary, servers[:2], "two processes")
     for server in servers[:2]:
         check("a drained process ends with 0", server.end(signal.SIGTERM) == 0)
 
     unix = f"redis+unix://:secret@{redis.socket}"
-    others(binary, folder, "a Unix socket", ["--bus", unix, "--bus-required"])
+    others(binary, folder, "a Unix socket", ["--bus", unix, "--bus-required"], redis)
     redis.end()
     secure(binary, folder)
 
 
-def others(binary, folder, what, options):
+def others(binary, folder, what, options, redis=None):
+    """Two processes by another way, and with `redis` what happens when it takes nothing."""
     servers = [Server(binary, folder, *options) for _ in range(2)]
     check(f"{what}: two processes start", all(server.port for server in servers),
           "".join(server.log() for server in servers if not server.port))
@@ -159,8 +207,27 @@ def others(binary, folder, what, options):
     check(f"{what}: all see all", settle(crowd, 10))
     talk(crowd, f"{what}: and hear all")
     crowd.leave()
+    if redis:
+        overflow(binary, what, servers, redis)
     for server in servers:
         server.end(signal.SIGTERM)
+
+
+def overflow(binary, what, servers, redis):
+    """More is said than a bus that takes nothing may have waiting: the link goes, the server stays."""
+    before = servers[0].resident_kib()
+    redis.send(signal.SIGSTOP)
+    # A short time, so that it is not the silence of the bus that ends the link.
+    options = ("--warmup", "0ms", "-s", "16k")
+    load = Load(binary, servers[:1], "/broadcast/hall", *options, clients=4, rate=200, seconds=2)
+    report = load.report()
+    slow = "it does not take what it is sent" in servers[0].log()
+    grown = servers[0].resident_kib() - before
+    check(f"{what}: Redis takes nothing: the link goes, members here hear all, nothing piles up",
+          slow and is_whole(report) and grown < 16 * 1024, f"{delivered(report)}, {grown} KiB more")
+    redis.send(signal.SIGCONT)
+    for server in servers:
+        server.wait_for_bus(True)
 
 
 def secure(binary, folder):
@@ -186,6 +253,6 @@ def secure(binary, folder):
 
 if __name__ == "__main__":
     try:
-        everything(*sys.argv[1:])
+        (figures if sys.argv[1] == "figures" else everything)(*sys.argv[2:])
     finally:
         Process.end_all()

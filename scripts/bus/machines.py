@@ -16,6 +16,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def clean_environment():
+    return {k: v for k, v in os.environ.items() if not k.startswith(WSECHO_VARIABLES)}
+
+
 class Process:
     """A child that does not outlive this one."""
 
@@ -34,6 +38,15 @@ class Process:
             self.send(number)
         return self.child.wait(20)
 
+    def cpu_seconds(self):
+        """What all of its threads have used of a CPU."""
+        tasks = f"/proc/{self.child.pid}/task"
+        used = 0
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/schedstat", encoding="ascii") as file:
+                used += int(file.read().split()[0])
+        return used / 1e9
+
     @classmethod
     def end_all(cls):
         for process in cls.all:
@@ -49,6 +62,18 @@ class Redis(Process):
         command += ["--bind", "127.0.0.1", "--unixsocket", self.socket, *options]
         log = open(f"{folder}/redis.log", "ab")
         super().__init__(command, stdout=log, stderr=log)
+
+    def ask(self, command, password=None):
+        """Says something to it as an administrator would; what it answers."""
+        greeting = f"AUTH {password}\r\n" if password else ""
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.settimeout(20)
+            asked.connect(self.socket)
+            asked.sendall(f"{greeting}{command}\r\n".encode())
+            answer = b""
+            while answer.count(b"\r\n") < 1 + bool(greeting):
+                answer += asked.recv(1000)
+        return answer
 
     def wait(self):
         until = time.monotonic() + 20
@@ -67,12 +92,11 @@ class Redis(Process):
 class Server(Process):
     """A wsecho on a port of the system's choice."""
 
-    def __init__(self, binary, folder, *options):
+    def __init__(self, binary, folder, *options, words=()):
         self.log_path = f"{folder}/wsecho-{len(Process.all)}.log"
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(WSECHO_VARIABLES)}
         with open(self.log_path, "wb") as log:
-            command = [binary, "--listen", "127.0.0.1:0", *options]
-            super().__init__(command, stdout=subprocess.PIPE, stderr=log, env=clean)
+            command = [*words, binary, "--listen", "127.0.0.1:0", *options]
+            super().__init__(command, stdout=subprocess.PIPE, stderr=log, env=clean_environment())
         line = self.child.stdout.readline().decode()
         found = re.fullmatch(r"wsecho listening on ws://127.0.0.1:(\d+)/\n", line)
         self.port = int(found[1]) if found else None
@@ -86,6 +110,10 @@ class Server(Process):
             asked.sendall(b"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             answer = b"".join(iter(lambda: asked.recv(1 << 16), b"")).decode()
         return int(re.search(rf"^wsecho_{name} (\d+)$", answer, re.M)[1])
+
+    def resident_kib(self):
+        with open(f"/proc/{self.child.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"^VmRSS:\s+(\d+) kB$", status.read(), re.M)[1])
 
     def wait_for_bus(self, connected, seconds=20):
         until = time.monotonic() + seconds

@@ -26,13 +26,15 @@ class Member:
         self.open = True
 
     def say(self, **fields):
-        payload = json.dumps(fields).encode()
+        self.send(0x81, json.dumps(fields).encode())
+
+    def send(self, first, payload):
         key = os.urandom(4)
         masked = bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
         length = len(payload)
         size = bytes([0x80 | length]) if length < 126 else b"\xfe" + struct.pack(">H", length)
         self.socket.setblocking(True)
-        self.socket.sendall(b"\x81" + size + key + masked)
+        self.socket.sendall(bytes([first]) + size + key + masked)
         self.socket.setblocking(False)
 
     def read(self):
@@ -64,6 +66,8 @@ class Member:
                 size, start = struct.unpack_from(">H", self.bytes, at + 2)[0], at + 4
             if len(self.bytes) < start + size:
                 break
+            if first == 0x89:
+                self.send(0x8A, bytes(self.bytes[start : start + size]))
             if first == 0x81:
                 self.heard.append(json.loads(self.bytes[start : start + size]))
             at = start + size
