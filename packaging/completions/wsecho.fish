@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wsecho_global_optspecs
-    string join \n listen= subprotocol= origin= max-connections= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= deflate= inflaters= tls-cert= tls-key= tls-self-signed= tls-client-ca= coalesce= room-history= trust-proxy= auth-tokens= metrics-open max-connections-per-ip= handshake-rate= message-rate= byte-rate= max-lifetime= mirror-secrets no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
+    string join \n listen= subprotocol= origin= max-connections= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= deflate= inflaters= tls-cert= tls-key= tls-self-signed= tls-client-ca= coalesce= room-history= bus= bus-ca= bus-required trust-proxy= auth-tokens= metrics-open max-connections-per-ip= handshake-rate= message-rate= byte-rate= max-lifetime= mirror-secrets no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
 end
 
 function __fish_wsecho_needs_command
@@ -46,6 +46,8 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-self-signed -d 'To tr
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-client-ca -d 'Require a certificate of wss:// clients, signed by an authority in FILE, PEM' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l coalesce -d 'How long a message may wait for others to the same member, so that one write sends them all; at most 100ms, 0 for no wait [default: 0ms]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l room-history -d 'What a room keeps for those who join later: the last N messages of a chat, 0 to 1000, and of a chat or drawing board at most BYTES of memory, up to 128KiB. 0 keeps nothing [default: 50,64KiB]' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l bus -d 'Share rooms with all processes that name the same Redis or Valkey: see URL below. The variable keeps a password out of ps' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l bus-ca -d 'Certificates that have signed that of a rediss:// bus, or are it, PEM' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l trust-proxy -d 'Network of proxies whose Forwarded or X-Forwarded-For names the client, such as 10.0.0.0/8, or unix for Unix sockets; may be repeated. By default there is none' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l auth-tokens -d 'Admit only clients with a token: a line of FILE is a name and the SHA-256 of a token in hex. SIGHUP reloads it. /healthz stays open' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l max-connections-per-ip -d 'Maximum number of connections from one address, IPv6 by its first 64 bits; more get 429. By default there is no limit' -r
@@ -68,6 +70,7 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l after -d 'Close or drop a
 complete -c wsecho -n "__fish_wsecho_needs_command" -l at -d 'Close or drop this long after the handshake, at most 10m' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l refuse -d 'Refuse each handshake with this HTTP status, 400 to 599' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l allow-behaviour -d 'Parameter that a query may set, may be repeated; none for no parameter. By default all' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l bus-required -d 'Do not start without the bus; by default rooms are local until it is there'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l metrics-open -d 'Answer /metrics without a token as well'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l mirror-secrets -d 'Show the values of Cookie, Authorization, Proxy-Authorization and X-Api-Key at /info and in mirrors, instead of their lengths'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l no-status -d 'Do not show at /status what the server does'
@@ -101,10 +104,10 @@ complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l seed -d 'The same
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l touch -d 'With --idle, exchange N messages on each connection before it is held' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l churn -d 'Connect, exchange N messages, close, again' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l broadcast -d 'The server hands each message on to all connections, or to all others' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l template -d 'Text that each message of a broadcast stands in, at {message}; what comes back without such a message is a notice, and passes' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l slow-readers -d 'So many of the connections send and never read' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l connect-rate -d 'Connections opened a second, with --churn all the time' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l source -d 'Address to connect from, may be repeated. To 127.0.0.0/8 further ones are taken by themselves when one has no ports left' -r
-complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l template -d 'Text that each message of a broadcast stands in, at {message}; what comes back without such a message is a notice, and passes' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l timeout -d 'Longest wait for an answer of any kind [default: 10s]' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l threshold -d 'What must hold, such as "p99 < 5ms", may be repeated; decides the exit status. By default "errors == 0"' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l scenario -d 'Phases one after the other, from a file in TOML; flags win over what it says' -r

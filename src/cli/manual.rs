@@ -57,7 +57,7 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
 #[test]
 fn manual_and_completions_are_what_help_says() {
     // Packages have the features that are on by default.
-    if cfg!(any(feature = "bus", feature = "jwt")) {
+    if cfg!(any(feature = "jwt", not(feature = "bus"))) {
         return;
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");

@@ -393,7 +393,7 @@ mod tests {
     #[test]
     fn docs_options_md_is_what_help_says() {
         // The page shows the features that are on by default.
-        if cfg!(any(feature = "bus", feature = "jwt")) {
+        if cfg!(any(feature = "jwt", not(feature = "bus"))) {
             return;
         }
         let mut text = format!(
