@@ -42,7 +42,7 @@ def figures(binary, folder, path, rounds, server_words, load_words):
     """Measures all fleets in turns, prints the medians and writes them to `path`."""
     port = free_port()
     words = server_words.split(), load_words.split()
-    redis = Redis(folder, port).wait()
+    redis = Redis(folder, port, words=words[0]).wait()
     url = f"redis://127.0.0.1:{port}"
     runs = {fleet: [] for fleet in FLEETS}
     for _ in range(int(rounds)):

@@ -56,9 +56,9 @@ class Process:
 class Redis(Process):
     """Debian's server, with nothing on disk."""
 
-    def __init__(self, folder, port, *options):
+    def __init__(self, folder, port, *options, words=()):
         self.port, self.socket = port, f"{folder}/redis-{port}.sock"
-        command = ["redis-server", "--port", str(port), "--save", "", "--dir", folder]
+        command = [*words, "redis-server", "--port", str(port), "--save", "", "--dir", folder]
         command += ["--bind", "127.0.0.1", "--unixsocket", self.socket, *options]
         log = open(f"{folder}/redis.log", "ab")
         super().__init__(command, stdout=log, stderr=log)
