@@ -64,6 +64,31 @@ idle() { # idle CONNECTIONS: the server and the generator need a descriptor for 
   stop_server
 }
 
+# Bytes in the kernel's caches for sockets, files and who waits for them.
+socket_caches() {
+  awk '$1 ~ /^(TCP|sock_inode_cache|filp|dentry|eventpoll_epi|eventpoll_pwq|ep_head|lsm_.*)$/ {
+    sum += $2 * $4 } END { printf "%.0f", sum }' /proc/slabinfo
+}
+tcp_sockets() { awk '$1 == "TCP:" { print $3 }' /proc/net/sockstat; }
+
+kernel() { # kernel CONNECTIONS: half of what they add, since both ends are here
+  local count=$1 most=$(($(ulimit -n) - 200)) before sockets load
+  [ "$most" -ge "$count" ] || count=$most
+  [ -r /proc/slabinfo ] || { echo "SKIPPED kernel: /proc/slabinfo is for root" >&2; return; }
+  start_wsecho
+  warm
+  before=$(socket_caches) sockets=$(tcp_sockets)
+  load_json --idle --touch 1 --size 5 --connections "$count" --warmup 0 --duration 3s >/dev/null &
+  load=$!
+  while [ "$(tcp_sockets)" -lt $((sockets + 2 * $count)) ]; do
+    kill -0 "$load" 2>/dev/null || die "there were no $count connections"
+    sleep 0.1
+  done
+  row "kernel, $count connections" "$((($(socket_caches) - before) / 2 / count))" 8192 B
+  wait "$load"
+  stop_server
+}
+
 growth() { # growth NAME BOUND_KIB OPTIONS OF LOAD...
   local name=$1 bound=$2
   shift 2
@@ -125,6 +150,7 @@ row "of that, memory of its own" "$(status_kib RssAnon)" 384 KiB
 stop_server
 idle 10000
 idle 50000
+kernel 10000
 growth "one 16 MiB" 512 --connections 1 --size 16777216
 growth "100 x 1 MiB" 8192 --connections 100 --size 1048576
 flood
