@@ -10,8 +10,8 @@
 //! - anything else is not run.
 //!
 //! Port 8080 becomes that of the server, and a command `wsecho`, or `cargo run --release`, the
-//! binary under test. What a block needs that is not installed is said out loud, and the block is
-//! passed over.
+//! binary under test. `scripts/` is at hand. What a block needs that is not installed is said out
+//! loud, and the block is passed over.
 #![cfg(all(feature = "load", feature = "rooms", feature = "tls"))]
 
 #[path = "support/process.rs"]
@@ -22,6 +22,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -33,6 +34,7 @@ const PAGES: &[(&str, Option<&str>)] = &[
     ("docs/getting-started.md", None),
     ("docs/deployment.md", None),
     ("docs/fallbacks.md", None),
+    ("docs/scale.md", None),
 ];
 
 /// A fenced block.
@@ -105,6 +107,10 @@ fn run(block: &Block, place: &str, port: u16) -> String {
     };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
     fs::create_dir_all(&folder).expect("a folder to run in");
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    if let Err(error) = symlink(scripts, folder.join("scripts")) {
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{error}");
+    }
     let binary = Path::new(env!("CARGO_BIN_EXE_wsecho"));
     let programs: [OsString; 2] =
         [binary.parent().expect("a folder").into(), env::var_os("PATH").expect("PATH")];
