@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::pace::Pace;
+use super::super::state::State;
 use super::{Engine, Stage, Watch};
 use crate::net::dial::Dial;
 
@@ -82,5 +83,18 @@ impl<D: Dial> Engine<D> {
         self.stage == Stage::Over
             && self.tally.row_ends().is_some()
             && (self.tally.row_has_messages() || length > Duration::from_millis(100))
+    }
+
+    /// From now on messages are sent.
+    pub(super) fn begin_traffic(&mut self, now: Duration) {
+        self.sending = true;
+        // In a room nothing is said before all have come.
+        let ramp = if self.room.is_some() { Duration::ZERO } else { self.plan.ramp };
+        self.pace = self.plan.rate.map(|rate| Pace::new(rate, now, ramp));
+        for at in 0..self.clients.len() {
+            if self.clients[at].as_ref().is_some_and(|client| client.state() == State::Open) {
+                self.start(at, now);
+            }
+        }
     }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::super::errors::Kind;
-use super::super::pace::Pace;
 use super::super::plan::Shape;
 use super::super::state::{End, State};
 use super::{Engine, INTERRUPTED_DRAIN_TIME, Stage};
@@ -135,19 +134,6 @@ impl<D: Dial> Engine<D> {
             self.thinking.push_back((now + self.plan.think, at, messages));
         } else {
             client.pending += messages;
-        }
-    }
-
-    /// From now on messages are sent.
-    pub(super) fn begin_traffic(&mut self, now: Duration) {
-        self.sending = true;
-        // In a room nothing is said before all have come.
-        let ramp = if self.room.is_some() { Duration::ZERO } else { self.plan.ramp };
-        self.pace = self.plan.rate.map(|rate| Pace::new(rate, now, ramp));
-        for at in 0..self.clients.len() {
-            if self.clients[at].as_ref().is_some_and(|client| client.state() == State::Open) {
-                self.start(at, now);
-            }
         }
     }
 
