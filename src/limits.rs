@@ -8,6 +8,7 @@ mod fallback;
 mod history;
 mod rooms;
 mod tls;
+mod workers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use history::{
 };
 pub use rooms::*;
 pub use tls::*;
+pub use workers::*;
 
 /// Longest request head, in bytes. Browsers with full cookie jars stay below 8 KiB, and nginx,
 /// Apache and Node draw the line at 8 or 16 KiB.
@@ -252,6 +254,8 @@ pub struct Config {
     pub fallback: bool,
     /// Who the server is for clients of `wss://`.
     pub tls: TlsFiles,
+    /// Which of several processes this is.
+    pub worker: Option<u32>,
 }
 
 impl Default for Config {
@@ -293,6 +297,7 @@ impl Default for Config {
             mirror_secrets: false,
             fallback: true,
             tls: TlsFiles::default(),
+            worker: None,
         }
     }
 }

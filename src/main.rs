@@ -16,15 +16,19 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     match cli::parse(env::args_os().skip(1), &|name| env::var_os(name)) {
         Ok(Invocation::Serve(options)) => {
+            let worker = server::worker_number();
             cli::log::init(
                 options.verbosity,
                 options.log_format,
                 env::var("RUST_LOG").ok().as_deref(),
+                worker,
             );
-            for line in cli::unknown_variables(env::vars_os().map(|(name, _)| name)) {
-                log::warn!("{line}");
+            if worker.is_none() {
+                for line in cli::unknown_variables(env::vars_os().map(|(name, _)| name)) {
+                    log::warn!("{line}");
+                }
             }
-            serve(*options)
+            serve(*options, worker)
         }
         Ok(Invocation::Healthcheck(check)) => {
             finish(cli::healthcheck::run(&check, &mut io::stdout()), FAILURE)
@@ -50,11 +54,18 @@ fn finish(result: Result<(), String>, status: u8) -> ExitCode {
     }
 }
 
-fn serve(options: Options) -> ExitCode {
-    match server::run(&options.listen, options.asked, options.config) {
+/// Serves, or has workers do so; a worker serves whatever its options say.
+fn serve(mut options: Options, worker: Option<u32>) -> ExitCode {
+    options.config.worker = worker;
+    let (listen, asked) = (&options.listen, options.asked);
+    let stopped = match options.workers.filter(|_| worker.is_none()) {
+        Some(count) => server::supervise(listen, asked, &options.config, count),
+        None => server::run(listen, asked, options.config),
+    };
+    match stopped {
         Ok(Stopped::Drained) => ExitCode::SUCCESS,
         // The log has said so.
-        Ok(Stopped::CutShort) => ExitCode::from(FAILURE),
+        Ok(Stopped::CutShort | Stopped::Failed) => ExitCode::from(FAILURE),
         Err(failure) => finish(Err(failure.to_string()), FAILURE),
     }
 }

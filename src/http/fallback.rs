@@ -246,6 +246,7 @@ mod tests {
             Route::Explain { .. } => Err(Refusal::UpgradeOnly),
             Route::Upgrade(..) => Ok("Upgrade".to_owned()),
             Route::Answer(answer) => Ok(format!("{answer:?}")),
+            Route::Sum => Ok("Sum".to_owned()),
         }
     }
 

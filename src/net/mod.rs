@@ -4,6 +4,8 @@
 //! that plays the same edge-triggered rules.
 
 pub mod cgroup;
+pub mod children;
+pub mod control;
 #[cfg(feature = "load")]
 pub mod dial;
 pub mod listen;
@@ -22,6 +24,7 @@ use std::time::Duration;
 use crate::budget::Budget;
 use crate::metrics::Metrics;
 use crate::peer::Peer;
+use control::{Packet, Word};
 
 /// What an event speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub enum Source {
     Signal,
     /// The process was asked to reload its files.
     Reload,
+    /// The supervisor says something, or is gone.
+    Supervisor,
 }
 
 /// New readiness since the last wait (edge-triggered: it is told once).
@@ -81,6 +86,21 @@ pub trait Net {
 
     /// Stops listening.
     fn close_listeners(&mut self);
+
+    /// Begins to leave the listeners to others who have them too, or their ports: nobody new gets to
+    /// those. True if there are no others; they are then to be closed when whoever is on the way
+    /// has been accepted.
+    fn leave_listeners(&mut self) -> bool {
+        false
+    }
+
+    /// What the supervisor says, if there is one: [`Source::Supervisor`] has told of it.
+    fn hear_supervisor(&mut self) -> Option<Packet> {
+        None
+    }
+
+    /// Says something to the supervisor, if there is one.
+    fn tell_supervisor(&mut self, _word: Word, _numbers: &[u64]) {}
 
     /// Files are about to be reloaded, as [`Source::Reload`] asked.
     fn begin_reload(&mut self) {}

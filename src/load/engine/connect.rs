@@ -190,7 +190,7 @@ impl<D: Dial> Engine<D> {
                         self.interrupted = true;
                         self.clients.truncate(first);
                     }
-                    Source::Listener(_) | Source::Reload => {}
+                    Source::Listener(_) | Source::Reload | Source::Supervisor => {}
                 }
             }
             for (at, hangup) in std::mem::take(&mut self.again) {
