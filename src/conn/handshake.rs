@@ -192,13 +192,6 @@ impl Handshake {
                 };
                 (outcome, None)
             }
-            Route::Sum => {
-                let outcome = match Exchange::wait_for_sum(self.id, cx) {
-                    Ok(exchange) => Outcome::Begun { behind, exchange },
-                    Err(refusal) => self.refuse(refusal, Some(head), cx),
-                };
-                (outcome, None)
-            }
             Route::Explain { query } => (self.explain(head, query, cx), None),
             Route::Refuse(refusal) => (self.refuse(refusal, Some(head), cx), None),
         };

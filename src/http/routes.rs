@@ -22,8 +22,6 @@ pub enum Route<'a> {
     },
     /// Serve what gets through where WebSocket does not.
     Fallback(Fallback<'a>),
-    /// Send the counters of all workers, once they are known, and close.
-    Sum,
     /// Send this and close.
     Answer(Answer),
     /// Send the refusal and close.
@@ -216,7 +214,7 @@ fn decide<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Result<Route<'a
             Ok(Route::Explain { query })
         }
         (Ok(Answer::Metrics), _) if rules.workers && asks_for_all(head, target.query) => {
-            Ok(Route::Sum)
+            Ok(Route::Fallback(Fallback::Sum))
         }
         (plain, _) => plain.map(Route::Answer),
     }
@@ -342,7 +340,7 @@ mod tests {
             }
             Route::Answer(answer) => Got::Answer(answer),
             Route::Explain { .. } => UPGRADE_NEEDED,
-            Route::Fallback(_) | Route::Sum => unreachable!("no rule allows it"),
+            Route::Fallback(_) => unreachable!("no rule allows it"),
             Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().label()),
         }
     }
@@ -353,7 +351,7 @@ mod tests {
         let sum = |request: &str, rules: &Rules| {
             let head = format!("{request} HTTP/1.1\r\nHost: h\r\n\r\n");
             match route(&read(head.as_bytes()).unwrap().unwrap(), rules, true) {
-                Route::Sum => true,
+                Route::Fallback(Fallback::Sum) => true,
                 Route::Answer(Answer::Metrics) => false,
                 other => panic!("{request}: {other:?}"),
             }

@@ -141,7 +141,7 @@ fn check_response(head: &Head<'_>) {
     match route(head, &rules, false) {
         Route::Upgrade(_, opening) => write_opening(&mut out, &opening, None),
         Route::Refuse(refusal) => write_refusal(&mut out, refusal, head.method() == "HEAD"),
-        Route::Answer(_) | Route::Explain { .. } | Route::Fallback(_) | Route::Sum => return,
+        Route::Answer(_) | Route::Explain { .. } | Route::Fallback(_) => return,
     }
     let text = std::str::from_utf8(&out).expect("responses are ASCII");
     let (lines, body) = text.split_once("\r\n\r\n").expect("a response has an end");

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::{Exchange, Job, refuse};
 use crate::conn::Context;
-use crate::conn::timers::TIMER_BYTES;
 use crate::ending::Ending;
 use crate::http::{Media, Refusal, Status, write_answer};
 use crate::id::ConnId;
@@ -21,19 +20,14 @@ pub(super) struct Sum {
 }
 
 impl Exchange {
-    /// Waits for the sum.
-    ///
-    /// # Errors
-    /// Too many do, or there is no room.
-    pub fn wait_for_sum(id: ConnId, cx: &mut Context) -> Result<Box<Self>, Refusal> {
-        let charge = cx.budget.try_keep(size_of::<Self>() + TIMER_BYTES).ok_or(Refusal::Busy)?;
+    /// Waits for the sum, unless too many do.
+    pub(super) fn sum(id: ConnId, cx: &mut Context) -> Result<Option<Job>, Refusal> {
         cx.sums.wait(id)?;
         let until = cx.now + SUM_TIME_MAX;
         cx.timers.set(None, Some(until), id);
         // The question goes out at the end of the turn.
         cx.effects.call_at(cx.now);
-        let job = Job::Sum(Sum { text: None, until, late: false });
-        Ok(Box::new(Self { id, job, done: None, charge }))
+        Ok(Some(Job::Sum(Sum { text: None, until, late: false })))
     }
 
     /// The sum is there.
