@@ -163,18 +163,6 @@ const _: () = assert!(READ_BYTES_MAX <= BUFFERED_BYTES_SOFT / 4);
 const _: () = assert!(ROOM_MEMBERS_MAX <= TURN_EFFECTS_MAX, "a message to all is one share");
 const _: () = assert!(TIMEOUT_MAX.as_millis() / TICK.as_millis() < u16::MAX as u128 - 1024);
 
-/// What the server agrees to when a client offers permessage-deflate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deflate {
-    /// No context is kept between messages, so a connection at rest keeps no window.
-    On,
-    /// As `On`, but context takeover is agreed to unless the offer asks against it. A connection
-    /// then keeps its inflater, window included, for as long as it lives.
-    Takeover,
-    /// Every offer is declined.
-    Off,
-}
-
 /// What an operator may choose. A zero duration turns that deadline off.
 #[derive(Clone, Debug)]
 pub struct Config {

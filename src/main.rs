@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use wsecho::cli::{self, Invocation, Options};
-use wsecho::server::{self, Stopped};
+use wsecho::server::{self, Role, Stopped};
 
 /// What was asked for could not be done.
 const FAILURE: u8 = 1;
@@ -16,19 +16,15 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     match cli::parse(env::args_os().skip(1), &|name| env::var_os(name)) {
         Ok(Invocation::Serve(options)) => {
-            let worker = server::worker_number();
             cli::log::init(
                 options.verbosity,
                 options.log_format,
                 env::var("RUST_LOG").ok().as_deref(),
-                worker,
             );
-            if worker.is_none() {
-                for line in cli::unknown_variables(env::vars_os().map(|(name, _)| name)) {
-                    log::warn!("{line}");
-                }
+            for line in cli::unknown_variables(env::vars_os().map(|(name, _)| name)) {
+                log::warn!("{line}");
             }
-            serve(*options, worker)
+            serve(*options)
         }
         Ok(Invocation::Healthcheck(check)) => {
             finish(cli::healthcheck::run(&check, &mut io::stdout()), FAILURE)
@@ -54,13 +50,19 @@ fn finish(result: Result<(), String>, status: u8) -> ExitCode {
     }
 }
 
-/// Serves, or has workers do so; a worker serves whatever its options say.
-fn serve(mut options: Options, worker: Option<u32>) -> ExitCode {
-    options.config.worker = worker;
-    let (listen, asked) = (&options.listen, options.asked);
-    let stopped = match options.workers.filter(|_| worker.is_none()) {
-        Some(count) => server::supervise(listen, asked, &options.config, count),
-        None => server::run(listen, asked, options.config),
+/// Serves, or has workers do so, which all come by here.
+fn serve(options: Options) -> ExitCode {
+    let Options { listen, asked, config, workers, .. } = options;
+    let stopped = match workers {
+        None => server::run(&listen, asked, config, None),
+        Some(count) => match server::supervise(&listen, asked, &config, count) {
+            Err(failure) => Err(failure),
+            Ok(Role::Supervisor(stopped)) => Ok(stopped),
+            Ok(Role::Worker(handed)) => {
+                cli::log::set_worker(handed.number);
+                server::run(&listen, asked, config, Some(handed))
+            }
+        },
     };
     match stopped {
         Ok(Stopped::Drained) => ExitCode::SUCCESS,

@@ -151,7 +151,7 @@ fn a_worker_that_dies_is_restarted_and_nobody_else_notices() {
     let dead = before[0];
     kill_process(dead, Signal::KILL).expect("it runs");
     let line = crew.until("started again");
-    assert!(line.contains("worker 1: ended (signal: 9"), "{line}");
+    assert!(line.contains("worker 1: ended (signal 9)"), "{line}");
     // Who is in the queue of the dead one is served by the next.
     let mut waiting: Vec<Peer> = (0..16).map(|_| crew.server.connect()).collect();
     for peer in &mut waiting {
@@ -352,7 +352,7 @@ fn the_service_manager_hears_of_one_process() {
     assert!(answer.ends_with("ok\n"), "{answer}");
     kill_process(crew.workers()[0], Signal::STOP).expect("it runs");
     crew.until("worker 1: silent for more than 400 ms, and is killed");
-    crew.until("worker 1: ended (signal: 9");
+    crew.until("worker 1: ended (signal 9)");
     crew.server.signal(Signal::TERM);
     assert_eq!(hear(), "STOPPING=1", "and of nothing else");
     assert_eq!(crew.end().0, Some(0));

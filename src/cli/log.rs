@@ -11,6 +11,7 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use env_logger::{Builder, Target};
 use log::kv::{Error as KvError, Key, Value as KvValue, VisitSource};
@@ -53,10 +54,17 @@ impl Format {
     }
 }
 
+/// Which worker writes; 0 if there are none.
+static WORKER: AtomicU32 = AtomicU32::new(0);
+
+/// From here on each line says which worker it is of.
+pub fn set_worker(number: u32) {
+    WORKER.store(number, Ordering::Relaxed);
+}
+
 /// Starts logging to stderr. `filters` is the value of `RUST_LOG` and rules where it is set; else
-/// `verbosity` is the number of `-v`: 1 shows connections, 2 and more show frames. Each line of a
-/// `worker` says which it is of.
-pub fn init(verbosity: u8, format: Format, filters: Option<&str>, worker: Option<u32>) {
+/// `verbosity` is the number of `-v`: 1 shows connections, 2 and more show frames.
+pub fn init(verbosity: u8, format: Format, filters: Option<&str>) {
     let mut builder = Builder::new();
     match filters.filter(|filters| !filters.is_empty()) {
         Some(filters) => builder.parse_filters(filters),
@@ -66,6 +74,7 @@ pub fn init(verbosity: u8, format: Format, filters: Option<&str>, worker: Option
     let _ = builder
         .format(move |line, record| {
             let time = line.timestamp_millis();
+            let worker = Some(WORKER.load(Ordering::Relaxed)).filter(|number| *number > 0);
             match format {
                 Format::Text => writeln!(line, "{time} {}", plain(record, worker)),
                 Format::Json => writeln!(line, "{}", object(record, &time.to_string(), worker)),

@@ -38,3 +38,15 @@ pub const SPARE_INFLATERS_MAX: usize = 4;
 /// A compressed message may be this much longer than the message limit, which is for what it
 /// inflates to: stored blocks and flushes add to incompressible data.
 pub const COMPRESSED_SLACK_BYTES: u64 = 64 * 1024;
+
+/// What the server agrees to when a client offers permessage-deflate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deflate {
+    /// No context is kept between messages, so a connection at rest keeps no window.
+    On,
+    /// As `On`, but context takeover is agreed to unless the offer asks against it. A connection
+    /// then keeps its inflater, window included, for as long as it lives.
+    Takeover,
+    /// Every offer is declined.
+    Off,
+}

@@ -1,6 +1,7 @@
 //! What several workers have counted, together.
 
 use std::fmt::Write;
+use std::rc::Rc;
 
 use super::{Metrics, Purpose, TABLE, describe, render};
 
@@ -10,8 +11,8 @@ pub fn describe_worker(number: u32, out: &mut String) {
     let _ = writeln!(out, "wsecho_worker{{id=\"{number}\"}} 1");
 }
 
-/// The sum over all workers. Of one that does not answer it has what was last heard, and of one that
-/// has ended what that had counted: counters never go back.
+/// The sum over all workers. Of one that does not answer it has what was last heard, and of one
+/// that has ended what that had counted: counters never go back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sum {
     /// Workers that there should be.
@@ -58,6 +59,14 @@ impl Sum {
         let [workers, answered, restarts, values @ ..] = numbers else { return None };
         let (workers, answered, restarts) = (*workers, *answered, *restarts);
         Some(Self { workers, answered, restarts, values: values.to_vec() })
+    }
+
+    /// The text of the sum that these numbers are of.
+    #[inline(never)]
+    pub fn rendered(numbers: &[u64]) -> Option<Rc<str>> {
+        let mut text = String::new();
+        Self::of_numbers(numbers)?.render(&mut text);
+        Some(text.into())
     }
 
     /// Appends everything in the Prometheus text format.

@@ -1,73 +1,97 @@
-//! Processes of this program that it starts itself.
+//! Processes that this one makes of itself.
 
-use std::env;
+use std::fmt;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use fork::{Fork, fork};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, setpgid, waitpid};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::control::Control;
 use super::signals::Signals;
 
-/// The variable that tells a worker that it is one, and which.
-pub const WORKER_VARIABLE: &str = "WSECHO_WORKER";
-
-/// This very program, even if another one has taken its place in the file system.
-const PROGRAM: &str = "/proc/self/exe";
-
-/// A process that does what this one was asked to do.
+/// A process that this one has made, and has not waited for.
 #[derive(Debug)]
 pub struct Worker {
-    process: Child,
+    id: Pid,
     /// What it is told by, and tells by.
     pub control: Control,
 }
 
+/// Which of the two processes goes on here.
+#[derive(Debug)]
+pub enum Side {
+    /// The one that was there before, beside this worker.
+    Supervisor(Worker),
+    /// The new one, which hears of its supervisor here.
+    Worker(Control),
+}
+
+/// Makes another process of this one, which has no threads. It shares descriptors, and has a copy
+/// of all else, handlers of signals included.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn split() -> io::Result<Side> {
+    let (ours, theirs) = Control::pair()?;
+    match fork()? {
+        Fork::Child => {
+            // What a terminal sends to all of a group is for the supervisor to pass on.
+            let _ = setpgid(None, None);
+            Ok(Side::Worker(theirs))
+        }
+        Fork::Parent(id) => {
+            let id = Pid::from_raw(id).ok_or(io::ErrorKind::InvalidData)?;
+            Ok(Side::Supervisor(Worker { id, control: ours }))
+        }
+    }
+}
+
 impl Worker {
-    /// Starts it, with the same arguments.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn start(number: usize) -> io::Result<Self> {
-        let (control, theirs) = Control::pair()?;
-        let mut arguments = env::args_os();
-        let name = arguments.next().unwrap_or_else(|| "wsecho".into());
-        let program = if Path::new(PROGRAM).exists() { PROGRAM.as_ref() } else { &*name };
-        let mut command = Command::new(program);
-        command.arg0(&name).args(arguments).env(WORKER_VARIABLE, number.to_string());
-        // The service manager hears of this process alone.
-        command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_PID");
-        command.stdin(theirs).stdout(Stdio::null());
-        // What a terminal sends to all of a group is for this process to pass on.
-        let process = command.process_group(0).spawn()?;
-        Ok(Self { process, control })
-    }
-
-    /// Its id.
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Ends it where it stands.
-    pub fn kill(&mut self) {
+    pub fn kill(&self) {
         // It may have ended by itself.
-        let _ = self.process.kill();
+        let _ = kill_process(self.id, Signal::KILL);
     }
 
-    /// Says how it has ended, once its end of the socket is closed: there is no more to wait for than
-    /// the rest of its exit.
+    /// Says how it has ended, once its end of the socket is closed: there is no more to wait for
+    /// than the rest of its exit.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn status(mut self) -> io::Result<ExitStatus> {
-        self.process.wait()
+    pub fn status(self) -> io::Result<Status> {
+        loop {
+            match waitpid(Some(self.id), WaitOptions::empty()) {
+                Ok(Some((_, status))) => return Ok(Status(status)),
+                Ok(None) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// How a worker has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Status(WaitStatus);
+
+impl Status {
+    /// The status that it has chosen, unless it was killed.
+    pub fn code(self) -> Option<i32> {
+        self.0.exit_status()
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.exit_status(), self.0.terminating_signal()) {
+            (Some(code), _) => write!(f, "status {code}"),
+            (_, signal) => write!(f, "signal {}", signal.unwrap_or_default()),
+        }
     }
 }
 

@@ -1,17 +1,14 @@
 //! The socket between a supervisor and one of its workers.
 //!
-//! It is the worker's standard input, which nobody else can connect to, and which tells each side of
-//! the end of the other. What is said is one packet: a letter, numbers, and maybe a descriptor.
-//! Nothing waits: a packet for which there is no room is not sent.
+//! Nobody else can connect to it, and its end tells each side of the end of the other. What is said
+//! is one packet: a letter, and numbers. Nothing waits: a packet for which there is no room is not
+//! sent.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
 };
 
 /// Longest packet: a few hundred numbers.
@@ -25,10 +22,6 @@ pub struct Control(OwnedFd);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Word {
-    /// To a worker: a listener, and the number of the address that it is for.
-    Listen,
-    /// To a worker: these were all. Most connections, and bytes of the budget.
-    Begin,
     /// To a worker: drain.
     Drain,
     /// To a worker: end now.
@@ -50,9 +43,7 @@ pub enum Word {
 }
 
 impl Word {
-    const ALL: [Self; 11] = [
-        Self::Listen,
-        Self::Begin,
+    const ALL: [Self; 9] = [
         Self::Drain,
         Self::Cut,
         Self::Reload,
@@ -72,59 +63,26 @@ pub struct Packet {
     pub word: Word,
     /// What belongs to it.
     pub numbers: Vec<u64>,
-    /// The descriptor that came with it.
-    pub descriptor: Option<OwnedFd>,
 }
 
 impl Control {
-    /// Both ends: ours, and the standard input of the other process.
+    /// Both ends.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn pair() -> io::Result<(Self, OwnedFd)> {
+    pub fn pair() -> io::Result<(Self, Self)> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let kind = SocketType::SEQPACKET;
-        let (ours, theirs) = socketpair(AddressFamily::UNIX, kind, flags, None)?;
-        Ok((Self(ours), theirs))
+        let (one, other) = socketpair(AddressFamily::UNIX, kind, flags, None)?;
+        Ok((Self(one), Self(other)))
     }
 
-    /// The end that this process was started with.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn from_stdin() -> io::Result<Self> {
-        Ok(Self(io::stdin().as_fd().try_clone_to_owned()?))
-    }
-
-    /// Sends a packet. `WouldBlock` if there is no room for it.
-    ///
-    /// # Errors
-    ///
-    /// What the system says: the other side may be gone.
-    pub fn send(
-        &self,
-        word: Word,
-        numbers: &[u64],
-        descriptor: Option<BorrowedFd<'_>>,
-    ) -> io::Result<()> {
+    /// Says something. It is lost if the other side is gone, or has not listened for long.
+    pub fn say(&self, word: Word, numbers: &[u64]) {
         let mut bytes = vec![word as u8];
         bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        let descriptors = descriptor.as_slice();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut beside = SendAncillaryBuffer::new(&mut space);
-        if !descriptors.is_empty() {
-            beside.push(SendAncillaryMessage::ScmRights(descriptors));
-        }
-        sendmsg(&self.0, &[IoSlice::new(&bytes)], &mut beside, SendFlags::NOSIGNAL)?;
-        Ok(())
-    }
-
-    /// Says something of which nobody minds if it is not heard, because the other side is gone or
-    /// does not listen.
-    pub fn say(&self, word: Word, numbers: &[u64]) {
-        let _ = self.send(word, numbers, None);
+        let _ = send(&self.0, &bytes, SendFlags::NOSIGNAL);
     }
 
     /// Takes the next packet; `None` at the end. `WouldBlock` if there is none yet.
@@ -134,16 +92,7 @@ impl Control {
     /// What the system says, or that the packet makes no sense.
     pub fn receive(&self) -> io::Result<Option<Packet>> {
         let mut bytes = [0; PACKET_BYTES_MAX];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut beside = RecvAncillaryBuffer::new(&mut space);
-        let slices = &mut [IoSliceMut::new(&mut bytes)];
-        let count = recvmsg(&self.0, slices, &mut beside, RecvFlags::CMSG_CLOEXEC)?.bytes;
-        let mut descriptor = None;
-        for message in beside.drain() {
-            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                descriptor = descriptors.last();
-            }
-        }
+        let (count, _) = recv(&self.0, &mut bytes[..], RecvFlags::empty())?;
         let Some((letter, rest)) = bytes[..count].split_first() else { return Ok(None) };
         let word = Word::ALL.get(usize::from(*letter)).ok_or(io::ErrorKind::InvalidData)?;
         let numbers = rest.chunks_exact(8).map(|chunk| {
@@ -151,25 +100,7 @@ impl Control {
             number.copy_from_slice(chunk);
             u64::from_le_bytes(number)
         });
-        Ok(Some(Packet { word: *word, numbers: numbers.collect(), descriptor }))
-    }
-
-    /// As [`Self::receive`], and waits for it.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::receive`].
-    pub fn wait(&self) -> io::Result<Option<Packet>> {
-        loop {
-            match self.receive() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return outcome,
-            }
-            match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None) {
-                Err(rustix::io::Errno::INTR) | Ok(_) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        Ok(Some(Packet { word: *word, numbers: numbers.collect() }))
     }
 }
 
@@ -181,62 +112,40 @@ impl AsFd for Control {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-    use std::io::{ErrorKind, Read, Write};
+    use std::io::ErrorKind;
 
     use super::*;
 
-    fn pair() -> (Control, Control) {
-        let (ours, theirs) = Control::pair().expect("sockets");
-        (ours, Control(theirs))
-    }
-
     #[test]
     fn what_is_said_is_heard_until_the_other_side_is_gone() {
-        let (ours, theirs) = pair();
+        let (ours, theirs) = Control::pair().expect("sockets");
         assert_eq!(theirs.receive().expect_err("nothing").kind(), ErrorKind::WouldBlock);
         for (at, word) in Word::ALL.into_iter().enumerate() {
             assert_eq!(word as usize, at, "a letter is a place in the list");
-            let numbers: Vec<u64> = (0..at as u64 * 40).map(|number| u64::MAX - number).collect();
+            let numbers: Vec<u64> = (0..at as u64 * 50).map(|number| u64::MAX - number).collect();
             ours.say(word, &numbers);
-            let packet = theirs.wait().expect("a packet").expect("not the end");
+            let packet = theirs.receive().expect("a packet").expect("not the end");
             assert_eq!((packet.word, packet.numbers), (word, numbers));
-            assert!(packet.descriptor.is_none());
         }
         theirs.say(Word::Ready, &[]);
         drop(theirs);
-        assert_eq!(ours.wait().expect("a packet").expect("the last one").word, Word::Ready);
-        assert!(ours.wait().expect("the end").is_none());
-    }
-
-    #[test]
-    fn a_descriptor_goes_along() {
-        let (ours, theirs) = pair();
-        let (mut reader, writer) = io::pipe().expect("a pipe");
-        ours.send(Word::Listen, &[3], Some(writer.as_fd())).expect("sent");
-        drop(writer);
-        let packet = theirs.wait().expect("a packet").expect("not the end");
-        assert_eq!((packet.word, packet.numbers), (Word::Listen, vec![3]));
-        let mut file = File::from(packet.descriptor.expect("it came along"));
-        file.write_all(b"hello").expect("somebody reads");
-        drop(file);
-        let mut text = String::new();
-        reader.read_to_string(&mut text).expect("readable");
-        assert_eq!(text, "hello");
+        assert_eq!(ours.receive().expect("a packet").expect("the last one").word, Word::Ready);
+        assert!(ours.receive().expect("the end").is_none());
+        ours.say(Word::Drain, &[]);
     }
 
     #[test]
     fn whoever_does_not_listen_keeps_nobody_waiting() {
-        let (ours, _theirs) = pair();
-        let full = (0..100_000).find_map(|_| ours.send(Word::Alive, &[], None).err());
-        assert_eq!(full.expect("no room").kind(), ErrorKind::WouldBlock);
-        ours.say(Word::Alive, &[]);
+        let (ours, theirs) = Control::pair().expect("sockets");
+        (0..100_000).for_each(|_| ours.say(Word::Alive, &[]));
+        let heard = (0..100_000).take_while(|_| theirs.receive().is_ok()).count();
+        assert!((100..100_000).contains(&heard), "{heard}");
     }
 
     #[test]
     fn nonsense_is_an_error() {
-        let (ours, theirs) = pair();
+        let (ours, theirs) = Control::pair().expect("sockets");
         rustix::io::write(&ours, &[Word::ALL.len() as u8]).expect("sent");
-        assert_eq!(theirs.wait().expect_err("no word").kind(), ErrorKind::InvalidData);
+        assert_eq!(theirs.receive().expect_err("no word").kind(), ErrorKind::InvalidData);
     }
 }

@@ -7,7 +7,7 @@ mod tcp;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
@@ -199,15 +199,6 @@ pub enum Place {
     Unix(String),
 }
 
-impl AsFd for Listener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Tcp(listener) => listener.as_fd(),
-            Self::Unix(listener, _) => listener.as_fd(),
-        }
-    }
-}
-
 impl Listener {
     /// Where it is.
     pub fn place(&self) -> io::Result<Place> {
@@ -243,11 +234,7 @@ impl fmt::Display for Place {
 }
 
 /// Makes a listener of a descriptor that somebody else has opened.
-///
-/// # Errors
-///
-/// What it is instead, or what the system says.
-pub fn adopt(descriptor: OwnedFd) -> io::Result<Listener> {
+fn adopt(descriptor: OwnedFd) -> io::Result<Listener> {
     let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     let socket = SockRef::from(&descriptor);
     let Ok(kind) = socket.r#type() else { return wrong("is no socket") };

@@ -13,14 +13,13 @@ use mio::net::{TcpListener, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use rustix::net::sockopt::socket_peercred;
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
-use socket2::SockRef;
 
 use super::control::{Control, Packet, Word};
 use super::listen::{self, Owner, SocketFile, stop_connecting};
 use super::service_manager::ServiceManager;
 use super::signals::{Asked, Hangup, Signals};
-use super::{Event, Incoming, Net, Source, Stream};
+pub use super::socket::Socket;
+use super::{Event, Net, Source, Stream};
 use crate::limits::TURN_EVENTS_MAX;
 use crate::peer::Peer;
 
@@ -77,10 +76,6 @@ impl Listener {
         }
     }
 }
-
-/// One connection's socket. Once it is open it makes no difference what it is an end of.
-#[derive(Debug)]
-pub struct Socket(pub(super) OwnedFd);
 
 impl MioNet {
     /// Takes listeners (non-blocking), and the signals that end the process or have it load its
@@ -260,7 +255,7 @@ impl Net for MioNet {
             // It is gone, and nobody else asks this process to end.
             Ok(None) | Err(_) => {
                 self.supervisor = None;
-                Some(Packet { word: Word::Drain, numbers: Vec::new(), descriptor: None })
+                Some(Packet { word: Word::Drain, numbers: Vec::new() })
             }
         }
     }
@@ -275,29 +270,6 @@ impl Net for MioNet {
 
     fn end_reload(&mut self) {
         self.manager.ready();
-    }
-}
-
-impl Stream for Socket {
-    #[inline]
-    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
-        // The calls for sockets go past what read(2) and write(2) ask of every kind of file.
-        let (count, _) = rustix::net::recv(&self.0, &mut *into, RecvFlags::empty())?;
-        Ok(Incoming::of_socket(count, into.len()))
-    }
-
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL)?)
-    }
-
-    fn shut(&mut self) -> io::Result<()> {
-        Ok(rustix::net::shutdown(&self.0, Shutdown::Write)?)
-    }
-
-    fn reset(&mut self) {
-        // Should it fail, the peer sees an end all the same.
-        let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
     }
 }
 

@@ -15,6 +15,7 @@ pub mod mio_dial;
 pub mod mio_net;
 pub mod service_manager;
 pub mod signals;
+mod socket;
 #[cfg(feature = "tls")]
 pub mod tls;
 
@@ -87,8 +88,8 @@ pub trait Net {
     /// Stops listening.
     fn close_listeners(&mut self);
 
-    /// Begins to leave the listeners to others who have them too, or their ports: nobody new gets to
-    /// those. True if there are no others; they are then to be closed when whoever is on the way
+    /// Begins to leave the listeners to others who have them too, or their ports: nobody new gets
+    /// to those. True if there are no others; they are then to be closed when whoever is on the way
     /// has been accepted.
     fn leave_listeners(&mut self) -> bool {
         false

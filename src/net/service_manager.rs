@@ -25,18 +25,21 @@ struct Watchdog {
     due: Instant,
 }
 
+impl Watchdog {
+    fn of(silence: Duration) -> Self {
+        Self { interval: silence / 2, due: Instant::now() }
+    }
+}
+
 impl ServiceManager {
     /// Asks the environment (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
     pub fn from_environment() -> Self {
-        let interval = sd_notify::watchdog_enabled().map(|longest| longest / 2);
-        let watchdog = interval.map(|interval| Watchdog { interval, due: Instant::now() });
-        Self { watchdog, supervisor: None }
+        Self { watchdog: sd_notify::watchdog_enabled().map(Watchdog::of), supervisor: None }
     }
 
-    /// The supervisor of a worker, which wants to hear as often of it as the service manager does of
-    /// the supervisor.
-    pub fn supervisor(control: Rc<Control>) -> Self {
-        Self { supervisor: Some(control), ..Self::from_environment() }
+    /// The supervisor of a worker, which it wants to hear of before it has been silent for so long.
+    pub fn supervisor(control: Rc<Control>, silence: Option<Duration>) -> Self {
+        Self { watchdog: silence.map(Watchdog::of), supervisor: Some(control) }
     }
 
     /// How long nothing may be heard of the process; `None` without a limit.

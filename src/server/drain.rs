@@ -4,8 +4,8 @@
 //! stay open so that balancers can see it. After the drain delay open connections get Close 1001
 //! and have the drain timeout to answer. The listeners close when the last of them is gone.
 //!
-//! Listeners that others have as well are left to those: whoever is on the way is still accepted and
-//! served as if nothing had been announced, and nobody is told to go elsewhere.
+//! Listeners that others have as well are left to those: whoever is on the way is still accepted
+//! and served as if nothing had been announced, and nobody is told to go elsewhere.
 
 use std::time::Duration;
 

@@ -43,14 +43,14 @@ use crate::net::{Event, Net, Source};
 use accept::Acceptor;
 pub use capacity::Asked;
 use drain::Drain;
-pub use handed::worker_number;
+pub use handed::Handed;
 use held::Held;
 use meters::Meters;
 use registry::Registry;
 pub use reload::Reload;
 pub use run::{Failure, Stopped, run};
 use schedule::Schedule;
-pub use supervisor::supervise;
+pub use supervisor::{Role, supervise};
 use timeouts::Timeouts;
 
 /// A server on some [`Net`].

@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process;
 use std::rc::Rc;
 
 use log::{debug, error, info, warn};
@@ -19,6 +19,7 @@ use super::certificates::Certificates;
 use super::handed::Handed;
 use super::{Reload, Server};
 use crate::limits::Config;
+use crate::net::children::{self, Status};
 use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Owner, Passed, Place};
 use crate::net::mio_net::{LISTENERS_MAX, MioNet};
 use crate::net::service_manager::ServiceManager;
@@ -45,7 +46,7 @@ pub enum Failure {
     /// A file that does not hold what it should.
     File(String),
     /// A worker ended before it served, and had no words for it.
-    Worker(usize, ExitStatus),
+    Worker(usize, Status),
 }
 
 impl fmt::Display for Failure {
@@ -80,7 +81,7 @@ pub enum Stopped {
 }
 
 /// Serves on `addresses` until a signal ends it. What is not asked for is what the limits of the
-/// process leave room for. A worker, as [`Config::worker`] says, gets both from its supervisor.
+/// process leave room for. A worker is `handed` both by its supervisor.
 ///
 /// # Errors
 ///
@@ -89,13 +90,13 @@ pub fn run(
     addresses: &[ListenAddress],
     mut asked: Asked,
     mut config: Config,
+    mut handed: Option<Handed>,
 ) -> Result<Stopped, Failure> {
     #[cfg(feature = "tls")]
     let identity = identity(addresses, &config)?;
-    let handed = config.worker.map(|_| Handed::receive(addresses.len())).transpose();
-    let mut handed = handed.map_err(system("supervisor"))?;
     let process = Process::set_up(addresses, handed.as_mut())?;
     asked = handed.as_ref().map_or(asked, |handed| handed.asked);
+    config.worker = handed.as_ref().map(|handed| handed.number);
     let capacity = Capacity::new(asked, process.limits(), process.listeners.len());
     config.max_connections = capacity.connections;
     config.buffer_budget = capacity.budget;
@@ -108,11 +109,11 @@ pub fn run(
         warn!("{warning}");
     }
     let Process { listeners, owners, signals, .. } = process;
-    let supervisor = handed.map(|handed| handed.control);
-    let manager = match &supervisor {
+    let manager = match &handed {
         None => ServiceManager::from_environment(),
-        Some(supervisor) => ServiceManager::supervisor(Rc::clone(supervisor)),
+        Some(handed) => ServiceManager::supervisor(Rc::clone(&handed.control), handed.silence),
     };
+    let supervisor = handed.map(|handed| handed.control);
     let net = MioNet::new(listeners, signals, manager).map_err(system("poll"))?;
     let net = net.with_owners(owners).with_supervisor(supervisor).map_err(system("poll"))?;
     #[cfg(feature = "tls")]
@@ -152,7 +153,7 @@ fn serve<N: Net>(
     #[cfg(feature = "jwt")]
     let (key, audience) = (config.auth_jwt_key.clone(), config.auth_jwt_audience.clone());
     let mut server = Server::new(net, places.len(), config);
-    server.set_secret([(); 4].map(|()| RandomState::new().hash_one(0)));
+    server.set_secret([0, 1, 2, 3].map(secret));
     if let Some(path) = tokens {
         server.ask_for_tokens(&path).map_err(Failure::File)?;
     }
@@ -224,6 +225,12 @@ impl Process {
         });
         places.collect()
     }
+}
+
+/// A number that nobody can guess, and that no other process has: those that were made of the same
+/// one have the same [`RandomState`].
+fn secret(which: u32) -> u64 {
+    RandomState::new().hash_one((process::id(), children::now(), which))
 }
 
 /// What there is of the system, for all processes of the same control group.

@@ -1,7 +1,5 @@
 //! A worker among others: what its supervisor says is done here.
 
-use std::rc::Rc;
-
 use super::Server;
 use super::drain::Drain;
 use crate::metrics::Sum;
@@ -40,10 +38,7 @@ impl<N: Net> Server<N> {
     }
 
     fn hand_out_sum(&mut self, numbers: &[u64]) {
-        let Some(sum) = Sum::of_numbers(numbers) else { return };
-        let mut text = String::new();
-        sum.render(&mut text);
-        let text: Rc<str> = text.into();
+        let Some(text) = Sum::rendered(numbers) else { return };
         for id in self.cx.sums.take_waiting() {
             let Some(entry) = self.registry.get(id) else { continue };
             entry.connection.take_sum(&text);

@@ -71,10 +71,10 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 
 /// From here on nobody new can connect to this listener of a port; those who have begun to can.
 ///
-/// When a listener closes, Linux resets whoever waits in its queue or is about to. So it throws the
-/// first packet of others away meanwhile (a program of the classic BPF, which sees TCP's head): they
-/// send it again, a second later, and find another listener of the port. Accepted sockets inherit
-/// the filter, and get no such packets.
+/// When a listener closes, Linux resets whoever waits in its queue or is about to. So it throws
+/// the first packet of others away meanwhile (a program of the classic BPF, which sees TCP's head):
+/// they send it again, a second later, and find another listener of the port. Accepted sockets
+/// inherit the filter, and get no such packets.
 pub fn stop_connecting(listener: &impl std::os::fd::AsFd) -> io::Result<()> {
     SockRef::from(listener).attach_filter(&SYN_FILTER)
 }

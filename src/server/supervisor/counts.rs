@@ -15,6 +15,8 @@ pub(super) struct Counts {
     last: Vec<Vec<u64>>,
     /// Which of them have been asked and have not answered.
     asked: Vec<bool>,
+    /// Which have been started before.
+    started: Vec<bool>,
     /// Those that have ended.
     ended: Sum,
     round: Option<Round>,
@@ -32,8 +34,13 @@ struct Round {
 impl Counts {
     /// Of so many workers.
     pub fn new(workers: usize) -> Self {
-        let ended = Sum::new(workers as u64);
-        Self { last: vec![Vec::new(); workers], asked: vec![false; workers], ended, round: None }
+        Self {
+            last: vec![Vec::new(); workers],
+            asked: vec![false; workers],
+            started: vec![false; workers],
+            ended: Sum::new(workers as u64),
+            round: None,
+        }
     }
 
     /// A worker wants to know. Returns which have to be asked.
@@ -62,9 +69,10 @@ impl Counts {
         self.asked[worker] = false;
     }
 
-    /// Another one is there in its place.
-    pub fn restart(&mut self) {
-        self.ended.restarts += 1;
+    /// A worker is started, maybe in the place of another one.
+    pub fn start(&mut self, worker: usize) {
+        let again = std::mem::replace(&mut self.started[worker], true);
+        self.ended.restarts += u64::from(again);
     }
 
     /// Until when is waited.
@@ -146,7 +154,7 @@ mod tests {
         counts.want(0, START);
         counts.note(0, values(1, 1));
         counts.end(1);
-        counts.restart();
+        (0..3).for_each(|at| counts.start(at % 2));
         let (_, sum) = counts.take(START).expect("nobody is left to be waited for");
         assert_eq!((sum.answered, sum.restarts, opens(&sum)), (1, 1, (6, 1)));
         assert_eq!(counts.want(0, START), [0, 1], "the new one has not been asked");

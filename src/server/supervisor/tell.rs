@@ -88,7 +88,7 @@ impl Supervisor {
         let Some(silence) = self.manager.silence() else { return };
         let slept = self.now.saturating_sub(before) > silence;
         for (at, slot) in self.slots.iter_mut().enumerate() {
-            let Some(worker) = &mut slot.worker else { continue };
+            let Some(worker) = &slot.worker else { continue };
             if slept {
                 slot.heard = self.now;
             }
