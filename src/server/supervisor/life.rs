@@ -38,9 +38,12 @@ impl Supervisor {
     /// In a new worker: what it needs. All else goes.
     pub(super) fn hand(self, at: usize, control: Control) -> Handed {
         self.signals.unregister(self.hangup);
+        let control = Rc::new(control);
+        // Only the exit of the process is to close it: the supervisor takes that for its end.
+        std::mem::forget(Rc::clone(&control));
         Handed {
             number: u32::try_from(at + 1).unwrap_or(u32::MAX),
-            control: Rc::new(control),
+            control,
             listeners: self.listeners.of(at),
             asked: self.asked,
             silence: self.manager.silence(),
