@@ -16,8 +16,8 @@ pub struct ConnId {
 
 impl ConnId {
     /// Most connections that a registry may hold, given the width of a token. The last few words
-    /// are left to listeners and signals.
-    pub const COUNT_MAX: usize = INDEX_MAX - 255;
+    /// are left to listeners, signals and the like.
+    pub const COUNT_MAX: usize = INDEX_MAX - 256;
 
     /// The tenant of slot `index` in `generation`, of which only the bits that fit a token count.
     pub fn new(index: usize, generation: u32) -> Self {

@@ -9,6 +9,7 @@ mod fallback;
 mod history;
 mod rooms;
 mod tls;
+mod workers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub use history::{
 };
 pub use rooms::*;
 pub use tls::*;
+pub use workers::*;
 
 /// Longest request head, in bytes. Browsers with full cookie jars stay below 8 KiB, and nginx,
 /// Apache and Node draw the line at 8 or 16 KiB.
@@ -246,6 +248,8 @@ pub struct Config {
     pub bus: Option<BusAddress>,
     /// The server starts only if it gets on the bus.
     pub bus_required: bool,
+    /// Which of several processes this is.
+    pub worker: Option<u32>,
 }
 
 impl Default for Config {
@@ -289,6 +293,7 @@ impl Default for Config {
             tls: TlsFiles::default(),
             bus: None,
             bus_required: false,
+            worker: None,
         }
     }
 }

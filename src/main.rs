@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use wsecho::cli::{self, Invocation, Options};
-use wsecho::server::{self, Stopped};
+use wsecho::server::{self, Role, Stopped};
 
 /// What was asked for could not be done.
 const FAILURE: u8 = 1;
@@ -50,11 +50,24 @@ fn finish(result: Result<(), String>, status: u8) -> ExitCode {
     }
 }
 
+/// Serves, or has workers do so, which all come by here.
 fn serve(options: Options) -> ExitCode {
-    match server::run(&options.listen, options.asked, options.config) {
+    let Options { listen, asked, config, workers, .. } = options;
+    let stopped = match workers {
+        None => server::run(&listen, asked, config, None),
+        Some(count) => match server::supervise(&listen, asked, &config, count) {
+            Err(failure) => Err(failure),
+            Ok(Role::Supervisor(stopped)) => Ok(stopped),
+            Ok(Role::Worker(handed)) => {
+                cli::log::set_worker(handed.number);
+                server::run(&listen, asked, config, Some(handed))
+            }
+        },
+    };
+    match stopped {
         Ok(Stopped::Drained) => ExitCode::SUCCESS,
         // The log has said so.
-        Ok(Stopped::CutShort) => ExitCode::from(FAILURE),
+        Ok(Stopped::CutShort | Stopped::Failed) => ExitCode::from(FAILURE),
         Err(failure) => finish(Err(failure.to_string()), FAILURE),
     }
 }

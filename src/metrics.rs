@@ -1,8 +1,11 @@
 //! Counters of the one loop, and their Prometheus text. One table: name, help, field.
 
+mod workers;
+
 use std::fmt::Write;
 
 use crate::ending::Ending;
+pub use workers::{Sum, describe_worker};
 
 /// Statuses that are counted on their own: 200, 204 and those registered from 400 on. Any other
 /// counts as the last.
@@ -233,26 +236,37 @@ impl Metrics {
         counts.filter(|(status, count)| !status.starts_with('2') && *count > 0)
     }
 
+    /// Everything as numbers, in the order in which it is rendered.
+    pub fn values(&self) -> Vec<u64> {
+        let rows = TABLE.iter().map(|(_, _, _, field)| field(self));
+        rows.chain(self.open_for).chain(self.endings).chain(self.answers.0).collect()
+    }
+
     /// Appends everything in the Prometheus text format, version 0.0.4.
     pub fn render(&self, out: &mut String) {
-        for (name, kind, help, field) in TABLE {
-            describe(out, name, kind, help);
-            let _ = writeln!(out, "wsecho_{name} {}", field(self));
-        }
-        describe(out, "open", "gauge", "WebSockets, bodies, streams and polls now, by purpose.");
-        for (purpose, label) in Purpose::ALL {
-            let count = self.open_for[purpose as usize];
-            let _ = writeln!(out, "wsecho_open{{purpose=\"{label}\"}} {count}");
-        }
-        describe(out, "endings_total", "counter", "Connections ended, by cause.");
-        for (ending, count) in Ending::ALL.iter().zip(self.endings) {
-            let word = ending.word();
-            let _ = writeln!(out, "wsecho_endings_total{{ending=\"{word}\"}} {count}");
-        }
-        describe(out, "http_answers_total", "counter", "Plain HTTP answers, by status.");
-        for (status, count) in STATUSES.iter().zip(self.answers.0) {
-            let _ = writeln!(out, "wsecho_http_answers_total{{status=\"{status}\"}} {count}");
-        }
+        render(&self.values(), out);
+    }
+}
+
+/// Appends [`Metrics::values`] in the Prometheus text format.
+fn render(values: &[u64], out: &mut String) {
+    let mut values = values.iter();
+    let mut next = || values.next().copied().unwrap_or(0);
+    for (name, kind, help, _) in TABLE {
+        describe(out, name, kind, help);
+        let _ = writeln!(out, "wsecho_{name} {}", next());
+    }
+    describe(out, "open", "gauge", "WebSockets, bodies, streams and polls now, by purpose.");
+    for (_, label) in Purpose::ALL {
+        let _ = writeln!(out, "wsecho_open{{purpose=\"{label}\"}} {}", next());
+    }
+    describe(out, "endings_total", "counter", "Connections ended, by cause.");
+    for ending in Ending::ALL {
+        let _ = writeln!(out, "wsecho_endings_total{{ending=\"{}\"}} {}", ending.word(), next());
+    }
+    describe(out, "http_answers_total", "counter", "Plain HTTP answers, by status.");
+    for status in STATUSES {
+        let _ = writeln!(out, "wsecho_http_answers_total{{status=\"{status}\"}} {}", next());
     }
 }
 

@@ -41,7 +41,7 @@ _wsecho() {
 
     case "${cmd}" in
         wsecho)
-            opts="-v -h -V --listen --subprotocol --origin --max-connections --max-message-size --max-fragments --buffer-budget --handshake-timeout --ping-interval --ping-timeout --stall-timeout --close-timeout --drain-delay --drain-timeout --deflate --inflaters --tls-cert --tls-key --tls-self-signed --tls-client-ca --coalesce --room-history --bus --bus-ca --bus-required --trust-proxy --auth-tokens --metrics-open --max-connections-per-ip --handshake-rate --message-rate --byte-rate --max-lifetime --mirror-secrets --no-status --no-fallback --verbose --log-format --welcome --reply --delay --jitter --rate --fragment --ping --no-pong --close --reason --drop --after --at --refuse --mirror --allow-behaviour --exact --help --version healthcheck load help"
+            opts="-v -h -V --listen --subprotocol --origin --max-connections --max-message-size --max-fragments --buffer-budget --handshake-timeout --ping-interval --ping-timeout --stall-timeout --close-timeout --drain-delay --drain-timeout --reuse-port --workers --deflate --inflaters --tls-cert --tls-key --tls-self-signed --tls-client-ca --coalesce --room-history --bus --bus-ca --bus-required --trust-proxy --auth-tokens --metrics-open --max-connections-per-ip --handshake-rate --message-rate --byte-rate --max-lifetime --mirror-secrets --no-status --no-fallback --verbose --log-format --welcome --reply --delay --jitter --rate --fragment --ping --no-pong --close --reason --drop --after --at --refuse --mirror --allow-behaviour --exact --help --version healthcheck load help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -100,6 +100,10 @@ _wsecho() {
                     return 0
                     ;;
                 --drain-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workers)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

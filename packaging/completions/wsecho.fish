@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wsecho_global_optspecs
-    string join \n listen= subprotocol= origin= max-connections= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= deflate= inflaters= tls-cert= tls-key= tls-self-signed= tls-client-ca= coalesce= room-history= bus= bus-ca= bus-required trust-proxy= auth-tokens= metrics-open max-connections-per-ip= handshake-rate= message-rate= byte-rate= max-lifetime= mirror-secrets no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
+    string join \n listen= subprotocol= origin= max-connections= max-message-size= max-fragments= buffer-budget= handshake-timeout= ping-interval= ping-timeout= stall-timeout= close-timeout= drain-delay= drain-timeout= reuse-port workers= deflate= inflaters= tls-cert= tls-key= tls-self-signed= tls-client-ca= coalesce= room-history= bus= bus-ca= bus-required trust-proxy= auth-tokens= metrics-open max-connections-per-ip= handshake-rate= message-rate= byte-rate= max-lifetime= mirror-secrets no-status no-fallback v/verbose log-format= welcome= reply= delay= jitter= rate= fragment= ping= no-pong close= reason= drop= after= at= refuse= mirror allow-behaviour= exact h/help V/version
 end
 
 function __fish_wsecho_needs_command
@@ -38,6 +38,7 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l stall-timeout -d 'Maximum
 complete -c wsecho -n "__fish_wsecho_needs_command" -l close-timeout -d 'Maximum time for the client to close after the server\'s Close frame or HTTP response [default: 5s]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l drain-delay -d 'Time from SIGTERM or SIGINT to the drain; open connections go on, /healthz and handshakes get 503 [default: 0ms]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l drain-timeout -d 'Maximum time for connections to close once the drain has begun; then the process ends [default: 5s]' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l workers -d 'Start so many processes, or auto for one for each processor, which share the listeners, and restart one that dies. Limits are those of each' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l deflate -d 'permessage-deflate: on, takeover or off. With takeover a connection that has sent a compressed message keeps an inflater, 47 KiB; otherwise it keeps nothing [default: on]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l inflaters -d 'Maximum number of compressed messages in progress at one time, 47 KiB each; further ones wait [default: 256]' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l tls-cert -d 'Certificate for wss://, PEM: the server\'s own, then the intermediate ones' -r
@@ -70,6 +71,7 @@ complete -c wsecho -n "__fish_wsecho_needs_command" -l after -d 'Close or drop a
 complete -c wsecho -n "__fish_wsecho_needs_command" -l at -d 'Close or drop this long after the handshake, at most 10m' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l refuse -d 'Refuse each handshake with this HTTP status, 400 to 599' -r
 complete -c wsecho -n "__fish_wsecho_needs_command" -l allow-behaviour -d 'Parameter that a query may set, may be repeated; none for no parameter. By default all' -r
+complete -c wsecho -n "__fish_wsecho_needs_command" -l reuse-port -d 'Share all ports with other processes of the same user that do so too, and leave them to those at the end. For one port: ,reuse-port'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l bus-required -d 'Do not start without the bus; by default rooms are local until it is there'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l metrics-open -d 'Answer /metrics without a token as well'
 complete -c wsecho -n "__fish_wsecho_needs_command" -l mirror-secrets -d 'Show the values of Cookie, Authorization, Proxy-Authorization and X-Api-Key at /info and in mirrors, instead of their lengths'

@@ -11,6 +11,7 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use env_logger::{Builder, Target};
 use log::kv::{Error as KvError, Key, Value as KvValue, VisitSource};
@@ -53,6 +54,14 @@ impl Format {
     }
 }
 
+/// Which worker writes; 0 if there are none.
+static WORKER: AtomicU32 = AtomicU32::new(0);
+
+/// From here on each line says which worker it is of.
+pub fn set_worker(number: u32) {
+    WORKER.store(number, Ordering::Relaxed);
+}
+
 /// Starts logging to stderr. `filters` is the value of `RUST_LOG` and rules where it is set; else
 /// `verbosity` is the number of `-v`: 1 shows connections, 2 and more show frames.
 pub fn init(verbosity: u8, format: Format, filters: Option<&str>) {
@@ -65,9 +74,10 @@ pub fn init(verbosity: u8, format: Format, filters: Option<&str>) {
     let _ = builder
         .format(move |line, record| {
             let time = line.timestamp_millis();
+            let worker = Some(WORKER.load(Ordering::Relaxed)).filter(|number| *number > 0);
             match format {
-                Format::Text => writeln!(line, "{time} {}", plain(record)),
-                Format::Json => writeln!(line, "{}", object(record, &time.to_string())),
+                Format::Text => writeln!(line, "{time} {}", plain(record, worker)),
+                Format::Json => writeln!(line, "{}", object(record, &time.to_string(), worker)),
             }
         })
         .target(Target::Pipe(Box::new(LineWriter::new(io::stderr(), format))))
@@ -85,11 +95,12 @@ fn level(verbosity: u8) -> LevelFilter {
 /// A record without its time. Peers' words end up in the message, so control characters are
 /// escaped here, once for all: no line can forge another or speak to a terminal. Only what others
 /// say, whom `RUST_LOG` has called for, has the name of its module.
-fn plain(record: &Record<'_>) -> String {
+fn plain(record: &Record<'_>, worker: Option<u32>) -> String {
     let mut line = Escaped(String::new());
-    let foreign = foreign_target(record).map(|target| format!("{target}: "));
+    let worker = worker.map(|number| format!("[{number}] ")).unwrap_or_default();
+    let foreign = foreign_target(record).map(|target| format!("{target}: ")).unwrap_or_default();
     // Writing to a string fails only when the line is long enough.
-    let _ = write!(line, "{:<5} {}{}", record.level(), foreign.unwrap_or_default(), record.args());
+    let _ = write!(line, "{:<5} {worker}{foreign}{}", record.level(), record.args());
     line.0
 }
 
@@ -99,13 +110,16 @@ fn foreign_target<'a>(record: &Record<'a>) -> Option<&'a str> {
 }
 
 /// A record as one line of JSON.
-fn object(record: &Record<'_>, time: &str) -> String {
+fn object(record: &Record<'_>, time: &str, worker: Option<u32>) -> String {
     let mut message = Escaped(String::new());
     let _ = write!(message, "{}", record.args());
     let message: String = message.0.chars().take(JSON_MESSAGE_CHARACTERS_MAX).collect();
     let mut fields = Fields(String::from("{"));
     fields.push("time", &time.into());
     fields.push("level", &record.level().as_str().to_ascii_lowercase().into());
+    if let Some(number) = worker {
+        fields.push("worker", &number.into());
+    }
     if let Some(target) = foreign_target(record) {
         fields.push("target", &target.chars().take(100).collect::<String>().into());
     }
@@ -335,15 +349,18 @@ mod tests {
     #[test]
     fn o09_no_control_character_gets_into_a_line() {
         let said = |message: fmt::Arguments<'_>| {
-            plain(&Record::builder().level(Level::Info).target("wsecho::a").args(message).build())
+            let record =
+                Record::builder().level(Level::Info).target("wsecho::a").args(message).build();
+            (plain(&record, None), plain(&record, Some(3)))
         };
         let hostile = "\u{1b}[2J\r\nroot\u{7f}\u{9b}\0 é";
         assert_eq!(
-            said(format_args!("path {hostile}")),
+            said(format_args!("path {hostile}")).0,
             "INFO  path \\u{1b}[2J\\r\\nroot\\u{7f}\\u{9b}\\u{0} é"
         );
+        assert_eq!(said(format_args!("a\tb")).1, "INFO  [3] a\\tb");
         let long = "x".repeat(64 * 1024);
-        assert!(said(format_args!("{long}")).len() <= LINE_BYTES_MAX + 1, "nor is it kept whole");
+        assert!(said(format_args!("{long}")).1.len() <= LINE_BYTES_MAX + 1, "nor is it kept whole");
     }
 
     #[test]
@@ -360,12 +377,13 @@ mod tests {
                     .key_values(&fields)
                     .build(),
                 "now",
+                Some(3),
             );
             assert!(line.len() <= JSON_BYTES_MAX && !line.chars().any(char::is_control), "{line}");
             let value: Value = serde_json::from_str(&line).expect("one object");
             assert_eq!((&value["time"], &value["level"]), (&json!("now"), &json!("debug")));
             assert_eq!(value["connection"] == 7 && value["reason"] == reason, whole);
-            assert_eq!(value.get("target"), None);
+            assert_eq!((value.get("target"), &value["worker"]), (None, &json!(3)));
         }
     }
 

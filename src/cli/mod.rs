@@ -16,6 +16,7 @@ pub mod log;
 #[cfg(all(test, feature = "load"))]
 mod manual;
 mod options;
+mod processes;
 #[cfg(feature = "rooms")]
 mod rooms;
 mod spec;
@@ -44,7 +45,8 @@ ADDR is IP:PORT or [IPV6]:PORT; PORT or :PORT for all addresses; with wss:// in
 front of it for TLS, see --tls-cert; unix:/path or unix:/path,mode=0660; fd:N
 for a socket that the process was started with; systemd or systemd:NAME for
 those that systemd passes on. With ,proxy-protocol behind it, each connection
-there has to begin with a header of the PROXY protocol, ahead of TLS.
+there has to begin with a header of the PROXY protocol, ahead of TLS. With
+,reuse-port other processes of the same user may listen on the port as well.
 {URL}BYTES may end in k, m or g (or KiB, MiB, GiB): powers of 1024.
 TIME is a number with its unit: ms, s, m or h, such as 500ms or 2m. Timeouts are
 at most 4h, in steps of 250ms.

@@ -10,6 +10,7 @@ use super::behaviours::{self, BEHAVIOURS};
 use super::bus::{self, BUS};
 use super::general::GENERAL;
 use super::log::Format;
+use super::processes::{self, PROCESSES};
 use super::spec::{self, Environment, Spec, Takes};
 use super::tls::{self, TLS};
 use super::value;
@@ -24,6 +25,10 @@ pub struct Options {
     pub listen: Vec<ListenAddress>,
     /// What is otherwise left to the limits of the process.
     pub asked: Asked,
+    /// Processes to serve with, which this one supervises; `None`: this one serves.
+    pub workers: Option<usize>,
+    /// All ports are shared, before that is said of each.
+    pub(super) reuse_port: bool,
     /// Subprotocols named, before they replace those of `config`.
     subprotocols: Option<Vec<String>>,
     /// How a bus with TLS is known, before it stands in `config`.
@@ -40,6 +45,7 @@ pub struct Options {
 /// The tables of options, in the order of the help.
 pub(super) const TABLES: &[&[Spec<Options>]] = &[
     OPTIONS,
+    PROCESSES,
     #[cfg(feature = "deflate")]
     super::compression::COMPRESSION,
     TLS,
@@ -61,6 +67,8 @@ impl Default for Options {
         Self {
             listen: vec![ListenAddress::Everywhere(8080)],
             asked: Asked::default(),
+            workers: None,
+            reuse_port: false,
             subprotocols: None,
             #[cfg(feature = "bus")]
             bus_authority: None,
@@ -93,11 +101,12 @@ impl Options {
         }
         tls::check(&options)?;
         bus::check(&mut options)?;
+        processes::check(&mut options)?;
         Ok(options)
     }
 }
 
-const LISTENING: &str = "Listening";
+pub(super) const LISTENING: &str = "Listening";
 pub(super) const PROTOCOL: &str = "Protocol";
 pub(super) const LIMITS: &str = "Limits";
 const TIMEOUTS: &str = "Timeouts";
@@ -327,6 +336,7 @@ mod tests {
             Takes::One("TIME") => "7s",
             Takes::One("CHOICE") => "off",
             Takes::One("FORMAT") => "json",
+            Takes::One("COUNT") => "7",
             Takes::Many("ADDR") => "127.0.0.1:7",
             Takes::Many("NAME") => "chat",
             Takes::Many("AUD") => "echo",

@@ -18,9 +18,10 @@ pub use crate::units::{bytes, rate, show_bytes, show_duration};
 /// Takes over one place to listen at: `IP:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`, with or without
 /// `ws://`, or with `wss://`; `unix:/path`, `unix:/path,mode=0660`; `fd:N`; `systemd`,
 /// `systemd:NAME`. Each may end in `,proxy-protocol`; with `wss://` the header stands ahead of TLS.
+/// A port may end in `,reuse-port`.
 ///
-/// In a list with commas `mode=` and `proxy-protocol` stand by themselves, behind the place that
-/// they belong to.
+/// In a list with commas `mode=`, `proxy-protocol` and `reuse-port` stand by themselves, behind the
+/// place that they belong to.
 pub fn listen(text: &str, listen: &mut Vec<ListenAddress>) -> Result<(), String> {
     if let Some(digits) = text.strip_prefix("mode=") {
         let Some(ListenAddress::Unix(_, mode @ None)) = listen.last_mut() else {
@@ -29,31 +30,53 @@ pub fn listen(text: &str, listen: &mut Vec<ListenAddress>) -> Result<(), String>
         *mode = Some(permissions(digits)?);
         return Ok(());
     }
-    let address = match text {
-        PROXY_PROTOCOL => match listen.pop() {
-            Some(address) => proxied(text, address)?,
+    let address = match ADDITIONS.iter().find(|(word, _)| *word == text) {
+        Some((_, add)) => match listen.pop() {
+            Some(address) => add(text, address)?,
             None => return Err(format!("{text:?} has no address in front of it")),
         },
-        _ => listen_address(text)?,
+        None => listen_address(text)?,
     };
     listen.push(address);
     Ok(())
 }
 
-const PROXY_PROTOCOL: &str = "proxy-protocol";
+/// What may stand behind a place, with what it makes of one. An error names all of the text.
+const ADDITIONS: [(&str, Addition); 2] =
+    [("proxy-protocol", proxied), ("reuse-port", with_reuse_port)];
+
+type Addition = fn(&str, ListenAddress) -> Result<ListenAddress, String>;
 
 /// A place for proxies.
 fn proxied(text: &str, address: ListenAddress) -> Result<ListenAddress, String> {
-    if address.is_proxied() {
-        return Err(format!("{text:?} says {PROXY_PROTOCOL} twice"));
+    match address.is_proxied() {
+        true => Err(format!("{text:?} says proxy-protocol twice")),
+        false => Ok(ListenAddress::Proxied(Box::new(address))),
     }
-    Ok(ListenAddress::Proxied(Box::new(address)))
+}
+
+fn with_reuse_port(text: &str, address: ListenAddress) -> Result<ListenAddress, String> {
+    match address.reuses_port() {
+        true => Err(format!("{text:?} says reuse-port twice")),
+        false => reuse_port(address),
+    }
+}
+
+/// A port that other processes may listen on as well.
+pub fn reuse_port(address: ListenAddress) -> Result<ListenAddress, String> {
+    match address.is_port() {
+        true => Ok(ListenAddress::ReusePort(Box::new(address))),
+        false => Err(format!("only a port can be shared, not {address}")),
+    }
 }
 
 /// One place to listen at; see [`listen`].
 pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
-    if let Some(place) = text.strip_suffix(PROXY_PROTOCOL).and_then(|rest| rest.strip_suffix(',')) {
-        return proxied(text, listen_address(place)?);
+    for (word, add) in ADDITIONS {
+        let place = text.strip_suffix(word).and_then(|rest| rest.strip_suffix(','));
+        if let Some(place) = place {
+            return add(text, listen_address(place)?);
+        }
     }
     if let Some(path) = text.strip_prefix("unix:") {
         let (path, mode) = match path.rsplit_once(",mode=") {
@@ -273,6 +296,21 @@ mod tests {
             ("wss://8443,proxy-protocol", Some(proxied(secure(ListenAddress::Everywhere(8443))))),
             (",proxy-protocol", None),
             ("proxy-protocol", None),
+            ("8080,reuse-port", Some(shared(ListenAddress::Everywhere(8080)))),
+            (
+                "127.0.0.1:0,reuse-port,proxy-protocol",
+                Some(proxied(shared(exactly("127.0.0.1:0")))),
+            ),
+            (
+                "127.0.0.1:0,proxy-protocol,reuse-port",
+                Some(shared(proxied(exactly("127.0.0.1:0")))),
+            ),
+            ("8080,reuse-port,reuse-port", None),
+            ("8080,reuse-port,proxy-protocol,reuse-port", None),
+            ("unix:/a,reuse-port", None),
+            ("fd:3,reuse-port", None),
+            ("systemd:web,proxy-protocol,reuse-port", None),
+            ("reuse-port", None),
         ];
         for (text, expected) in cases {
             assert_eq!(listen_address(text).ok(), expected, "{text:?}");
@@ -296,10 +334,18 @@ mod tests {
         assert_eq!(places[2], proxied(unix("/b", Some(0o660))));
         assert!(listen("proxy-protocol", &mut places).is_err(), "twice");
         assert!(listen("proxy-protocol", &mut Vec::new()).is_err(), "of what?");
+        assert!(listen("reuse-port", &mut places).is_err(), "no port");
+        let mut places = vec![ListenAddress::Everywhere(8080)];
+        listen("reuse-port", &mut places).expect("a port");
+        assert_eq!(places, [shared(ListenAddress::Everywhere(8080))]);
     }
 
     fn proxied(address: ListenAddress) -> ListenAddress {
         ListenAddress::Proxied(Box::new(address))
+    }
+
+    fn shared(address: ListenAddress) -> ListenAddress {
+        ListenAddress::ReusePort(Box::new(address))
     }
 
     #[cfg(feature = "tls")]

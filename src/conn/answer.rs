@@ -4,6 +4,7 @@ use super::Context;
 #[cfg(feature = "pages")]
 use crate::http::takes_gzip;
 use crate::http::{Answer, Head, Media, Status, write_answer, write_options};
+use crate::metrics::describe_worker;
 #[cfg(feature = "pages")]
 use crate::pages::{self, Page};
 use crate::peer::Peer;
@@ -14,6 +15,9 @@ use crate::service::mirror::mirror;
 /// Puts an answer into [`Context::scratch`].
 pub(super) fn give(answer: Answer, head: &Head<'_>, peer: Peer, cx: &mut Context) {
     let head_only = head.method() == "HEAD";
+    if answer == Answer::Metrics {
+        cx.count_histories();
+    }
     let out = &mut cx.scratch;
     match answer {
         Answer::Page => show(out, None, head),
@@ -25,9 +29,8 @@ pub(super) fn give(answer: Answer, head: &Head<'_>, peer: Peer, cx: &mut Context
         Answer::Health => write_answer(out, Status::OK, Media::Text, b"ok\n", head_only),
         Answer::Metrics => {
             let mut text = String::new();
-            let kept = cx.services.iter().map(|service| service.history_bytes() as u64);
-            cx.metrics.room_history_bytes = kept.sum();
             cx.metrics.render(&mut text);
+            cx.config.worker.into_iter().for_each(|number| describe_worker(number, &mut text));
             write_answer(out, Status::OK, Media::Metrics, text.as_bytes(), head_only);
         }
         Answer::Options => write_options(out),

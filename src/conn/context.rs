@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::inflaters::Inflaters;
 use super::mailboxes::Mailboxes;
 use super::send_queue::SendQueues;
+use super::sums::Sums;
 use super::timers::Timers;
 use crate::admission::{Addresses, Excess, Recognize};
 use crate::behaviour::Behaviours;
@@ -60,6 +61,8 @@ pub struct Context {
     pub services: Vec<Box<dyn Service>>,
     /// What was sent with requests.
     pub mailboxes: Mailboxes,
+    /// Who waits for what all workers have counted.
+    pub sums: Sums,
     /// How echoes behave.
     pub behaviours: Behaviours,
     /// Who wants to be woken when.
@@ -88,6 +91,7 @@ impl Context {
             tokens: config.auth_tokens.is_some() || config.auth_jwt_key.is_some(),
             services: mounted(&config).iter().map(|mounted| mounted.path).collect(),
             fallback: config.fallback,
+            workers: config.worker.is_some(),
         };
         Self {
             rules,
@@ -99,6 +103,7 @@ impl Context {
             inflaters: Inflaters::new(config.inflaters, budget.clone()),
             effects: Effects::new(budget.clone()),
             mailboxes: Mailboxes::new(budget.clone()),
+            sums: Sums::default(),
             bounds,
             scratch: Vec::new(),
             reason: String::new(),
@@ -174,6 +179,12 @@ impl Context {
                 some |= service.shed_history();
             }
         }
+    }
+
+    /// Brings what is kept of rooms up to date, for the counters.
+    pub fn count_histories(&mut self) {
+        let kept = self.services.iter().map(|service| service.history_bytes() as u64);
+        self.metrics.room_history_bytes = kept.sum();
     }
 
     /// For how long a peer's pace is measured before it can be too slow.

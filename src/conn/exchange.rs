@@ -11,12 +11,14 @@
 //! Send     the body is complete          answered with 204, or refused
 //! Events   the peer goes, or the drain   done
 //! Poll     a message, silence, the drain done
+//! Sum      the sum, or the time is up    done
 //! ```
 
 mod begin;
 mod echo;
 pub mod events;
 mod send;
+mod sum;
 
 use std::ops::Range;
 
@@ -35,6 +37,7 @@ use crate::metrics::Purpose;
 pub use begin::Begun;
 use echo::Echo;
 use send::Send;
+use sum::Sum;
 
 /// What a connection does instead of opening.
 #[derive(Debug)]
@@ -62,6 +65,8 @@ enum Job {
     },
     /// The next message in a mailbox is the answer.
     Poll { mailbox: MailboxName, pending: bool },
+    /// What all workers have counted is the answer.
+    Sum(Sum),
 }
 
 /// What a read came to.
@@ -81,14 +86,15 @@ impl Exchange {
         match self.job {
             Job::Echo(_) | Job::Send(_) => Purpose::Body,
             Job::Events { .. } => Purpose::Events,
-            Job::Poll { .. } => Purpose::Poll,
+            Job::Poll { .. } | Job::Sum(_) => Purpose::Poll,
         }
     }
 
     /// True when there is something to say, or to end, by itself.
     pub fn speaks(&self) -> bool {
-        let pending = match self.job {
-            Job::Events { pending, .. } | Job::Poll { pending, .. } => pending,
+        let pending = match &self.job {
+            Job::Events { pending, .. } | Job::Poll { pending, .. } => *pending,
+            Job::Sum(sum) => sum.speaks(),
             Job::Echo(_) | Job::Send(_) => false,
         };
         pending || self.done.is_some()
@@ -109,7 +115,7 @@ impl Exchange {
         let wanted = match &self.job {
             Job::Echo(echo) => echo.body.wanted(),
             Job::Send(send) => send.body.wanted(),
-            Job::Events { .. } | Job::Poll { .. } => 0,
+            Job::Events { .. } | Job::Poll { .. } | Job::Sum(_) => 0,
         };
         usize::try_from(wanted).unwrap_or(usize::MAX)
     }
@@ -134,7 +140,7 @@ impl Exchange {
         let outcome = match &mut self.job {
             Job::Echo(echo) => echo.receive(buffer, span, cx),
             Job::Send(send) => send.receive(buffer, span, cx),
-            Job::Events { .. } | Job::Poll { .. } => nothing,
+            Job::Events { .. } | Job::Poll { .. } | Job::Sum(_) => nothing,
         };
         if self.wanted() == 0 && self.is_echo() && matches!(outcome, Outcome::Reply(_)) {
             self.done = Some(Ending::Answered);
@@ -144,8 +150,10 @@ impl Exchange {
 
     /// There may be a message in the mailbox, or somebody else reads it now.
     pub fn wake(&mut self) {
-        if let Job::Events { pending, .. } | Job::Poll { pending, .. } = &mut self.job {
-            *pending = true;
+        match &mut self.job {
+            Job::Events { pending, .. } | Job::Poll { pending, .. } => *pending = true,
+            Job::Sum(sum) => sum.give_up(),
+            Job::Echo(_) | Job::Send(_) => {}
         }
     }
 
@@ -173,6 +181,7 @@ impl Exchange {
                     Err(refusal) => Some(refuse(refusal, cx)),
                 };
             }
+            Job::Sum(sum) => self.done = Some(sum.answer(cx)),
             Job::Echo(_) | Job::Send(_) => {}
         }
         push_scratch(slot, cx);
@@ -192,7 +201,7 @@ impl Exchange {
                 cx.metrics.count_answer("204");
                 self.done = Some(Ending::Answered);
             }
-            Job::Poll { .. } | Job::Echo(_) | Job::Send(_) => {}
+            Job::Poll { .. } | Job::Echo(_) | Job::Send(_) | Job::Sum(_) => {}
         }
         push_scratch(slot, cx);
     }
@@ -215,7 +224,7 @@ impl Exchange {
                 events::write_end(&mut cx.scratch, *chunked);
             }
             Job::Poll { .. } => drop(refuse(Refusal::Draining, cx)),
-            Job::Echo(_) | Job::Send(_) => return,
+            Job::Echo(_) | Job::Send(_) | Job::Sum(_) => return,
         }
         self.done = Some(ending);
         push_scratch(slot, cx);
@@ -225,7 +234,7 @@ impl Exchange {
     pub fn last_words(&self, cause: &Cause) -> Option<Refusal> {
         let silent = match &self.job {
             Job::Echo(echo) => !echo.begun,
-            Job::Send(_) => true,
+            Job::Send(_) | Job::Sum(_) => true,
             Job::Events { .. } | Job::Poll { .. } => false,
         };
         match cause {
@@ -238,10 +247,11 @@ impl Exchange {
 
     /// The connection is over, or will be within moments.
     pub fn end(&mut self, cx: &mut Context) {
-        match self.job {
-            Job::Events { mailbox, .. } => cx.mailboxes.close(mailbox),
+        match &self.job {
+            Job::Events { mailbox, .. } => cx.mailboxes.close(*mailbox),
+            Job::Sum(sum) => sum.end(self.id, cx),
             Job::Poll { mailbox, .. } => {
-                let ends = cx.mailboxes.leave(mailbox, self.id, cx.now);
+                let ends = cx.mailboxes.leave(*mailbox, self.id, cx.now);
                 ends.into_iter().for_each(|at| cx.effects.call_at(at));
             }
             Job::Echo(_) | Job::Send(_) => {}

@@ -40,6 +40,7 @@ pub mod read_buffer;
 mod receive;
 pub mod send_queue;
 mod session;
+mod sums;
 mod timeout;
 pub mod timers;
 mod unopened;
@@ -244,6 +245,13 @@ impl Connection {
             }
             Phase::Exchange(exchange) => exchange.wake(),
             _ => {}
+        }
+    }
+
+    /// What all workers have counted, for which it has waited.
+    pub fn take_sum(&mut self, text: &Rc<str>) {
+        if let Phase::Exchange(exchange) = &mut self.phase {
+            exchange.take_sum(text);
         }
     }
 

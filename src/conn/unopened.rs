@@ -19,6 +19,11 @@ impl Connection {
         }
     }
 
+    /// True before the handshake.
+    pub fn is_new(&self) -> bool {
+        matches!(self.phase, Phase::Head(_))
+    }
+
     /// A connection above a limit: it is told so and closed in order.
     pub fn turned_away(
         id: ConnId,

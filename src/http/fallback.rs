@@ -31,6 +31,9 @@ pub enum Fallback<'a> {
     Poll(&'a str),
     /// Put the body into the mailbox.
     Send(Kind, &'a str, Upload),
+    /// Answer with the counters of all workers, once they are known. It is no fallback, but takes
+    /// as long as one.
+    Sum,
 }
 
 /// How the messages of a mailbox are read.

@@ -213,8 +213,17 @@ fn decide<'a>(head: &Head<'a>, rules: &Rules, draining: bool) -> Result<Route<'a
         (Err(Refusal::UpgradeOnly), Some(Mount::Echo { query, .. })) => {
             Ok(Route::Explain { query })
         }
+        (Ok(Answer::Metrics), _) if rules.workers && asks_for_all(head, target.query) => {
+            Ok(Route::Fallback(Fallback::Sum))
+        }
         (plain, _) => plain.map(Route::Answer),
     }
+}
+
+/// Does the query have a parameter `all`? Of the head alone it makes no difference.
+fn asks_for_all(head: &Head<'_>, query: &str) -> bool {
+    let mut names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    head.method() == "GET" && names.any(|name| name == "all")
 }
 
 /// Is this a handshake but for what asks for the upgrade? Proxies that do not know of it take
@@ -333,6 +342,28 @@ mod tests {
             Route::Explain { .. } => UPGRADE_NEEDED,
             Route::Fallback(_) => unreachable!("no rule allows it"),
             Route::Refuse(refusal) => Got::Refused(refusal, refusal.status().label()),
+        }
+    }
+
+    #[test]
+    fn several_processes_are_counted_together_on_demand() {
+        let rules = Rules { workers: true, ..Rules::default() };
+        let sum = |request: &str, rules: &Rules| {
+            let head = format!("{request} HTTP/1.1\r\nHost: h\r\n\r\n");
+            match route(&read(head.as_bytes()).unwrap().unwrap(), rules, true) {
+                Route::Fallback(Fallback::Sum) => true,
+                Route::Answer(Answer::Metrics) => false,
+                other => panic!("{request}: {other:?}"),
+            }
+        };
+        for query in ["all", "all=", "all=1", "access_token=x&all"] {
+            let request = format!("GET /metrics?{query}");
+            assert!(sum(&request, &rules), "{query}, while it drains as well");
+            assert!(!sum(&request, &Rules::default()), "{query} of one process is its own");
+        }
+        for request in ["GET /metrics", "GET /metrics?", "GET /metrics?small", "HEAD /metrics?all"]
+        {
+            assert!(!sum(request, &rules), "{request}");
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Rules {
     pub services: Vec<ServicePath>,
     /// What gets through without WebSocket is served.
     pub fallback: bool,
+    /// There are several processes, whose counters can be had together.
+    pub workers: bool,
 }
 
 /// A handshake that may be answered with 101.

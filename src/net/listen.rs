@@ -2,6 +2,7 @@
 
 mod inherited;
 mod socket_file;
+mod tcp;
 
 use std::fmt;
 use std::io;
@@ -12,10 +13,11 @@ use std::path::PathBuf;
 
 use rustix::net::sockopt::socket_acceptconn;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{SockRef, Type};
 
 pub use inherited::Passed;
 pub use socket_file::SocketFile;
+pub use tcp::stop_connecting;
 
 /// Connections that may wait for accept; the kernel cuts this to its own limit.
 const BACKLOG: i32 = 4096;
@@ -36,7 +38,20 @@ pub enum ListenAddress {
     /// Such an address, where TLS is spoken.
     Secure(Box<Self>),
     /// There, for proxies that send a header of the PROXY protocol ahead.
-    Proxied(Box<ListenAddress>),
+    Proxied(Box<Self>),
+    /// There, where other processes of the same user may listen as well.
+    ReusePort(Box<Self>),
+}
+
+/// To whom a listener belongs, and so what becomes of it when the process is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// To this process: it tells clients to go elsewhere until it has drained.
+    Us,
+    /// To this process, beside those of others on the same port: it is left to them.
+    Port,
+    /// To whoever has passed it on: it is left to those who have it as well.
+    Others,
 }
 
 impl ListenAddress {
@@ -47,16 +62,49 @@ impl ListenAddress {
     /// What the system says: in use, not of this host, not permitted; or what is wrong with a
     /// socket that was to be there.
     pub fn open(&self, passed: &mut Passed) -> io::Result<Vec<Listener>> {
+        let open = |at, dual| tcp::open(at, dual, self.reuses_port()).map(|one| vec![one]);
+        let opened = self.open_with(&open, passed)?;
+        Ok(opened.into_iter().flatten().collect())
+    }
+
+    /// Opens listeners for so many processes: on a port a socket for each of them, else one for
+    /// all. Whoever else listens on the port is only allowed if the address says so.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::open`].
+    pub fn open_for(
+        &self,
+        processes: usize,
+        passed: &mut Passed,
+    ) -> io::Result<Vec<Vec<Listener>>> {
+        let open = |at, dual| tcp::open_group(at, dual, processes, self.reuses_port());
+        self.open_with(&open, passed)
+    }
+
+    fn open_with(
+        &self,
+        open: &tcp::Open<'_>,
+        passed: &mut Passed,
+    ) -> io::Result<Vec<Vec<Listener>>> {
+        let on_port = |sockets: Vec<TcpListener>| {
+            vec![sockets.into_iter().map(Listener::Tcp).collect::<Vec<_>>()]
+        };
         match self {
-            Self::Everywhere(port) => Ok(vec![Listener::Tcp(open_everywhere(*port)?)]),
-            Self::Exactly(address) => Ok(vec![Listener::Tcp(open(*address, false)?)]),
+            Self::Everywhere(port) => tcp::everywhere(*port, open).map(on_port),
+            Self::Exactly(address) => open(*address, false).map(on_port),
             Self::Unix(path, mode) => {
                 let (listener, file) = SocketFile::open(path, *mode)?;
-                Ok(vec![Listener::Unix(listener, Some(file))])
+                Ok(vec![vec![Listener::Unix(listener, Some(file))]])
             }
-            Self::Descriptor(number) => Ok(vec![adopt(inherited::descriptor(*number)?)?]),
-            Self::Passed(name) => passed.take(name.as_deref())?.into_iter().map(adopt).collect(),
-            Self::Secure(address) | Self::Proxied(address) => address.open(passed),
+            Self::Descriptor(number) => Ok(vec![vec![adopt(inherited::descriptor(*number)?)?]]),
+            Self::Passed(name) => {
+                let taken = passed.take(name.as_deref())?;
+                taken.into_iter().map(|one| Ok(vec![adopt(one)?])).collect()
+            }
+            Self::Secure(address) | Self::Proxied(address) | Self::ReusePort(address) => {
+                address.open_with(open, passed)
+            }
         }
     }
 
@@ -68,7 +116,7 @@ impl ListenAddress {
             Self::Everywhere(port) => Some((Ipv4Addr::LOCALHOST, *port).into()),
             Self::Exactly(address) => Some(reachable(*address)),
             Self::Unix(..) | Self::Descriptor(_) | Self::Passed(_) => None,
-            Self::Secure(address) => address.loopback(),
+            Self::Secure(address) | Self::ReusePort(address) => address.loopback(),
             // A client that is no proxy is not understood there.
             Self::Proxied(_) => None,
         }
@@ -76,16 +124,42 @@ impl ListenAddress {
 
     /// True where TLS is spoken.
     pub fn is_secure(&self) -> bool {
-        match self {
-            Self::Secure(_) => true,
-            Self::Proxied(address) => address.is_secure(),
-            _ => false,
-        }
+        self.says(|part| matches!(part, Self::Secure(_)))
     }
 
     /// Is it for proxies that send a header of the PROXY protocol?
     pub fn is_proxied(&self) -> bool {
-        matches!(self, Self::Proxied(_))
+        self.says(|part| matches!(part, Self::Proxied(_)))
+    }
+
+    /// True where other processes may listen on the same port.
+    pub fn reuses_port(&self) -> bool {
+        self.says(|part| matches!(part, Self::ReusePort(_)))
+    }
+
+    /// True for a port, which several processes may listen on.
+    pub fn is_port(&self) -> bool {
+        self.says(|part| matches!(part, Self::Everywhere(_) | Self::Exactly(_)))
+    }
+
+    /// To whom the listeners belong.
+    pub fn owner(&self) -> Owner {
+        match () {
+            () if self.reuses_port() => Owner::Port,
+            () if self.says(|part| matches!(part, Self::Descriptor(_) | Self::Passed(_))) => {
+                Owner::Others
+            }
+            () => Owner::Us,
+        }
+    }
+
+    /// Whether this is true of the address, or of the one that it adds something to.
+    fn says(&self, what: fn(&Self) -> bool) -> bool {
+        let inner = match self {
+            Self::Secure(address) | Self::Proxied(address) | Self::ReusePort(address) => address,
+            _ => return what(self),
+        };
+        what(self) || inner.says(what)
     }
 }
 
@@ -100,6 +174,7 @@ impl fmt::Display for ListenAddress {
             Self::Passed(Some(name)) => write!(f, "systemd:{name}"),
             Self::Secure(address) => write!(f, "wss://{address}"),
             Self::Proxied(address) => write!(f, "{address},proxy-protocol"),
+            Self::ReusePort(address) => write!(f, "{address},reuse-port"),
         }
     }
 }
@@ -186,37 +261,6 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(host, address.port())
-}
-
-/// Opens a listener. Options that accepted sockets inherit are set here, once, rather than with
-/// a system call for each connection.
-fn open(address: SocketAddr, dual_stack: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(!dual_stack)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-fn open_everywhere(port: u16) -> io::Result<TcpListener> {
-    let all = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-    match open(all, true) {
-        Err(error) if lacks_ipv6(&error) => {
-            open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), false)
-        }
-        outcome => outcome,
-    }
-}
-
-fn lacks_ipv6(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let missing = [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL, Errno::PROTONOSUPPORT];
-    missing.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Limits on open files before and after raising the soft one; `None` is unlimited.

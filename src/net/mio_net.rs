@@ -1,8 +1,9 @@
 //! The real [`Net`]: mio over epoll, TCP listeners, a pipe for signals and a spare descriptor.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,17 +13,17 @@ use mio::net::{TcpListener, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use rustix::net::sockopt::socket_peercred;
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
-use socket2::SockRef;
 
 #[cfg(feature = "bus")]
 use super::connecting::begin_to_connect;
-use super::listen::{self, SocketFile};
+use super::control::{Control, Packet, Word};
+use super::listen::{self, Owner, SocketFile, stop_connecting};
 #[cfg(feature = "bus")]
 use super::lookup::Lookup;
 use super::service_manager::ServiceManager;
 use super::signals::{Asked, Hangup, Signals};
-use super::{Event, Incoming, Net, Source, Stream};
+pub use super::socket::Socket;
+use super::{Event, Net, Source, Stream};
 #[cfg(feature = "bus")]
 use crate::limits::BusPlace;
 use crate::limits::TURN_EVENTS_MAX;
@@ -30,6 +31,7 @@ use crate::peer::Peer;
 
 /// Tokens from here on are not connections; [`crate::id::ConnId::COUNT_MAX`] stays clear of them.
 const BUS_TOKEN: usize = LISTENER_TOKENS - 1;
+const SUPERVISOR_TOKEN: usize = LISTENER_TOKENS - 2;
 const LISTENER_TOKENS: usize = SIGNAL_TOKEN - LISTENERS_MAX;
 pub(super) const SIGNAL_TOKEN: usize = usize::MAX;
 
@@ -41,7 +43,10 @@ pub const LISTENERS_MAX: usize = 254;
 pub struct MioNet {
     poll: Poll,
     events: Events,
-    listeners: Vec<Listener>,
+    listeners: Vec<Option<Listener>>,
+    /// Of each listener: to whom it belongs.
+    owners: Vec<Owner>,
+    supervisor: Option<Rc<Control>>,
     signals: UnixStream,
     /// Set with each signal and taken back here: a signal that finds it set ends the process.
     unheard: Arc<AtomicBool>,
@@ -81,10 +86,6 @@ impl Listener {
     }
 }
 
-/// One connection's socket. Once it is open it makes no difference what it is an end of.
-#[derive(Debug)]
-pub struct Socket(pub(super) OwnedFd);
-
 impl MioNet {
     /// Takes listeners (non-blocking), and the signals that end the process or have it load its
     /// files anew.
@@ -100,7 +101,7 @@ impl MioNet {
         let mut known = Vec::new();
         for (at, listener) in listeners.into_iter().enumerate() {
             let (token, registry) = (Token(LISTENER_TOKENS + at), poll.registry());
-            known.push(match listener {
+            known.push(Some(match listener {
                 listen::Listener::Tcp(listener) => {
                     let mut listener = TcpListener::from_std(listener);
                     registry.register(&mut listener, token, Interest::READABLE)?;
@@ -111,7 +112,7 @@ impl MioNet {
                     registry.register(&mut listener, token, Interest::READABLE)?;
                     Listener::Unix(listener, file)
                 }
-            });
+            }));
         }
         let mut signals = UnixStream::from_std(pipe);
         poll.registry().register(&mut signals, Token(SIGNAL_TOKEN), Interest::READABLE)?;
@@ -119,7 +120,9 @@ impl MioNet {
         Ok(Self {
             poll,
             events,
+            owners: vec![Owner::Us; known.len()],
             listeners: known,
+            supervisor: None,
             signals,
             unheard,
             hangup,
@@ -129,6 +132,26 @@ impl MioNet {
             lookup: Lookup::default(),
             start: Instant::now(),
         })
+    }
+
+    /// The same, with listeners that belong to these.
+    #[must_use]
+    pub fn with_owners(self, owners: Vec<Owner>) -> Self {
+        Self { owners, ..self }
+    }
+
+    /// The same, with a supervisor that is listened to, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn with_supervisor(mut self, supervisor: Option<Rc<Control>>) -> io::Result<Self> {
+        let Some(supervisor) = supervisor else { return Ok(self) };
+        let descriptor = supervisor.as_fd().as_raw_fd();
+        let token = Token(SUPERVISOR_TOKEN);
+        self.poll.registry().register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        self.supervisor = Some(supervisor);
+        Ok(self)
     }
 
     /// Who started the process, to be told how it fares.
@@ -159,7 +182,8 @@ impl MioNet {
     }
 
     fn listener(&self, at: usize) -> io::Result<&Listener> {
-        self.listeners.get(at).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+        let listener = self.listeners.get(at).and_then(Option::as_ref);
+        listener.ok_or_else(|| ErrorKind::WouldBlock.into())
     }
 }
 
@@ -171,7 +195,7 @@ impl Net for MioNet {
         let outcome = self.poll.poll(&mut self.events, self.manager.patience(timeout));
         self.manager.turns();
         match outcome {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
             Ok(()) => events.extend(self.events.iter().map(translate)),
         }
@@ -228,6 +252,36 @@ impl Net for MioNet {
         self.listeners.clear();
     }
 
+    fn leave_listeners(&mut self) -> bool {
+        for (listener, owner) in self.listeners.iter_mut().zip(&self.owners) {
+            match (&listener, owner) {
+                // Where that cannot be done, some who are on the way meet a reset.
+                (Some(Listener::Tcp(tcp)), Owner::Port) => drop(stop_connecting(tcp)),
+                // Whoever waits there is served by those who have it as well.
+                (_, Owner::Others) => *listener = None,
+                _ => {}
+            }
+        }
+        !self.owners.contains(&Owner::Us)
+    }
+
+    fn hear_supervisor(&mut self) -> Option<Packet> {
+        let supervisor = self.supervisor.as_ref()?;
+        match supervisor.receive() {
+            Ok(Some(packet)) => Some(packet),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            // It is gone, and nobody else asks this process to end.
+            Ok(None) | Err(_) => {
+                self.supervisor = None;
+                Some(Packet { word: Word::Drain, numbers: Vec::new() })
+            }
+        }
+    }
+
+    fn tell_supervisor(&mut self, word: Word, numbers: &[u64]) {
+        self.supervisor.iter().for_each(|supervisor| supervisor.say(word, numbers));
+    }
+
     fn begin_reload(&mut self) {
         self.manager.reloading();
     }
@@ -237,34 +291,12 @@ impl Net for MioNet {
     }
 }
 
-impl Stream for Socket {
-    #[inline]
-    fn read(&mut self, into: &mut [u8]) -> io::Result<Incoming> {
-        // The calls for sockets go past what read(2) and write(2) ask of every kind of file.
-        let (count, _) = rustix::net::recv(&self.0, &mut *into, RecvFlags::empty())?;
-        Ok(Incoming::of_socket(count, into.len()))
-    }
-
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL)?)
-    }
-
-    fn shut(&mut self) -> io::Result<()> {
-        Ok(rustix::net::shutdown(&self.0, Shutdown::Write)?)
-    }
-
-    fn reset(&mut self) {
-        // Should it fail, the peer sees an end all the same.
-        let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
-    }
-}
-
 #[inline]
 pub(super) fn translate(event: &MioEvent) -> Event {
     let Token(token) = event.token();
     let source = match token {
         SIGNAL_TOKEN => Source::Signal,
+        SUPERVISOR_TOKEN => Source::Supervisor,
         LISTENER_TOKENS..SIGNAL_TOKEN => Source::Listener(token - LISTENER_TOKENS),
         BUS_TOKEN => Source::Bus,
         _ => Source::Connection(token),

@@ -4,8 +4,10 @@
 //! that plays the same edge-triggered rules.
 
 pub mod cgroup;
+pub mod children;
 #[cfg(feature = "bus")]
 mod connecting;
+pub mod control;
 #[cfg(feature = "load")]
 pub mod dial;
 pub mod listen;
@@ -19,6 +21,7 @@ pub mod mio_net;
 pub mod outbound;
 pub mod service_manager;
 pub mod signals;
+mod socket;
 #[cfg(feature = "tls")]
 pub mod tls;
 
@@ -29,6 +32,7 @@ use crate::budget::Budget;
 use crate::limits::BusPlace;
 use crate::metrics::Metrics;
 use crate::peer::Peer;
+use control::{Packet, Word};
 
 /// What an event speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub enum Source {
     Reload,
     /// The connection to the bus.
     Bus,
+    /// The supervisor says something, or is gone.
+    Supervisor,
 }
 
 /// New readiness since the last wait (edge-triggered: it is told once).
@@ -97,6 +103,21 @@ pub trait Net {
 
     /// Stops listening.
     fn close_listeners(&mut self);
+
+    /// Begins to leave the listeners to others who have them too, or their ports: nobody new gets
+    /// to those. True if there are no others; they are then to be closed when whoever is on the way
+    /// has been accepted.
+    fn leave_listeners(&mut self) -> bool {
+        false
+    }
+
+    /// What the supervisor says, if there is one: [`Source::Supervisor`] has told of it.
+    fn hear_supervisor(&mut self) -> Option<Packet> {
+        None
+    }
+
+    /// Says something to the supervisor, if there is one.
+    fn tell_supervisor(&mut self, _word: Word, _numbers: &[u64]) {}
 
     /// Files are about to be reloaded, as [`Source::Reload`] asked.
     fn begin_reload(&mut self) {}

@@ -1,16 +1,21 @@
 //! What the service manager is told: that the server is ready, reloads its files, still turns,
-//! is about to stop (sd_notify(3)). Without a service manager nothing is said.
+//! is about to stop (sd_notify(3)). Without a service manager nothing is said. The one of a worker
+//! is its supervisor.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use log::warn;
 use rustix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 
+use super::control::{Control, Word};
+
 /// Tells the service manager, if there is one, and keeps its watchdog quiet.
 #[derive(Debug)]
 pub struct ServiceManager {
     watchdog: Option<Watchdog>,
+    supervisor: Option<Rc<Control>>,
 }
 
 /// It has to hear something within twice this interval.
@@ -20,17 +25,31 @@ struct Watchdog {
     due: Instant,
 }
 
+impl Watchdog {
+    fn of(silence: Duration) -> Self {
+        Self { interval: silence / 2, due: Instant::now() }
+    }
+}
+
 impl ServiceManager {
     /// Asks the environment (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
     pub fn from_environment() -> Self {
-        let interval = sd_notify::watchdog_enabled().map(|longest| longest / 2);
-        let watchdog = interval.map(|interval| Watchdog { interval, due: Instant::now() });
-        Self { watchdog }
+        Self { watchdog: sd_notify::watchdog_enabled().map(Watchdog::of), supervisor: None }
+    }
+
+    /// The supervisor of a worker, which it wants to hear of before it has been silent for so long.
+    pub fn supervisor(control: Rc<Control>, silence: Option<Duration>) -> Self {
+        Self { watchdog: silence.map(Watchdog::of), supervisor: Some(control) }
+    }
+
+    /// How long nothing may be heard of the process; `None` without a limit.
+    pub fn silence(&self) -> Option<Duration> {
+        self.watchdog.as_ref().map(|watchdog| watchdog.interval * 2)
     }
 
     /// Connections are accepted, and files that were to be reloaded have been.
     pub fn ready(&self) {
-        tell(&[NotifyState::Ready]);
+        self.tell(Some(Word::Ready), &[NotifyState::Ready]);
     }
 
     /// Files are reloaded: [`Self::ready`] follows. With the time, without which
@@ -39,12 +58,13 @@ impl ServiceManager {
         // Not by the crate's own look at the clock, which overflows where a long has 32 bits.
         let now = clock_gettime(ClockId::Monotonic);
         let microseconds = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
-        tell(&[NotifyState::Reloading, NotifyState::MonotonicUsec(microseconds)]);
+        let states = [NotifyState::Reloading, NotifyState::MonotonicUsec(microseconds)];
+        self.tell(None, &states);
     }
 
     /// The drain has begun.
     pub fn stopping(&self) {
-        tell(&[NotifyState::Stopping]);
+        self.tell(None, &[NotifyState::Stopping]);
     }
 
     /// The longest that a wait of at most `timeout` may take.
@@ -60,7 +80,15 @@ impl ServiceManager {
         let now = Instant::now();
         if now >= watchdog.due {
             watchdog.due = now + watchdog.interval;
-            tell(&[NotifyState::Watchdog]);
+            self.tell(Some(Word::Alive), &[NotifyState::Watchdog]);
+        }
+    }
+
+    /// A supervisor is told less, since it knows the rest.
+    fn tell(&self, word: Option<Word>, states: &[NotifyState<'_>]) {
+        match &self.supervisor {
+            Some(supervisor) => word.into_iter().for_each(|word| supervisor.say(word, &[])),
+            None => tell(states),
         }
     }
 }

@@ -6,7 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::low_level::unregister;
 
 /// Where signals are heard: a byte each.
 #[derive(Debug)]
@@ -17,12 +19,14 @@ pub struct Signals {
     /// another one, too.
     pub unheard: Arc<AtomicBool>,
     writer: UnixStream,
+    registered: Vec<SigId>,
 }
 
 /// SIGHUP, where it is heard.
 #[derive(Debug)]
 pub struct Hangup {
     raised: Arc<AtomicBool>,
+    registered: [SigId; 2],
     /// stderr was a terminal when the process began.
     had_terminal: bool,
 }
@@ -44,9 +48,18 @@ impl Signals {
     /// What the system says.
     pub fn hear_hangup(&self) -> io::Result<Hangup> {
         let raised = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGHUP, Arc::clone(&raised))?;
-        signal_hook::low_level::pipe::register(SIGHUP, self.writer.try_clone()?)?;
-        Ok(Hangup { raised, had_terminal: io::stderr().is_terminal() })
+        let registered = [
+            signal_hook::flag::register(SIGHUP, Arc::clone(&raised))?,
+            signal_hook::low_level::pipe::register(SIGHUP, self.writer.try_clone()?)?,
+        ];
+        Ok(Hangup { raised, registered, had_terminal: io::stderr().is_terminal() })
+    }
+
+    /// Nothing is heard here any more: another process hears these.
+    pub fn unregister(self, hangup: Hangup) {
+        for id in self.registered.into_iter().chain(hangup.registered) {
+            unregister(id);
+        }
     }
 }
 
@@ -71,11 +84,14 @@ pub fn catch(status: i32) -> io::Result<Signals> {
     let (pipe, writer) = UnixStream::pair()?;
     pipe.set_nonblocking(true)?;
     let unheard = Arc::new(AtomicBool::new(false));
+    let mut registered = Vec::new();
     for signal in [SIGTERM, SIGINT] {
         let before = Arc::clone(&unheard);
-        signal_hook::flag::register_conditional_shutdown(signal, status, before)?;
-        signal_hook::flag::register(signal, Arc::clone(&unheard))?;
-        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+        registered.extend([
+            signal_hook::flag::register_conditional_shutdown(signal, status, before)?,
+            signal_hook::flag::register(signal, Arc::clone(&unheard))?,
+            signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?,
+        ]);
     }
-    Ok(Signals { pipe, unheard, writer })
+    Ok(Signals { pipe, unheard, writer, registered })
 }

@@ -17,6 +17,10 @@ use crate::peer::Peer;
 /// A log line about trouble with accept at most this often.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Times that a turn's budget is accepted from listeners that are about to close: more than their
+/// queues hold.
+const LAST_ACCEPTS_MAX: usize = 64;
+
 /// Which listeners have something to accept, and whether accepting makes sense now.
 #[derive(Debug)]
 pub(super) struct Acceptor {
@@ -118,6 +122,18 @@ impl<N: Net> Server<N> {
                 }
             }
         }
+    }
+
+    /// Accepts whoever waits at listeners that nobody new gets to, and closes them.
+    pub(super) fn accept_the_last(&mut self) {
+        self.acceptor.acceptable.fill(true);
+        for _ in 0..LAST_ACCEPTS_MAX {
+            if self.acceptor.is_open() {
+                self.accept();
+            }
+        }
+        self.net.close_listeners();
+        self.acceptor.close();
     }
 
     fn complain(&mut self, kind: Complaint, complaint: impl FnOnce()) {

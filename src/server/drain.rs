@@ -3,6 +3,9 @@
 //! A signal announces it: from then on `/healthz` and new handshakes get 503, on listeners that
 //! stay open so that balancers can see it. After the drain delay open connections get Close 1001
 //! and have the drain timeout to answer. The listeners close when the last of them is gone.
+//!
+//! Listeners that others have as well are left to those: whoever is on the way is still accepted
+//! and served as if nothing had been announced, and nobody is told to go elsewhere.
 
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use log::{info, warn};
 
 use super::Server;
 use crate::ending::Ending;
+use crate::limits::{LAST_REQUESTS_TIME, LEAVE_TIME};
 use crate::net::Net;
 use crate::units::{about_duration, counted};
 
@@ -18,6 +22,11 @@ use crate::units::{about_duration, counted};
 pub(super) enum Drain {
     /// Nobody has asked for it.
     No,
+    /// The listeners are left to others, and close then; the drain begins `at`.
+    Leaving { close: Duration, at: Duration },
+    /// They are closed. The drain begins `at`, but for those who have connected and not asked for
+    /// anything, who have until then to do so.
+    LastRequests { at: Duration, until: Duration },
     /// Open connections go on until then.
     Announced(Duration),
     /// Open connections have until then to end.
@@ -26,10 +35,11 @@ pub(super) enum Drain {
 
 impl Drain {
     /// When there is something to do.
-    pub(super) fn next(self) -> Option<Duration> {
+    pub(super) fn next(self, now: Duration) -> Option<Duration> {
         match self {
             Self::No => None,
-            Self::Announced(at) | Self::Until(at) => Some(at),
+            Self::Leaving { close: at, .. } | Self::Announced(at) | Self::Until(at) => Some(at),
+            Self::LastRequests { at, until } => Some(if now < at { at } else { until }),
         }
     }
 }
@@ -41,6 +51,11 @@ impl<N: Net> Server<N> {
             return self.cut_drain_short();
         }
         let delay = self.cx.config.drain_delay;
+        if self.net.leave_listeners() {
+            let close = self.cx.now + LEAVE_TIME;
+            self.drain = Drain::Leaving { close, at: close.max(self.cx.now + delay) };
+            return info!("leaving the listeners to others; another signal ends at once");
+        }
         if !delay.is_zero() {
             info!("draining in {}; another signal ends at once", about_duration(delay));
         }
@@ -58,13 +73,29 @@ impl<N: Net> Server<N> {
         self.drain = Drain::Until(self.cx.now);
     }
 
-    /// Says Close 1001 to everyone when the delay is over.
+    /// Begins to drain when the time has come.
     #[cold]
     pub(super) fn advance_drain(&mut self) {
-        let Drain::Announced(at) = self.drain else { return };
-        if self.cx.now < at {
-            return;
+        let now = self.cx.now;
+        match self.drain {
+            Drain::Leaving { close, at } if now >= close => {
+                self.accept_the_last();
+                self.drain = Drain::LastRequests { at, until: at.max(now + LAST_REQUESTS_TIME) };
+            }
+            Drain::LastRequests { at, until } => {
+                let asked = || !self.registry.iter().any(|entry| entry.connection.is_new());
+                if self.registry.is_empty() || now >= until || now >= at && asked() {
+                    self.close_connections();
+                }
+            }
+            Drain::Announced(at) if now >= at => self.close_connections(),
+            _ => {}
         }
+    }
+
+    /// Says Close 1001 to everyone.
+    fn close_connections(&mut self) {
+        self.cx.draining = true;
         let timeout = self.cx.config.drain_timeout;
         let open = counted(self.registry.len() as u64, "connection");
         info!(

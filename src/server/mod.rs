@@ -16,6 +16,7 @@ mod check;
 mod deliver;
 mod drain;
 mod drive;
+mod handed;
 mod held;
 #[cfg(feature = "jwt")]
 mod keys;
@@ -27,7 +28,9 @@ mod reserve;
 mod run;
 mod schedule;
 mod socket;
+mod supervisor;
 mod timeouts;
+mod worker;
 
 use std::io;
 use std::time::Duration;
@@ -42,12 +45,14 @@ use crate::net::{Event, Net, Source};
 use accept::Acceptor;
 pub use capacity::Asked;
 use drain::Drain;
+pub use handed::Handed;
 use held::Held;
 use meters::Meters;
 use registry::Registry;
 pub use reload::Reload;
 pub use run::{Failure, Stopped, run};
 use schedule::Schedule;
+pub use supervisor::{Role, supervise};
 use timeouts::Timeouts;
 
 /// A server on some [`Net`].
@@ -142,6 +147,7 @@ impl<N: Net> Server<N> {
         self.settle();
         self.cx.effects.end_turn();
         if self.cx.effects.take_due(self.cx.now) {
+            self.ask_for_sum();
             self.release();
             self.gauge();
             self.cx.call_services();
@@ -194,7 +200,7 @@ impl<N: Net> Server<N> {
                 next = next.into_iter().chain(at).min();
             }
         };
-        or_at(self.drain.next());
+        or_at(self.drain.next(self.cx.now));
         or_at(self.acceptor.paused_until());
         or_at(self.cx.timers.next());
         or_at(self.meters.next());
@@ -206,7 +212,7 @@ impl<N: Net> Server<N> {
     /// Remembers what the events said.
     fn mark(&mut self) {
         let mut signalled = false;
-        let mut reload = false;
+        let (mut reload, mut supervised) = (false, false);
         for event in &self.events {
             match event.source {
                 Source::Connection(token) => {
@@ -222,12 +228,16 @@ impl<N: Net> Server<N> {
                 Source::Signal => signalled = true,
                 Source::Reload => reload = true,
                 Source::Bus => self.bus.iter_mut().for_each(|seat| seat.mark(event)),
+                Source::Supervisor => supervised = true,
             }
+        }
+        if supervised {
+            self.heed_supervisor();
         }
         if reload {
             self.reload();
         }
-        if signalled {
+        if signalled && (self.drain == Drain::No || self.cx.config.worker.is_none()) {
             self.start_draining();
         }
     }

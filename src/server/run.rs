@@ -6,6 +6,8 @@ use std::hash::BuildHasher;
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::process;
+use std::rc::Rc;
 
 use log::{debug, error, info, warn};
 
@@ -14,13 +16,15 @@ use super::capacity::sessions_warning;
 use super::capacity::{Asked, Capacity, Limits};
 #[cfg(feature = "tls")]
 use super::certificates::Certificates;
+use super::handed::Handed;
 use super::{Reload, Server};
 #[cfg(feature = "bus")]
 use crate::bus::Redis;
 #[cfg(feature = "bus")]
 use crate::limits::BusAddress;
 use crate::limits::Config;
-use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Passed, Place};
+use crate::net::children::{self, Status};
+use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Owner, Passed, Place};
 use crate::net::mio_net::{LISTENERS_MAX, MioNet};
 #[cfg(feature = "bus")]
 use crate::net::outbound::Security;
@@ -31,7 +35,7 @@ use crate::net::tls::{TlsNet, identity::Identity};
 use crate::net::{Net, cgroup};
 
 /// Exit status of a process that is ended while its loop does not listen.
-const IMPATIENT_STATUS: i32 = 1;
+pub(super) const IMPATIENT_STATUS: i32 = 1;
 
 /// Why the server could not start, or had to stop.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub enum Failure {
     /// The bus that is required cannot be reached.
     #[cfg(feature = "bus")]
     Bus(String),
+    /// A worker ended before it served, and had no words for it.
+    Worker(usize, Status),
 }
 
 impl fmt::Display for Failure {
@@ -65,6 +71,9 @@ impl fmt::Display for Failure {
             Self::File(wrong) => f.write_str(wrong),
             #[cfg(feature = "bus")]
             Self::Bus(wrong) => f.write_str(wrong),
+            Self::Worker(number, status) => {
+                write!(f, "worker {number} ended before it was ready: {status}")
+            }
         }
     }
 }
@@ -78,22 +87,27 @@ pub enum Stopped {
     Drained,
     /// A second signal did not leave them that time.
     CutShort,
+    /// A worker has failed, and something has been said of it.
+    Failed,
 }
 
 /// Serves on `addresses` until a signal ends it. What is not asked for is what the limits of the
-/// process leave room for.
+/// process leave room for. A worker is `handed` both by its supervisor.
 ///
 /// # Errors
 ///
 /// An address that cannot be used, or a file, before anything is announced; a poll that fails.
 pub fn run(
     addresses: &[ListenAddress],
-    asked: Asked,
+    mut asked: Asked,
     mut config: Config,
+    mut handed: Option<Handed>,
 ) -> Result<Stopped, Failure> {
     #[cfg(feature = "tls")]
     let identity = identity(addresses, &config)?;
-    let process = Process::set_up(addresses)?;
+    let process = Process::set_up(addresses, handed.as_mut())?;
+    asked = handed.as_ref().map_or(asked, |handed| handed.asked);
+    config.worker = handed.as_ref().map(|handed| handed.number);
     let capacity = Capacity::new(asked, process.limits(), process.listeners.len());
     config.max_connections = capacity.connections;
     config.buffer_budget = capacity.budget;
@@ -101,15 +115,22 @@ pub fn run(
     config.proxied.clone_from(&process.proxied);
     config.listeners = places.iter().map(Place::to_string).collect();
     debug!("{}", process.descriptors);
-    for warning in &capacity.warnings {
+    // Of workers the supervisor has said it.
+    for warning in capacity.warnings.iter().filter(|_| handed.is_none()) {
         warn!("{warning}");
     }
-    let Process { listeners, signals, .. } = process;
-    let manager = ServiceManager::from_environment();
+    let Process { listeners, owners, signals, .. } = process;
+    let manager = match &handed {
+        None => ServiceManager::from_environment(),
+        Some(handed) => ServiceManager::supervisor(Rc::clone(&handed.control), handed.silence),
+    };
+    let supervisor = handed.map(|handed| handed.control);
     let net = MioNet::new(listeners, signals, manager).map_err(system("poll"))?;
+    let net = net.with_owners(owners).with_supervisor(supervisor).map_err(system("poll"))?;
     #[cfg(feature = "tls")]
     if let Some(identity) = identity {
-        if let Some(warning) = sessions_warning(asked, config.buffer_budget) {
+        let warning = sessions_warning(asked, config.buffer_budget);
+        if let Some(warning) = warning.filter(|_| config.worker.is_none()) {
             warn!("{warning}");
         }
         if let Some(fingerprint) = &identity.fingerprint {
@@ -139,13 +160,13 @@ fn serve<N: Net>(
     config: Config,
     reloads: Option<Box<dyn Reload>>,
 ) -> Result<Stopped, Failure> {
-    let tokens = config.auth_tokens.clone();
+    let (tokens, worker) = (config.auth_tokens.clone(), config.worker);
     #[cfg(feature = "jwt")]
     let (key, audience) = (config.auth_jwt_key.clone(), config.auth_jwt_audience.clone());
     #[cfg(feature = "bus")]
     let (bus, required) = (config.bus.clone(), config.bus_required);
     let mut server = Server::new(net, places.len(), config);
-    server.set_secret([(); 4].map(|()| RandomState::new().hash_one(0)));
+    server.set_secret([0, 1, 2, 3].map(secret));
     #[cfg(feature = "bus")]
     if let Some(address) = bus {
         join(&mut server, address, required)?;
@@ -158,7 +179,9 @@ fn serve<N: Net>(
         server.ask_for_jwts(&path, &audience).map_err(Failure::File)?;
     }
     reloads.into_iter().for_each(|what| server.reloads(what));
-    announce(places);
+    if worker.is_none() {
+        announce(places);
+    }
     below(server.net()).service_manager().ready();
     while server.turn().map_err(system("poll"))? {}
     if server.was_cut_short() {
@@ -177,7 +200,7 @@ fn join<N: Net>(
 ) -> Result<(), Failure> {
     let security = Security::of(&address).map_err(Failure::Bus)?;
     let bus = Box::new(Redis::new(&address));
-    server.join(address, security, bus, RandomState::new().hash_one(0));
+    server.join(address, security, bus, secret(4));
     while required && server.bus_outcome().is_none() {
         server.turn().map_err(system("poll"))?;
     }
@@ -195,31 +218,39 @@ struct Process {
     secure: Vec<bool>,
     /// Which of them are for proxies.
     proxied: Vec<bool>,
+    /// To whom they belong.
+    owners: Vec<Owner>,
     signals: Signals,
 }
 
 impl Process {
-    fn set_up(addresses: &[ListenAddress]) -> Result<Self, Failure> {
+    fn set_up(
+        addresses: &[ListenAddress],
+        mut handed: Option<&mut Handed>,
+    ) -> Result<Self, Failure> {
         let descriptors = DescriptorLimit::raise();
         let mut passed = Passed::from_environment();
         let (mut listeners, mut secure, mut proxied) = (Vec::new(), Vec::new(), Vec::new());
-        for address in addresses {
-            let opened = address.open(&mut passed);
+        let mut owners = Vec::new();
+        for (at, address) in addresses.iter().enumerate() {
+            let opened = match &mut handed {
+                Some(handed) => Ok(handed.take(at)),
+                None => address.open(&mut passed),
+            };
             listeners.extend(opened.map_err(|error| Failure::Listen(address.clone(), error))?);
             secure.resize(listeners.len(), address.is_secure());
             proxied.resize(listeners.len(), address.is_proxied());
+            owners.resize(listeners.len(), address.owner());
         }
         if listeners.len() > LISTENERS_MAX {
             return Err(Failure::Listeners(listeners.len()));
         }
         let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
-        Ok(Self { descriptors, listeners, secure, proxied, signals })
+        Ok(Self { descriptors, listeners, secure, proxied, owners, signals })
     }
 
     fn limits(&self) -> Limits {
-        let descriptors = self.descriptors.now.and_then(|limit| usize::try_from(limit).ok());
-        let memory = cgroup::memory_limit(Path::new("/"));
-        Limits { descriptors: descriptors.unwrap_or(usize::MAX), memory }
+        limits(self.descriptors)
     }
 
     /// Where the listeners are.
@@ -232,13 +263,26 @@ impl Process {
     }
 }
 
-fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
+/// A number that nobody can guess, and that no other process has: those that were made of the same
+/// one have the same [`RandomState`].
+fn secret(which: u32) -> u64 {
+    RandomState::new().hash_one((process::id(), children::now(), which))
+}
+
+/// What there is of the system, for all processes of the same control group.
+pub(super) fn limits(descriptors: DescriptorLimit) -> Limits {
+    let descriptors = descriptors.now.and_then(|limit| usize::try_from(limit).ok());
+    let memory = cgroup::memory_limit(Path::new("/"));
+    Limits { descriptors: descriptors.unwrap_or(usize::MAX), memory }
+}
+
+pub(super) fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::System(what, error)
 }
 
 /// Tells scripts that connections are accepted, and where; and a person at a terminal where to
 /// click. A stdout that nobody reads is no reason not to serve.
-fn announce(places: &[Place]) {
+pub(super) fn announce(places: &[Place]) {
     let line = |place| format!("wsecho listening on {place}\n");
     let lines: String = places.iter().map(line).collect();
     let mut out = io::stdout().lock();

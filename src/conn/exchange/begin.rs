@@ -39,11 +39,12 @@ impl Exchange {
             Fallback::Events { chunked } => Self::events(chunked, id, cx),
             Fallback::Polls => Self::polls(cx),
             Fallback::Poll(name) => Self::poll(name, id, cx),
+            Fallback::Sum => Self::sum(id, cx),
         };
         let Some(job) = job? else { return Ok(Begun::Answered) };
         let upload = match fallback {
             Fallback::Echo(upload) | Fallback::Send(_, _, upload) => Some(upload),
-            Fallback::Events { .. } | Fallback::Polls | Fallback::Poll(_) => None,
+            Fallback::Events { .. } | Fallback::Polls | Fallback::Poll(_) | Fallback::Sum => None,
         };
         let mut exchange = Self { id, job, done: None, charge };
         if exchange.is_echo() && exchange.wanted() == 0 {

@@ -191,7 +191,7 @@ impl<D: Dial> Engine<D> {
                         self.interrupted = true;
                         self.clients.truncate(first);
                     }
-                    Source::Listener(_) | Source::Reload | Source::Bus => {}
+                    Source::Listener(_) | Source::Reload | Source::Bus | Source::Supervisor => {}
                 }
             }
             for (at, hangup) in std::mem::take(&mut self.again) {

@@ -236,7 +236,7 @@ impl<D: Dial> Engine<D> {
             match event.source {
                 Source::Connection(at) => self.event(at, *event),
                 Source::Signal => self.interrupted = true,
-                Source::Listener(_) | Source::Reload | Source::Bus => {}
+                Source::Listener(_) | Source::Reload | Source::Bus | Source::Supervisor => {}
             }
         }
         self.events = events;

@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
@@ -25,6 +26,8 @@ pub struct SocketFile {
     path: PathBuf,
     /// Which file it is: another server may have put its own there meanwhile.
     device_and_inode: (u64, u64),
+    /// The process whose it is, and not one that was made of that.
+    owner: u32,
 }
 
 /// Nobody else may change what stands at a path while this is there.
@@ -44,7 +47,8 @@ impl SocketFile {
         let socket = socket()?;
         bind(&socket, &SocketAddrUnix::new(path)?)?;
         // Nobody can connect before it listens, whatever the umask has left open.
-        file = Self { path: path.to_owned(), device_and_inode: identity(path)? };
+        let device_and_inode = identity(path)?;
+        file = Self { path: path.to_owned(), device_and_inode, owner: process::id() };
         if let Some(mode) = mode {
             fs::set_permissions(path, Permissions::from_mode(mode))?;
         }
@@ -55,6 +59,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if self.owner != process::id() {
+            return;
+        }
         // What cannot be removed is found stale by the next server, which may be the one that has
         // the lock.
         let Ok(_lock) = Lock::take(&self.path) else { return };

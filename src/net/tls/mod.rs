@@ -45,6 +45,7 @@ use std::time::Duration;
 
 use rustls::server::ServerConfig;
 
+use super::control::{Packet, Word};
 use super::{Event, Net};
 use crate::budget::Budget;
 use crate::limits::{BusPlace, TlsFiles};
@@ -170,6 +171,18 @@ impl<N: Net> Net for TlsNet<N> {
 
     fn close_listeners(&mut self) {
         self.net.close_listeners();
+    }
+
+    fn leave_listeners(&mut self) -> bool {
+        self.net.leave_listeners()
+    }
+
+    fn hear_supervisor(&mut self) -> Option<Packet> {
+        self.net.hear_supervisor()
+    }
+
+    fn tell_supervisor(&mut self, word: Word, numbers: &[u64]) {
+        self.net.tell_supervisor(word, numbers);
     }
 
     fn begin_reload(&mut self) {
