@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use wsecho::behaviour::{PARAMETERS, Parameter};
-use wsecho::metrics::Sum;
+use wsecho::metrics::{Sum, describe_worker};
 
 /// Who may name whom: each module only those before it. What shares a line is at one height, and
 /// does not know the others there.
@@ -360,6 +360,7 @@ fn every_metric_is_documented() {
     let mut text = String::new();
     // Those of workers stand behind those of all.
     Sum::new(1).render(&mut text);
+    describe_worker(1, &mut text);
     let mut page = String::from(
         "# Metrics\n\nPrometheus text at `/metrics`. This page is made from it; \
          `UPDATE=1 cargo test --test tidy` rewrites it.\n\n\
@@ -374,6 +375,9 @@ fn every_metric_is_documented() {
             let (name, kind) = words.split_once(' ').expect("a type behind the name");
             page += &format!("| `{name}` | {kind} | {help} |\n");
         } else if let Some((series, _)) = line.split_once("\"}") {
+            if series.starts_with("wsecho_worker{") {
+                continue;
+            }
             let (label, value) = series.split_once("=\"").expect("one label");
             let (name, label) = label.split_once('{').expect("a name before the label");
             let heading = format!("\n`{label}` of `{name}` is one of");

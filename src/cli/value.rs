@@ -1,6 +1,7 @@
 //! Values as operators write them: addresses, counts, sizes, durations, names.
 //!
-//! Errors quote the value (escaped, so that they stay one line) and say what is wrong with it.
+//! Errors quote the value (escaped, so that they stay one line) and say what is wrong with it. What
+//! many options take is not inlined into each of them, which would be 300 bytes a time.
 
 #[cfg(feature = "tls")]
 use std::path::PathBuf;
@@ -172,6 +173,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A [`duration`] that may not be 0, since nothing else would end what it limits.
+#[inline(never)]
 pub fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("0 would wait for ever".to_owned()),
@@ -222,11 +224,13 @@ pub fn origin(text: &str) -> Result<String, String> {
 
 /// A file, which must have a name.
 #[cfg(feature = "tls")]
+#[inline(never)]
 pub fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("it names no file".to_owned()) } else { Ok(text.into()) }
 }
 
 /// What the variable of a flag without a value holds: `1` or `0`.
+#[inline(never)]
 pub fn switch(text: &str) -> Result<bool, String> {
     match text {
         "1" | "true" => Ok(true),

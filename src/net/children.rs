@@ -38,7 +38,7 @@ pub enum Side {
 /// What the system says.
 pub fn split() -> io::Result<Side> {
     let (ours, theirs) = Control::pair()?;
-    match fork()? {
+    match fork().map_err(|_| io::Error::last_os_error())? {
         Fork::Child => {
             // What a terminal sends to all of a group is for the supervisor to pass on.
             let _ = setpgid(None, None);
