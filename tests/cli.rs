@@ -7,6 +7,8 @@ mod process;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+#[cfg(feature = "bus")]
+use std::os::unix::net::UnixStream;
 use std::process::{ChildStderr, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -638,6 +640,39 @@ fn a_bus_that_is_required_and_not_there_is_one_line() {
     let arguments = ["--listen", "127.0.0.1:0", "--bus", &bus, "--bus-required"];
     let line = one_line(&output(&mut wsecho(&arguments)), 1);
     assert!(line.contains("Connection refused") && !line.contains("secret"), "{line}");
+}
+
+/// Whoever comes before the bus has answered waits, and is judged as all others.
+#[cfg(feature = "bus")]
+#[test]
+fn a_bus_that_is_required_comes_before_the_clients() {
+    let file = |kind: &str| {
+        let name = format!("wsecho-bus-{}-{kind}", std::process::id());
+        std::env::temp_dir().join(name).to_str().expect("UTF-8").to_owned()
+    };
+    let (path, tokens) = (file("socket"), file("tokens"));
+    std::fs::write(&tokens, format!("ann {}\n", "0".repeat(64))).expect("written");
+    let redis = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let bus = format!("redis://{}", redis.local_addr().expect("bound"));
+    let listen = format!("unix:{path}");
+    let arguments = ["--listen", &listen, "--auth-tokens", &tokens, "--bus-required"];
+    let mut command = wsecho(&arguments);
+    let mut child = command.env("WSECHO_BUS", &bus).stdout(Stdio::null()).spawn().expect("starts");
+    let (mut link, _) = redis.accept().expect("a connection");
+    link.read_exact(&mut [0; 30]).expect("a greeting");
+    let mut stream = UnixStream::connect(&path).expect("it listens");
+    let request = process::frames::REQUEST.replacen("GET / ", "GET /chat/den ", 1);
+    stream.write_all(request.as_bytes()).expect("taken");
+    stream.set_read_timeout(Some(Duration::from_millis(300))).expect("set");
+    assert!(stream.read(&mut [0; 1]).is_err(), "nobody is served yet");
+    link.write_all(b"%1\r\n$5\r\nproto\r\n:3\r\n").expect("taken");
+    stream.set_read_timeout(None).expect("set");
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).expect("an answer");
+    assert_eq!(&status, b"HTTP/1.1 401");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    [path, tokens].iter().for_each(|path| drop(std::fs::remove_file(path)));
 }
 
 #[cfg(feature = "bus")]

@@ -102,6 +102,11 @@ impl Acceptor {
 }
 
 impl<N: Net> Server<N> {
+    /// Accepts nobody until that is taken back; they wait in the queues of their listeners.
+    pub fn hold_back(&mut self, held: bool) {
+        self.acceptor.paused_until = held.then_some(Duration::MAX);
+    }
+
     /// Accepts from all listeners that have something, as far as the turn's budget goes.
     #[inline(never)]
     pub(super) fn accept(&mut self) {

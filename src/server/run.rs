@@ -167,10 +167,6 @@ fn serve<N: Net>(
     let (bus, required) = (config.bus.clone(), config.bus_required);
     let mut server = Server::new(net, places.len(), config);
     server.set_secret([0, 1, 2, 3].map(secret));
-    #[cfg(feature = "bus")]
-    if let Some(address) = bus {
-        join(&mut server, address, required)?;
-    }
     if let Some(path) = tokens {
         server.ask_for_tokens(&path).map_err(Failure::File)?;
     }
@@ -179,6 +175,12 @@ fn serve<N: Net>(
         server.ask_for_jwts(&path, &audience).map_err(Failure::File)?;
     }
     reloads.into_iter().for_each(|what| server.reloads(what));
+    #[cfg(feature = "bus")]
+    if let Some(address) = bus {
+        if !join(&mut server, address, required)? {
+            return Ok(Stopped::Drained);
+        }
+    }
     if worker.is_none() {
         announce(places);
     }
@@ -191,22 +193,27 @@ fn serve<N: Net>(
     Ok(Stopped::Drained)
 }
 
-/// Gets on the bus, and waits until that has worked or failed if it is required.
+/// Gets on the bus. If it is required, nobody is accepted until that has worked or failed; false if
+/// the process was told to end meanwhile.
 #[cfg(feature = "bus")]
 fn join<N: Net>(
     server: &mut Server<N>,
     address: BusAddress,
     required: bool,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let security = Security::of(&address).map_err(Failure::Bus)?;
     let bus = Box::new(Redis::new(&address));
     server.join(address, security, bus, secret(4));
+    server.hold_back(required);
     while required && server.bus_outcome().is_none() {
-        server.turn().map_err(system("poll"))?;
+        if !server.turn().map_err(system("poll"))? {
+            return Ok(false);
+        }
     }
+    server.hold_back(false);
     match server.bus_outcome() {
         Some(Err(wrong)) if required => Err(Failure::Bus(wrong.clone())),
-        _ => Ok(()),
+        _ => Ok(true),
     }
 }
 
