@@ -64,6 +64,8 @@ pub enum Told {
 pub enum Fault {
     /// Whoever it is, it is no such bus.
     Alien,
+    /// It does not know the greeting.
+    Old,
     /// The user or the password is not right.
     Password,
     /// It does not do what is asked for, in its own words.
@@ -74,6 +76,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Alien => f.write_str("what answers there is no Redis"),
+            Self::Old => f.write_str("it is older than Redis 6"),
             Self::Password => f.write_str("the user or the password is wrong"),
             Self::Refusal(words) => write!(f, "it says {words:?}"),
         }

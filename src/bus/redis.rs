@@ -28,7 +28,7 @@ impl Redis {
 
     fn understand(&mut self, frame: Frame) -> Result<Told, Fault> {
         match frame {
-            Frame::Error(words) | Frame::BlobError(words) => Err(refusal(&words)),
+            Frame::Error(words) | Frame::BlobError(words) => Err(self.refusal(&words)),
             Frame::Push(parts) => Ok(message(parts).unwrap_or(Told::Something)),
             Frame::Map(_) if !self.welcome => {
                 self.welcome = true;
@@ -38,6 +38,26 @@ impl Redis {
             _ if !self.welcome => Err(Fault::Alien),
             _ => Ok(Told::Something),
         }
+    }
+
+    /// What an error means. What is quoted of it may go to a log, and one who does not know the
+    /// greeting quotes the password in it.
+    fn refusal(&self, words: &[u8]) -> Fault {
+        let words = String::from_utf8_lossy(words);
+        if words.starts_with("WRONGPASS") {
+            return Fault::Password;
+        }
+        if !self.welcome && words.contains("unknown command") {
+            return Fault::Old;
+        }
+        let is_secret = |words: &str| {
+            let mut secrets = [&self.password, &self.user].into_iter().flatten();
+            secrets.any(|secret| words.contains(secret.as_str()))
+        };
+        let shown = words.split(' ').take_while(|word| !is_secret(word));
+        let shown = if is_secret(&words) { shown.take(1).collect() } else { words.into_owned() };
+        let shown = shown.chars().filter(|c| !is_invisible(*c) && !c.is_control());
+        Fault::Refusal(shown.take(LOGGED_BYTES_MAX).collect())
     }
 }
 
@@ -120,15 +140,6 @@ fn message(parts: Vec<Frame>) -> Option<Told> {
     let [kind, channel, payload] = parts.map(|part| part.into_bulk_string().ok());
     (kind? == "message").then_some(())?;
     Some(Told::Message { channel: channel?.into(), payload: payload?.into() })
-}
-
-fn refusal(words: &[u8]) -> Fault {
-    let words = String::from_utf8_lossy(words);
-    if words.starts_with("WRONGPASS") {
-        return Fault::Password;
-    }
-    let shown = words.chars().filter(|c| !is_invisible(*c) && !c.is_control());
-    Fault::Refusal(shown.take(LOGGED_BYTES_MAX).collect())
 }
 
 #[cfg(test)]
@@ -217,6 +228,20 @@ mod tests {
             bus.feed(answer);
             let fault = bus.next().expect_err("no use");
             assert_eq!(fault.to_string(), line);
+        }
+        // Who does not know the greeting quotes it.
+        let quoted: [(&[u8], &str); 2] = [
+            (
+                b"-ERR unknown command 'HELLO', with args 'AUTH' 'ann' 'pw'\r\n",
+                "older than Redis 6",
+            ),
+            (b"-NOPERM ann pw may not\r\n", "it says \"NOPERM\""),
+        ];
+        for (answer, line) in quoted {
+            let mut bus = redis(Some("ann"), Some("pw"));
+            bus.feed(answer);
+            let said = bus.next().expect_err("no use").to_string();
+            assert!(said.contains(line) && !said.contains("pw"), "{said}");
         }
         let mut bus = redis(None, None);
         bus.feed(b"+OK\r\n");
