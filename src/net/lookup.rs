@@ -17,6 +17,11 @@ pub struct Lookup {
 }
 
 impl Lookup {
+    /// An address is left to be tried.
+    pub fn has_more(&self) -> bool {
+        !self.known.is_empty()
+    }
+
     /// The next address to be tried. `WouldBlock` until it is known.
     pub fn next(&mut self, host: &str, port: u16) -> io::Result<SocketAddr> {
         if let Ok(address) = host.parse() {

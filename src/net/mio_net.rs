@@ -248,6 +248,11 @@ impl Net for MioNet {
         Ok(socket)
     }
 
+    #[cfg(feature = "bus")]
+    fn knows_another_place(&self) -> bool {
+        self.lookup.has_more()
+    }
+
     fn close_listeners(&mut self) {
         self.listeners.clear();
     }

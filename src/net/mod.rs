@@ -101,6 +101,11 @@ pub trait Net {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// The host of the bus has another address, which [`Self::connect`] tries next.
+    fn knows_another_place(&self) -> bool {
+        false
+    }
+
     /// Stops listening.
     fn close_listeners(&mut self);
 

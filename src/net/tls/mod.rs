@@ -169,6 +169,10 @@ impl<N: Net> Net for TlsNet<N> {
         self.net.connect(place).map(TlsStream::Plain)
     }
 
+    fn knows_another_place(&self) -> bool {
+        self.net.knows_another_place()
+    }
+
     fn close_listeners(&mut self) {
         self.net.close_listeners();
     }
