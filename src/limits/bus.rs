@@ -52,6 +52,9 @@ impl fmt::Debug for BusAddress {
 /// is an outage, and what waits for it would be late in any case.
 pub const BUS_QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes that are said in one turn, and a message more: then those who speak have to wait.
+pub const BUS_TURN_BYTES_MAX: usize = 256 * 1024;
+
 /// With more bytes waiting, no room is announced to the others: a server with many rooms does it
 /// step by step.
 pub const BUS_QUEUE_BYTES_SOFT: usize = 64 * 1024;

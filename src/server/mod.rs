@@ -155,6 +155,8 @@ impl<N: Net> Server<N> {
         }
         if cfg!(feature = "bus") && self.bus.is_some() {
             self.attend_bus();
+            // What came from there takes nothing from the share of those who are here.
+            self.cx.effects.end_turn();
         }
         // By now those who were told to leave last time have left.
         if self.cx.budget.is_short() {

@@ -158,7 +158,7 @@ impl Effects {
 
     /// True when there has been so much to do that no more should be caused in this turn.
     pub fn turn_is_used_up(&self) -> bool {
-        self.taken >= TURN_DELIVERIES_MAX
+        self.taken >= TURN_DELIVERIES_MAX || self.postbox.is_full()
     }
 
     /// True when what there is to do should be done before there is more.

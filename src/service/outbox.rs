@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::processes::{ProcessId, Word};
+use crate::limits::BUS_TURN_BYTES_MAX;
 
 /// How far what is said in a room reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,12 @@ impl Postbox {
         self.0.as_ref().map(|outbox| outbox.own)
     }
 
+    /// As much waits as a turn may say.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.0.as_ref().is_some_and(|outbox| outbox.bytes >= BUS_TURN_BYTES_MAX)
+    }
+
     /// Puts something in.
     #[inline]
     pub fn add(&mut self, service: &'static str, room: &Rc<str>, word: Option<&Word<'_>>) {
@@ -61,6 +68,8 @@ pub struct Outbox {
     /// The others can be reached.
     pub connected: bool,
     posts: Vec<Post>,
+    /// Bytes of words in them.
+    bytes: usize,
 }
 
 /// Something to be told to the others in a room.
@@ -77,7 +86,7 @@ pub struct Post {
 impl Outbox {
     /// Nothing waits.
     pub fn new(own: ProcessId) -> Self {
-        Self { own, connected: false, posts: Vec::new() }
+        Self { own, connected: false, posts: Vec::new(), bytes: 0 }
     }
 
     fn add(&mut self, service: &'static str, room: Rc<str>, word: Option<&Word<'_>>) {
@@ -86,11 +95,14 @@ impl Outbox {
             word.encode(&mut bytes);
             bytes
         };
-        self.posts.push(Post { service, room, word: word.map(encode) });
+        let word = word.map(encode);
+        self.bytes += word.as_ref().map_or(0, Vec::len);
+        self.posts.push(Post { service, room, word });
     }
 
     /// Takes all of it out.
     pub fn take(&mut self) -> Vec<Post> {
+        self.bytes = 0;
         std::mem::take(&mut self.posts)
     }
 }

@@ -284,6 +284,35 @@ fn a_bus_that_takes_nothing_is_lost_and_not_waited_for() {
     assert!(ann.texts().is_empty());
 }
 
+/// Many who speak in one turn are no reason to lose a bus that takes what it is sent.
+#[test]
+fn who_speaks_more_than_a_turn_may_say_waits() {
+    let mut fleet = Fleet::new(1);
+    let members: Vec<_> = (0..40).map(|at| fleet.join(0, &format!("/broadcast/{at}"))).collect();
+    for _ in 0..5 {
+        members.iter().for_each(|member| member.say(&"x".repeat(60_000)));
+    }
+    // It takes so much between two turns.
+    fleet.broker.narrow(0, 400_000);
+    while fleet.turn() {
+        fleet.broker.narrow(0, 400_000);
+    }
+    let metrics = fleet.server(0).metrics();
+    assert_eq!((metrics.bus_losses, metrics.bus_connected), (0, 1));
+    assert!(metrics.bus_published >= 200, "{}", metrics.bus_published);
+}
+
+#[test]
+fn a_bus_that_is_lost_at_once_is_tried_less_and_less_often() {
+    let mut fleet = Fleet::new(1);
+    for _ in 0..300 {
+        fleet.pass(SECOND / 10);
+        fleet.broker.cut(0);
+    }
+    let losses = fleet.server(0).metrics().bus_losses;
+    assert!((5..20).contains(&losses), "{losses} in half a minute");
+}
+
 #[test]
 fn what_waits_for_the_bus_is_in_the_ledger() {
     let mut fleet = Fleet::new(1);

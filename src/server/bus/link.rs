@@ -39,7 +39,7 @@ enum State<S> {
     Away { until: Duration },
     Connecting { socket: Socket<S>, until: Duration },
     Greeting { socket: Socket<S>, until: Duration },
-    Ready { socket: Socket<S>, heard_at: Duration, pinged_at: Option<Duration> },
+    Ready { socket: Socket<S>, since: Duration, heard_at: Duration, pinged_at: Option<Duration> },
 }
 
 /// A stream and what is known of its readiness.
@@ -179,8 +179,7 @@ impl<S: Stream> Link<S> {
         if told == Some(Told::Welcome) {
             let away = State::Away { until: now };
             if let State::Greeting { socket, .. } = std::mem::replace(&mut self.state, away) {
-                self.state = State::Ready { socket, heard_at: now, pinged_at: None };
-                self.failures = 0;
+                self.state = State::Ready { socket, since: now, heard_at: now, pinged_at: None };
             }
         }
         Ok(told)
@@ -205,11 +204,10 @@ impl<S: Stream> Link<S> {
     pub fn write(&mut self) -> Result<(), Loss> {
         while self.waiting() > 0 {
             let (queue, sent) = (std::mem::take(&mut self.queue), self.sent);
-            let Some(socket) = self.socket() else { break };
-            if !socket.writable {
+            let Some(socket) = self.socket().filter(|socket| socket.writable) else {
                 self.queue = queue;
                 break;
-            }
+            };
             let outcome = socket.stream.write(&queue[sent..]);
             if matches!(&outcome, Err(error) if error.kind() == ErrorKind::WouldBlock) {
                 socket.writable = false;
@@ -254,6 +252,10 @@ impl<S: Stream> Link<S> {
 
     /// The link is gone; it is tried again after a while, which is longer each time.
     pub fn lose(&mut self, now: Duration) {
+        // A bus may welcome whom it lets do nothing.
+        if matches!(self.state, State::Ready { since, .. } if since + BUS_RETRY_MAX <= now) {
+            self.failures = 0;
+        }
         let longest = BUS_RETRY_MAX.min(BUS_RETRY_MIN * (1 << self.failures.min(10)));
         self.failures += 1;
         // xorshift64: without jitter all processes would come back at the same moment.

@@ -152,10 +152,16 @@ impl<N: Net> Server<N> {
     /// Says what the services want said, and what is due. True if more is.
     fn speak_to_bus(&mut self, seat: &mut Seat<N::Stream>) -> Result<bool, Loss> {
         let posts = self.cx.effects.outbox().map(Outbox::take).unwrap_or_default();
-        let (bus, out) = seat.link.speech();
+        let mut written = Ok(());
         for post in &posts {
+            let (bus, out) = seat.link.speech();
             seat.fleet.post(post, bus, out);
+            // What the bus takes at once does not pile up.
+            if written.is_ok() && seat.link.waiting() >= BUS_QUEUE_BYTES_SOFT {
+                written = seat.link.write();
+            }
         }
+        written?;
         if seat.link.is_ready() {
             self.cx.metrics.bus_published += posts.len() as u64;
         }
@@ -174,6 +180,12 @@ impl<N: Net> Server<N> {
     /// The bus is gone; what rooms say stays here until it is back.
     fn lose_bus(&mut self, seat: &mut Seat<N::Stream>, loss: &Loss) -> bool {
         let line = format!("bus {}: {loss}", seat.address);
+        if !seat.link.is_ready() && self.net.knows_another_place() {
+            debug!("{line}; another address is tried");
+            seat.link.lose(self.cx.now);
+            seat.link.put_off(self.cx.now);
+            return true;
+        }
         if seat.link.is_ready() {
             self.cx.metrics.bus_losses += 1;
             warn!("{line}; rooms are local until it is back");
