@@ -31,9 +31,11 @@ else
 fi
 if command -v systemd-analyze >/dev/null; then
   # Exposure, times ten; the units are what the package installs.
-  systemd-analyze security --offline=yes --threshold=20 packaging/systemd/wsecho.service \
-    >"$tmp/exposure" || { tail -n 1 "$tmp/exposure" >&2; die "the service is too exposed"; }
-  tail -n 1 "$tmp/exposure"
+  for unit in wsecho.service wsecho@.service; do
+    systemd-analyze security --offline=yes --threshold=20 "packaging/systemd/$unit" \
+      >"$tmp/exposure" || { tail -n 1 "$tmp/exposure" >&2; die "$unit is too exposed"; }
+    tail -n 1 "$tmp/exposure"
+  done
 fi
 $install || exit 0
 

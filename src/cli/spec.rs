@@ -57,27 +57,27 @@ pub enum Takes {
 pub fn arguments<T>(specs: &[Spec<T>], defaults: &T) -> Vec<Arg> {
     let argument = |spec: &Spec<T>| {
         let help = help_with_default(spec.help, &(spec.default)(defaults));
-        let arg = Arg::new(spec.name).long(spec.name).help(help).help_heading(spec.heading);
-        match spec.takes {
-            Takes::One(value) => arg.value_name(value).value_parser(ValueParser::os_string()),
-            Takes::Short(short, value) => {
-                arg.short(short).value_name(value).value_parser(ValueParser::os_string())
-            }
-            Takes::Many(value) => arg
-                .value_name(value)
-                .value_parser(ValueParser::os_string())
-                .action(ArgAction::Append),
-            Takes::Maybe(value, default) => arg
-                .value_name(value)
-                .value_parser(ValueParser::os_string())
-                .num_args(0..=1)
-                .default_missing_value(default),
-            Takes::Count(short) => arg.short(short).action(ArgAction::Count),
-            Takes::Switch => arg.action(ArgAction::SetTrue),
-            Takes::ShortSwitch(short) => arg.short(short).action(ArgAction::SetTrue),
-        }
+        argument(spec.name, spec.takes, help).help_heading(spec.heading)
     };
     specs.iter().map(argument).collect()
+}
+
+/// One flag. What does not know `T` is in the binary once.
+#[inline(never)]
+fn argument(name: &'static str, takes: Takes, help: String) -> Arg {
+    let arg = Arg::new(name).long(name).help(help);
+    let valued = |arg: Arg, value| arg.value_name(value).value_parser(ValueParser::os_string());
+    match takes {
+        Takes::One(value) => valued(arg, value),
+        Takes::Short(short, value) => valued(arg.short(short), value),
+        Takes::Many(value) => valued(arg, value).action(ArgAction::Append),
+        Takes::Maybe(value, default) => {
+            valued(arg, value).num_args(0..=1).default_missing_value(default)
+        }
+        Takes::Count(short) => arg.short(short).action(ArgAction::Count),
+        Takes::Switch => arg.action(ArgAction::SetTrue),
+        Takes::ShortSwitch(short) => arg.short(short).action(ArgAction::SetTrue),
+    }
 }
 
 fn help_with_default(help: &str, default: &str) -> String {
@@ -110,7 +110,7 @@ impl<T> Spec<T> {
     pub fn apply_flags(&self, matches: &ArgMatches, target: &mut T) -> Result<bool, String> {
         let flagged = matches.value_source(self.name) == Some(ValueSource::CommandLine);
         if flagged {
-            let values = flag_values(self, matches)?;
+            let values = flag_values(self.name, self.takes, matches)?;
             self.apply_values(&format!("--{}", self.name), &values, target)?;
         }
         Ok(flagged)
@@ -118,7 +118,8 @@ impl<T> Spec<T> {
 
     /// Applies the option's variable, if it is set.
     pub fn apply_variable(&self, environment: &Environment, target: &mut T) -> Result<(), String> {
-        self.apply_values(self.variable, &variable_values(self, environment)?, target)
+        let values = variable_values(self.variable, self.takes, environment)?;
+        self.apply_values(self.variable, &values, target)
     }
 
     /// Applies values in their order; an error names their `origin`.
@@ -140,23 +141,29 @@ pub fn variable(environment: &Environment, name: &str) -> Result<Option<String>,
     value.map(|value| utf8(&value, name)).transpose()
 }
 
-fn flag_values<T>(spec: &Spec<T>, matches: &ArgMatches) -> Result<Vec<String>, String> {
-    match spec.takes {
-        Takes::Count(_) => return Ok(vec![matches.get_count(spec.name).to_string()]),
+#[inline(never)]
+fn flag_values(name: &str, takes: Takes, matches: &ArgMatches) -> Result<Vec<String>, String> {
+    match takes {
+        Takes::Count(_) => return Ok(vec![matches.get_count(name).to_string()]),
         Takes::Switch | Takes::ShortSwitch(_) => return Ok(vec!["1".to_owned()]),
         Takes::One(_) | Takes::Short(..) | Takes::Many(_) | Takes::Maybe(..) => {}
     }
-    let values = matches.get_many::<OsString>(spec.name).unwrap_or_default();
-    values.map(|value| utf8(value, &format!("--{}", spec.name))).collect()
+    let values = matches.get_many::<OsString>(name).unwrap_or_default();
+    values.map(|value| utf8(value, &format!("--{name}"))).collect()
 }
 
-fn variable_values<T>(spec: &Spec<T>, environment: &Environment) -> Result<Vec<String>, String> {
-    let Some(value) = variable(environment, spec.variable)? else {
+#[inline(never)]
+fn variable_values(
+    name: &str,
+    takes: Takes,
+    environment: &Environment,
+) -> Result<Vec<String>, String> {
+    let Some(value) = variable(environment, name)? else {
         return Ok(Vec::new());
     };
-    match spec.takes {
+    match takes {
         Takes::Many(_) => {
-            let parts = list(&value).map_err(|wrong| format!("{}: {wrong}", spec.variable))?;
+            let parts = list(&value).map_err(|wrong| format!("{name}: {wrong}"))?;
             Ok(parts.into_iter().map(str::to_owned).collect())
         }
         _ => Ok(vec![value]),
