@@ -8,10 +8,12 @@
 //!   whole.
 //! - Of a process that has not been heard for a while the members leave. So they do in a room in
 //!   which it does not say who they are, though it was asked or does so everywhere.
+//! - Who may have been given up, or has given up somebody who lives, says hello in all rooms.
 
+mod doubts;
 mod speaking;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -45,6 +47,11 @@ pub struct Fleet {
     look_at: Duration,
     /// Until then it is looked who has not told its members anew.
     doubts_until: Duration,
+    /// Those that have not been heard for too long, the latest last, and in which round that was.
+    given_up: VecDeque<(ProcessId, u64)>,
+    /// Those of them that live and do not know of it: with the next beat all are asked who their
+    /// members are.
+    unaware: BTreeSet<ProcessId>,
     /// Somebody speaks another version, and that has been said.
     warned: bool,
 }
@@ -113,6 +120,8 @@ impl Fleet {
             beat_at: Duration::ZERO,
             look_at: Duration::ZERO,
             doubts_until: Duration::ZERO,
+            given_up: VecDeque::new(),
+            unaware: BTreeSet::new(),
             warned: false,
         }
     }
@@ -123,9 +132,16 @@ impl Fleet {
         self.begin_round();
     }
 
-    /// All rooms are announced, as if nobody knew of them.
+    /// All that it has said counts no more, and neither does what it knows of who was given up.
     fn begin_round(&mut self) {
         self.number = next_round(self.number);
+        self.given_up.clear();
+        self.announce_all();
+    }
+
+    /// Says hello in all rooms, which asks who is there as well.
+    fn announce_all(&mut self) {
+        self.unaware.clear();
         self.rooms.values_mut().for_each(|room| room.due = Due::Hello);
         let mut channels: Vec<_> = self.rooms.keys().cloned().collect();
         channels.sort_unstable();
@@ -220,11 +236,7 @@ impl Fleet {
             Some(process) => {
                 let before = std::mem::replace(process, Process { heard_at: now, number });
                 if round(before.number) < round(number) {
-                    self.doubts_until = now + PROCESS_TIME;
-                    let rooms = self.rooms.values_mut();
-                    rooms
-                        .filter_map(|room| room.processes.get_mut(&letter.from))
-                        .for_each(|until| *until = now + PROCESS_TIME);
+                    self.doubt(letter.from, now);
                 }
             }
             None if known >= PROCESSES_MAX => return false,
@@ -232,6 +244,7 @@ impl Fleet {
                 if known == 0 {
                     self.look_at = now + LOOK_INTERVAL;
                 }
+                self.welcome(letter.from, number);
                 self.processes.insert(letter.from, Process { heard_at: now, number });
             }
         }
@@ -250,26 +263,14 @@ impl Fleet {
         dead.sort_unstable();
         let mut gone = Vec::new();
         for id in dead {
-            self.processes.remove(&id);
+            self.give_up(id);
             for room in self.rooms.values_mut() {
                 if room.processes.remove(&id).is_some() {
                     gone.push((room.service, Rc::clone(&room.name), id));
                 }
             }
         }
-        if self.doubts_until > Duration::ZERO {
-            for room in self.rooms.values_mut() {
-                room.processes.retain(|id, until| {
-                    if *until <= now {
-                        gone.push((room.service, Rc::clone(&room.name), *id));
-                    }
-                    *until > now
-                });
-            }
-            if self.doubts_until <= now {
-                self.doubts_until = Duration::ZERO;
-            }
-        }
+        self.drop_silent(now, &mut gone);
         gone
     }
 
