@@ -6,11 +6,14 @@
 //!   its members are; the others answer with theirs. From then on each tells what changes.
 //! - Its own messages come back and are dropped, but for the hello: when that is heard, the room is
 //!   whole.
-//! - Of a process that has not been heard for a while the members leave.
+//! - Of a process that has not been heard for a while the members leave. So they do in a room in
+//!   which it does not say who they are, though it was asked or does so everywhere.
+//! - Who may have been given up, or has given up somebody who lives, says hello in all rooms.
 
+mod doubts;
 mod speaking;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,7 +21,7 @@ use log::warn;
 
 use super::Bus;
 use crate::limits::{PROCESS_TIME, PROCESSES_MAX};
-use crate::service::processes::{Letter, ProcessId, Unread, VERSION, Word};
+use crate::service::processes::{Letter, ProcessId, Unread, VERSION, Word, next_round, round};
 use crate::service::{MOUNTED, Post};
 
 /// How often it is looked who has not been heard.
@@ -42,6 +45,13 @@ pub struct Fleet {
     listens: bool,
     beat_at: Duration,
     look_at: Duration,
+    /// Until then it is looked who has not told its members anew.
+    doubts_until: Duration,
+    /// Those that have not been heard for too long, the latest last, and in which round that was.
+    given_up: VecDeque<(ProcessId, u64)>,
+    /// Those of them that live and do not know of it: with the next beat all are asked who their
+    /// members are.
+    unaware: BTreeSet<ProcessId>,
     /// Somebody speaks another version, and that has been said.
     warned: bool,
 }
@@ -52,8 +62,8 @@ struct Room {
     service: usize,
     name: Rc<str>,
     due: Due,
-    /// Who has spoken of its members here.
-    processes: BTreeSet<ProcessId>,
+    /// Who has spoken of its members here, and by when it has to do so again.
+    processes: BTreeMap<ProcessId, Duration>,
 }
 
 /// What the others in a room are still to be told.
@@ -109,6 +119,9 @@ impl Fleet {
             listens: false,
             beat_at: Duration::ZERO,
             look_at: Duration::ZERO,
+            doubts_until: Duration::ZERO,
+            given_up: VecDeque::new(),
+            unaware: BTreeSet::new(),
             warned: false,
         }
     }
@@ -116,6 +129,19 @@ impl Fleet {
     /// The bus has said welcome: everything is to be said anew.
     pub fn connected(&mut self, now: Duration) {
         (self.connected, self.listens, self.beat_at) = (true, false, now);
+        self.begin_round();
+    }
+
+    /// All that it has said counts no more, and neither does what it knows of who was given up.
+    fn begin_round(&mut self) {
+        self.number = next_round(self.number);
+        self.given_up.clear();
+        self.announce_all();
+    }
+
+    /// Says hello in all rooms, which asks who is there as well.
+    fn announce_all(&mut self) {
+        self.unaware.clear();
         self.rooms.values_mut().for_each(|room| room.due = Due::Hello);
         let mut channels: Vec<_> = self.rooms.keys().cloned().collect();
         channels.sort_unstable();
@@ -143,7 +169,7 @@ impl Fleet {
                 return;
             };
             let channel: Rc<str> = channel.as_str().into();
-            let (name, processes) = (Rc::clone(&post.room), BTreeSet::new());
+            let (name, processes) = (Rc::clone(&post.room), BTreeMap::new());
             let room = Room { service, name, due: Due::Hello, processes };
             self.rooms.insert(Rc::clone(&channel), room);
             if self.connected {
@@ -180,9 +206,13 @@ impl Fleet {
         let (service, name) = (room.service, Rc::clone(&room.name));
         if from == self.own {
             let hello = letter.word == Word::Hello;
+            if hello && !room.processes.is_empty() {
+                self.doubts_until = now + PROCESS_TIME;
+                room.processes.values_mut().for_each(|until| *until = now + PROCESS_TIME);
+            }
             return hello.then_some(Heard::Whole { service, room: name });
         }
-        room.processes.insert(from);
+        let until = room.processes.entry(from).or_insert(Duration::MAX);
         match &letter.word {
             Word::Private(to, _) if to.process != self.own => return None,
             Word::Hello => {
@@ -192,6 +222,7 @@ impl Fleet {
                 }
                 return None;
             }
+            Word::Roster { last: true, .. } => *until = Duration::MAX,
             _ => {}
         }
         Some(Heard::Word { service, room: name, from, word: letter.word })
@@ -202,19 +233,25 @@ impl Fleet {
         let (known, number) = (self.processes.len(), letter.number);
         match self.processes.get_mut(&letter.from) {
             Some(process) if process.number >= number => return false,
-            Some(process) => *process = Process { heard_at: now, number },
+            Some(process) => {
+                let before = std::mem::replace(process, Process { heard_at: now, number });
+                if round(before.number) < round(number) {
+                    self.doubt(letter.from, now);
+                }
+            }
             None if known >= PROCESSES_MAX => return false,
             None => {
                 if known == 0 {
                     self.look_at = now + LOOK_INTERVAL;
                 }
+                self.welcome(letter.from, number);
                 self.processes.insert(letter.from, Process { heard_at: now, number });
             }
         }
         true
     }
 
-    /// Who has not been heard for too long, with each room that it was in.
+    /// Who has not been heard for too long, or not of its members, with each room that it was in.
     pub fn expire(&mut self, now: Duration) -> Vec<(usize, Rc<str>, ProcessId)> {
         if self.processes.is_empty() || now < self.look_at {
             return Vec::new();
@@ -226,13 +263,14 @@ impl Fleet {
         dead.sort_unstable();
         let mut gone = Vec::new();
         for id in dead {
-            self.processes.remove(&id);
-            let rooms = self.rooms.values_mut().filter(|room| room.processes.contains(&id));
-            for room in rooms {
-                room.processes.remove(&id);
-                gone.push((room.service, Rc::clone(&room.name), id));
+            self.give_up(id);
+            for room in self.rooms.values_mut() {
+                if room.processes.remove(&id).is_some() {
+                    gone.push((room.service, Rc::clone(&room.name), id));
+                }
             }
         }
+        self.drop_silent(now, &mut gone);
         gone
     }
 

@@ -5,12 +5,26 @@
 //! ```
 //!
 //! Numbers are big-endian. The number of a process's message is larger than that of the one before,
-//! so that what comes twice, or late, is known.
+//! so that what comes twice, or late, is known. It counts rounds as well: in each a process tells the
+//! members of all its rooms, after an outage for one, and in a room where it tells none, it has none.
 
 use super::Kind;
 
 /// The form of messages that this version speaks.
 pub const VERSION: u8 = 1;
+
+/// So many numbers has a round, more than a process uses up.
+const ROUND: u64 = 1 << 40;
+
+/// In which round a message has this number.
+pub fn round(number: u64) -> u64 {
+    number / ROUND
+}
+
+/// The number before the first one of the next round. The last round of all has no end.
+pub fn next_round(number: u64) -> u64 {
+    (number + 1).checked_next_multiple_of(ROUND).unwrap_or(number)
+}
 
 /// A process that has rooms in common with others. Each start of one makes another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -298,6 +312,17 @@ mod tests {
         let not_text = sealed(&Word::Said(Kind::Text, &[0xFF]));
         assert_eq!(Letter::parse(&not_text), Err(Unread::Malformed));
         assert_eq!(Letter::parse(b""), Err(Unread::Malformed));
+    }
+
+    #[test]
+    fn numbers_grow_from_round_to_round() {
+        let mut number = 0;
+        for at in 1..5 {
+            let before = number + at;
+            number = next_round(before);
+            assert!(number > before && round(number) == at);
+        }
+        assert_eq!(next_round(u64::MAX - 1), u64::MAX - 1);
     }
 
     #[test]

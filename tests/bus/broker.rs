@@ -20,6 +20,8 @@ pub struct Broker {
     /// Whether messages are kept, as they were handed out.
     pub keeps: bool,
     pub kept: Vec<Vec<u8>>,
+    /// What this node says nobody else hears, nor it what others say, and no link breaks.
+    pub parted: Option<usize>,
     /// Greetings that it has answered.
     pub greeted: u64,
 }
@@ -100,8 +102,10 @@ impl Broker {
                     self.kept.push(message.clone());
                 }
                 let mut count = 0;
+                let (parted, node) = (self.parted, self.links[at].node);
+                let side = |node: usize| parted == Some(node);
                 for link in &mut self.links {
-                    if link.channels.contains(words[1]) {
+                    if link.channels.contains(words[1]) && side(link.node) == side(node) {
                         count += 1;
                         link.to_say.extend(&message);
                     }

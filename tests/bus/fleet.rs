@@ -21,6 +21,8 @@ pub struct Fleet {
     /// `None` where one was killed.
     pub servers: Vec<Option<Server<MemoryNet>>>,
     pub nets: Vec<MemoryNet>,
+    /// The one that does nothing, and does not know of it.
+    pub stopped: Option<usize>,
     pub now: Duration,
 }
 
@@ -47,6 +49,7 @@ impl Fleet {
             broker: Broker::default(),
             servers: Vec::new(),
             nets: Vec::new(),
+            stopped: None,
             now: Duration::ZERO,
         };
         (0..count).for_each(|_| fleet.add(config.clone()));
@@ -90,8 +93,10 @@ impl Fleet {
     /// One turn of each, and a step of the bus. True if somebody had something to do.
     pub fn turn(&mut self) -> bool {
         let mut busy = self.broker.serve(&self.nets);
-        for (server, net) in self.servers.iter_mut().zip(&self.nets) {
-            let Some(server) = server else { continue };
+        for (node, (server, net)) in self.servers.iter_mut().zip(&self.nets).enumerate() {
+            let Some(server) = server.as_mut().filter(|_| self.stopped != Some(node)) else {
+                continue;
+            };
             server.turn().expect("this poll never fails");
             busy |= !net.core().slept;
             if server.metrics().turns % 16 == 0 {
@@ -106,9 +111,10 @@ impl Fleet {
         let until = self.now + time;
         while self.now < until {
             let left = until - self.now;
-            let patience =
-                self.nets.iter().zip(&self.servers).filter(|(_, server)| server.is_some());
-            let patience = patience.filter_map(|(net, _)| net.core().patience);
+            let nodes = self.nets.iter().zip(&self.servers).enumerate();
+            let awake =
+                nodes.filter(|(node, (_, server))| server.is_some() && self.stopped != Some(*node));
+            let patience = awake.filter_map(|(_, (net, _))| net.core().patience);
             let step = patience.fold(left, Duration::min).max(Duration::from_millis(1)).min(left);
             self.now += step;
             self.nets.iter().for_each(|net| net.core().now = self.now);

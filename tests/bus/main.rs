@@ -5,6 +5,7 @@
 
 #![cfg(feature = "bus")]
 
+mod absence;
 mod broker;
 #[allow(dead_code, reason = "each test target uses its own part")]
 #[path = "../sim/dice.rs"]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Due, Fleet};
 use crate::bus::Bus;
-use crate::limits::{BEAT_INTERVAL, BUS_QUEUE_BYTES_SOFT, ROSTER_BYTES};
+use crate::limits::{BEAT_INTERVAL, BUS_QUEUE_BYTES_SOFT, PROCESS_TIME, ROSTER_BYTES};
 use crate::service::Service;
 use crate::service::processes::{Card, Word, seal};
 
@@ -24,6 +24,7 @@ impl Fleet {
         if !self.connected {
             return;
         }
+        let late = self.beat_at + (PROCESS_TIME - BEAT_INTERVAL) <= now;
         let pulse = format!("{}alive", self.prefix);
         let listens = !self.rooms.is_empty();
         match (std::mem::replace(&mut self.listens, listens), listens) {
@@ -35,6 +36,12 @@ impl Fleet {
             _ => {}
         }
         if listens && self.beat_at <= now {
+            // Who was late has stood still, or had nobody anywhere, and may have been given up.
+            if late {
+                self.begin_round();
+            } else if !self.unaware.is_empty() {
+                self.announce_all();
+            }
             self.beat_at = now + BEAT_INTERVAL;
             self.say(&pulse, &Word::Alive, bus, out);
         }
