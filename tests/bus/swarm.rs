@@ -16,6 +16,9 @@ const STEPS: usize = 60;
 /// and twenty at once, of which ten may have been said before the clock went on.
 const SECOND_MAX: usize = 10;
 
+/// A room that nothing is said in.
+const ELSEWHERE: &str = "/chat/hall";
+
 /// Somebody, and what is known of what it did.
 struct Member {
     client: Client,
@@ -59,6 +62,8 @@ struct Swarm {
     fleet: Fleet,
     dice: Dice,
     members: Vec<Member>,
+    /// One in another room at each process, so that it lives when the last one has left this one.
+    elsewhere: Vec<Client>,
     /// How many have ever been there.
     came: usize,
     /// Nothing of the bus has failed.
@@ -77,8 +82,9 @@ pub fn run(seed: u64) -> u64 {
         net.core().clock_ahead = Duration::from_millis(dice.below(5000) as u64);
     }
     fleet.broker.step = dice.pick(&[None, Some(7), Some(100), Some(1000)]);
+    let elsewhere = (0..fleet.servers.len()).map(|node| fleet.join(node, ELSEWHERE)).collect();
     let (members, came) = (Vec::new(), 0);
-    let mut swarm = Swarm { fleet, dice, members, came, calm, path, hash: seed };
+    let mut swarm = Swarm { fleet, dice, members, elsewhere, came, calm, path, hash: seed };
     for _ in 0..STEPS {
         swarm.step();
     }
@@ -113,6 +119,7 @@ impl Swarm {
             }
         }
         self.members.iter_mut().for_each(Member::read);
+        self.elsewhere.iter_mut().for_each(Client::read);
     }
 
     fn living(&mut self) -> usize {
@@ -181,8 +188,13 @@ impl Swarm {
             5 if self.fleet.servers.iter().flatten().count() > 1 => {
                 self.fleet.kill(node);
                 self.members.retain(|member| member.client.node != node);
+                self.elsewhere.retain(|client| client.node != node);
             }
-            _ if self.fleet.servers.len() < 6 => self.fleet.add(Config::default()),
+            _ if self.fleet.servers.len() < 6 => {
+                self.fleet.add(Config::default());
+                let node = self.fleet.servers.len() - 1;
+                self.elsewhere.push(self.fleet.join(node, ELSEWHERE));
+            }
             _ => {}
         }
     }
@@ -246,6 +258,7 @@ impl Swarm {
     /// All leave, and nothing is left of them.
     fn part(&mut self) {
         self.members.drain(..).for_each(|member| member.client.leave());
+        self.elsewhere.drain(..).for_each(|client| client.leave());
         self.fleet.pass(Duration::from_secs(1));
         for server in self.fleet.servers.iter().flatten() {
             let metrics = server.metrics();
