@@ -13,6 +13,7 @@ mod dice;
 mod fleet;
 #[path = "../support/frames.rs"]
 mod frames;
+mod names;
 #[path = "../support/net.rs"]
 mod net;
 mod swarm;

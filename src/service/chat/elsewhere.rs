@@ -87,7 +87,6 @@ impl Chat {
             }
         }
         let Some(hall) = self.rooms.own_mut(room) else { return };
-        let skeleton = name.as_ref().map(|name| name.skeleton().clone());
         match hall.guests.again(id) {
             Some(guest) => {
                 let before = guest.name().to_owned();
@@ -100,9 +99,7 @@ impl Chat {
                 }
                 let quiet = guest.change == Change::None;
                 hall.forget_name(old.as_ref(), id);
-                if let Some(skeleton) = skeleton {
-                    hall.guest_names.insert(skeleton, id);
-                }
+                hall.claim_name(id);
                 if quiet {
                     return;
                 }
@@ -111,9 +108,7 @@ impl Chat {
                 let Some(charge) = effects.try_keep(GUEST_BYTES) else { return };
                 let change = if back { Change::Back } else { new };
                 hall.guests.insert(id, Guest { name, key, since, change }, charge);
-                if let Some(skeleton) = skeleton {
-                    hall.guest_names.insert(skeleton, id);
-                }
+                hall.claim_name(id);
             }
         }
         self.note(room, now, effects);
@@ -135,8 +130,9 @@ impl Chat {
     /// A guest has this name. If a member here has it too, which happens when both have taken it at
     /// the same time or while the others could not be reached, one of them loses it: with the same
     /// key who had it before, because both are one client; otherwise who took it later. All
-    /// processes come to the same verdict, by what the cards say. True if the guest is the client
-    /// of a connection here that it has come to replace.
+    /// processes come to the same verdict, by what the cards say. A guest that is to lose it is told
+    /// of the member again, because its process may not know. True if the guest is the client of a
+    /// connection here that it has come to replace.
     fn yield_name(
         &mut self,
         room: &Rc<str>,
@@ -155,6 +151,8 @@ impl Chat {
             self.dismiss(id, effects);
         } else if !one_client && theirs < ours {
             self.disown(id, room, now, effects);
+        } else {
+            self.publish_card(id, effects);
         }
         one_client && theirs > ours
     }

@@ -19,6 +19,8 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
 pub(super) struct Name {
     text: Box<str>,
     skeleton: Skeleton,
+    /// Two guests of the room have claimed it, and both may have it still.
+    contested: bool,
 }
 
 impl Name {
@@ -49,7 +51,7 @@ impl Name {
         if skeleton == Skeleton::of(ANONYMOUS) {
             return Err("that name is everybody's");
         }
-        Ok(Self { text: text.into(), skeleton })
+        Ok(Self { text: text.into(), skeleton, contested: false })
     }
 
     /// As it is shown.
@@ -60,6 +62,16 @@ impl Name {
     /// As it is compared.
     pub(super) fn skeleton(&self) -> &Skeleton {
         &self.skeleton
+    }
+
+    /// Whether more than one guest may have it.
+    pub(super) fn is_contested(&self) -> bool {
+        self.contested
+    }
+
+    /// More than one guest has it.
+    pub(super) fn contest(&mut self) {
+        self.contested = true;
     }
 }
 

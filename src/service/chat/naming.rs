@@ -109,11 +109,39 @@ impl Chat {
 }
 
 impl Hall {
-    /// A guest no longer has this name, unless another one has it by now.
+    /// A guest has its name. If another guest has it too, the older claim counts, as it does for
+    /// their processes: the other one is about to lose it.
+    pub(super) fn claim_name(&mut self, id: MemberId) {
+        let Some(own) = self.guests.get_mut(id) else { return };
+        let (since, Some(name)) = (own.since, &mut own.name) else { return };
+        let skeleton = name.skeleton().clone();
+        let rival = self.guest_names.get(&skeleton).copied().filter(|rival| *rival != id);
+        if let Some(rival) = rival {
+            name.contest();
+            let Some(guest) = self.guests.get_mut(rival) else { return };
+            guest.name.iter_mut().for_each(Name::contest);
+            if (guest.since, rival) < (since, id) {
+                return;
+            }
+        }
+        self.guest_names.insert(skeleton, id);
+    }
+
+    /// A guest no longer has this name. Who has it too, if anybody, holds it from here on.
     pub(super) fn forget_name(&mut self, name: Option<&Name>, id: MemberId) {
-        if let Some(name) = name {
-            if self.guest_names.get(name.skeleton()) == Some(&id) {
-                self.guest_names.remove(name.skeleton());
+        let Some(name) = name else { return };
+        if self.guest_names.get(name.skeleton()) != Some(&id) {
+            return;
+        }
+        self.guest_names.remove(name.skeleton());
+        // That is rare, and nobody is looked for otherwise.
+        if name.is_contested() {
+            let has_it = |guest: &Guest| {
+                guest.name.as_ref().is_some_and(|other| other.skeleton() == name.skeleton())
+            };
+            let heirs = self.guests.iter().filter(|(_, guest)| has_it(guest));
+            for heir in heirs.map(|(id, _)| id).collect::<Vec<_>>() {
+                self.claim_name(heir);
             }
         }
     }
