@@ -1,23 +1,24 @@
 //! The real [`Net`]: mio over epoll, TCP listeners, a pipe for signals and a spare descriptor.
 
+mod listener;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::event::Event as MioEvent;
-use mio::net::{TcpListener, UnixListener, UnixStream};
+use mio::net::UnixStream;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use rustix::net::sockopt::socket_peercred;
 
 #[cfg(feature = "bus")]
 use super::connecting::begin_to_connect;
 use super::control::{Control, Packet, Word};
-use super::listen::{self, Owner, SocketFile, stop_connecting};
+use super::listen::{self, Owner, stop_connecting};
 #[cfg(feature = "bus")]
 use super::lookup::Lookup;
 use super::service_manager::ServiceManager;
@@ -28,6 +29,7 @@ use super::{Event, Net, Source, Stream};
 use crate::limits::BusPlace;
 use crate::limits::TURN_EVENTS_MAX;
 use crate::peer::Peer;
+use listener::Listener;
 
 /// Tokens from here on are not connections; [`crate::id::ConnId::COUNT_MAX`] stays clear of them.
 const BUS_TOKEN: usize = LISTENER_TOKENS - 1;
@@ -58,34 +60,6 @@ pub struct MioNet {
     start: Instant,
 }
 
-/// A listening socket that the poll knows.
-#[derive(Debug)]
-enum Listener {
-    Tcp(TcpListener),
-    /// Its file goes with it.
-    Unix(UnixListener, #[expect(dead_code, reason = "kept to be dropped")] Option<SocketFile>),
-}
-
-impl Listener {
-    fn accept(&self) -> io::Result<(Socket, Peer)> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, address) = listener.accept()?;
-                Ok((Socket(stream.into()), address.into()))
-            }
-            Self::Unix(listener, _) => {
-                let socket = OwnedFd::from(listener.accept()?.0);
-                // A peer that cannot be asked for is still a peer.
-                let peer = socket_peercred(&socket).map_or(Peer::process(0, 0), |who| {
-                    let pid = who.pid.as_raw_nonzero().get();
-                    Peer::process(pid.unsigned_abs(), who.uid.as_raw())
-                });
-                Ok((Socket(socket), peer))
-            }
-        }
-    }
-}
-
 impl MioNet {
     /// Takes listeners (non-blocking), and the signals that end the process or have it load its
     /// files anew.
@@ -100,19 +74,8 @@ impl MioNet {
         let poll = Poll::new()?;
         let mut known = Vec::new();
         for (at, listener) in listeners.into_iter().enumerate() {
-            let (token, registry) = (Token(LISTENER_TOKENS + at), poll.registry());
-            known.push(Some(match listener {
-                listen::Listener::Tcp(listener) => {
-                    let mut listener = TcpListener::from_std(listener);
-                    registry.register(&mut listener, token, Interest::READABLE)?;
-                    Listener::Tcp(listener)
-                }
-                listen::Listener::Unix(listener, file) => {
-                    let mut listener = UnixListener::from_std(listener);
-                    registry.register(&mut listener, token, Interest::READABLE)?;
-                    Listener::Unix(listener, file)
-                }
-            }));
+            let token = Token(LISTENER_TOKENS + at);
+            known.push(Some(Listener::register(listener, poll.registry(), token)?));
         }
         let mut signals = UnixStream::from_std(pipe);
         poll.registry().register(&mut signals, Token(SIGNAL_TOKEN), Interest::READABLE)?;

@@ -20,6 +20,7 @@ mod handed;
 mod held;
 #[cfg(feature = "jwt")]
 mod keys;
+mod mark;
 mod meters;
 mod police;
 mod registry;
@@ -41,7 +42,7 @@ use crate::ending::Ending;
 use crate::id::ConnId;
 use crate::limits::{Config, TURN_EVENTS_MAX};
 use crate::metrics::Metrics;
-use crate::net::{Event, Net, Source};
+use crate::net::{Event, Net};
 use accept::Acceptor;
 pub use capacity::Asked;
 use drain::Drain;
@@ -209,39 +210,6 @@ impl<N: Net> Server<N> {
         or_at(self.cx.effects.due());
         or_at(self.somebody_waits().then_some(self.police_at));
         next.map(|at| at.saturating_sub(self.cx.now))
-    }
-
-    /// Remembers what the events said.
-    fn mark(&mut self) {
-        let mut signalled = false;
-        let (mut reload, mut supervised) = (false, false);
-        for event in &self.events {
-            match event.source {
-                Source::Connection(token) => {
-                    let id = ConnId::from_token(token);
-                    let Some(entry) = self.registry.get(id) else { continue };
-                    entry.readable |= event.readable;
-                    entry.writable |= event.writable;
-                    entry.hangup |= event.hangup;
-                    entry.failed |= event.failed;
-                    self.schedule.wake(id, &mut entry.standing);
-                }
-                Source::Listener(at) => self.acceptor.mark(at),
-                Source::Signal => signalled = true,
-                Source::Reload => reload = true,
-                Source::Bus => self.bus.iter_mut().for_each(|seat| seat.mark(event)),
-                Source::Supervisor => supervised = true,
-            }
-        }
-        if supervised {
-            self.heed_supervisor();
-        }
-        if reload {
-            self.reload();
-        }
-        if signalled && (self.drain == Drain::No || self.cx.config.worker.is_none()) {
-            self.start_draining();
-        }
     }
 
     /// Wakes those whose timers have come.

@@ -11,6 +11,8 @@ use std::rc::Rc;
 
 use log::{debug, error, info, warn};
 
+#[cfg(feature = "bus")]
+use super::bus::join;
 #[cfg(feature = "tls")]
 use super::capacity::sessions_warning;
 use super::capacity::{Asked, Capacity, Limits};
@@ -18,16 +20,10 @@ use super::capacity::{Asked, Capacity, Limits};
 use super::certificates::Certificates;
 use super::handed::Handed;
 use super::{Reload, Server};
-#[cfg(feature = "bus")]
-use crate::bus::Redis;
-#[cfg(feature = "bus")]
-use crate::limits::BusAddress;
 use crate::limits::Config;
 use crate::net::children::{self, Status};
 use crate::net::listen::{DescriptorLimit, ListenAddress, Listener, Owner, Passed, Place};
 use crate::net::mio_net::{LISTENERS_MAX, MioNet};
-#[cfg(feature = "bus")]
-use crate::net::outbound::Security;
 use crate::net::service_manager::ServiceManager;
 use crate::net::signals::{self, Signals};
 #[cfg(feature = "tls")]
@@ -177,7 +173,7 @@ fn serve<N: Net>(
     reloads.into_iter().for_each(|what| server.reloads(what));
     #[cfg(feature = "bus")]
     if let Some(address) = bus {
-        if !join(&mut server, address, required)? {
+        if !join(&mut server, address, required, secret(4))? {
             return Ok(Stopped::Drained);
         }
     }
@@ -191,30 +187,6 @@ fn serve<N: Net>(
     }
     info!("drained");
     Ok(Stopped::Drained)
-}
-
-/// Gets on the bus. If it is required, nobody is accepted until that has worked or failed; false if
-/// the process was told to end meanwhile.
-#[cfg(feature = "bus")]
-fn join<N: Net>(
-    server: &mut Server<N>,
-    address: BusAddress,
-    required: bool,
-) -> Result<bool, Failure> {
-    let security = Security::of(&address).map_err(Failure::Bus)?;
-    let bus = Box::new(Redis::new(&address));
-    server.join(address, security, bus, secret(4));
-    server.hold_back(required);
-    while required && server.bus_outcome().is_none() {
-        if !server.turn().map_err(system("poll"))? {
-            return Ok(false);
-        }
-    }
-    server.hold_back(false);
-    match server.bus_outcome() {
-        Some(Err(wrong)) if required => Err(Failure::Bus(wrong.clone())),
-        _ => Ok(true),
-    }
 }
 
 /// What the process has to have before a loop can start.

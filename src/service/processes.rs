@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Numbers are big-endian. The number of a process's message is larger than that of the one before,
-//! so that what comes twice, or late, is known. It counts rounds as well: in each a process tells the
-//! members of all its rooms, after an outage for one, and in a room where it tells none, it has none.
+//! so that what comes twice, or late, is known. It counts rounds as well: in each, after an outage
+//! for one, a process tells the members of all its rooms, and in a room where it tells none, it has
+//! none.
 
 use super::Kind;
 

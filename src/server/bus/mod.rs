@@ -3,6 +3,7 @@
 //! It is attended to once a turn, when all else has been done. It asks for the next turn as
 //! services do, so that a server without a bus has nothing of it but one question a turn.
 
+mod joining;
 mod link;
 
 use std::rc::Rc;
@@ -18,6 +19,7 @@ use crate::net::outbound::{Outbound, Security};
 use crate::net::{Event, Net, Stream};
 use crate::service::Outbox;
 use crate::service::processes::{ProcessId, Word};
+pub(super) use joining::join;
 use link::{Link, Loss};
 
 /// Reads of a turn, and announcements of rooms.

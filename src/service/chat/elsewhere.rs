@@ -130,9 +130,9 @@ impl Chat {
     /// A guest has this name. If a member here has it too, which happens when both have taken it at
     /// the same time or while the others could not be reached, one of them loses it: with the same
     /// key who had it before, because both are one client; otherwise who took it later. All
-    /// processes come to the same verdict, by what the cards say. A guest that is to lose it is told
-    /// of the member again, because its process may not know. True if the guest is the client of a
-    /// connection here that it has come to replace.
+    /// processes come to the same verdict, by what the cards say. A guest that is to lose it is
+    /// told of the member again, because its process may not know. True if the guest is the client
+    /// of a connection here that it has come to replace.
     fn yield_name(
         &mut self,
         room: &Rc<str>,
