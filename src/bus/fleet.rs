@@ -158,7 +158,8 @@ impl Fleet {
     pub fn post(&mut self, post: &Post, bus: &mut dyn Bus, out: &mut Vec<u8>) {
         let channel = format!("{}{}/{}", self.prefix, post.service, post.room);
         let Some(word) = &post.word else {
-            if self.rooms.remove(&*channel).is_some_and(|room| room.due < Due::Hello) {
+            let announced = self.rooms.remove(&*channel).is_some_and(|room| room.due < Due::Hello);
+            if announced && self.connected {
                 bus.unsubscribe(&channel, out);
             }
             return;
