@@ -5,51 +5,30 @@
 #[expect(dead_code, reason = "each test target uses a part of it")]
 mod process;
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{ChildStderr, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use process::Server;
+use process::folder::Folder;
 use process::frames::{REQUEST, masked};
 use rustix::process::Signal;
 
 const TOKEN: &str = "s3cr3t-of-ann";
 const OTHER: &str = "s3cr3t-of-bob";
 
-/// A folder for one test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wsecho-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    /// A file of tokens, as `printf %s TOKEN | sha256sum` makes it.
-    fn tokens(&self, tokens: &[(&str, &str)]) -> String {
-        let line = |(name, token): &(&str, &str)| {
-            let hash = hmac_sha256::Hash::hash(token.as_bytes());
-            let digits = hash.iter().fold(String::new(), |all, byte| all + &format!("{byte:02x}"));
-            format!("{name} {digits}\n")
-        };
-        self.write(&tokens.iter().map(line).collect::<String>())
-    }
-
-    fn write(&self, text: &str) -> String {
-        let path = self.0.join("tokens");
-        fs::write(&path, text).expect("written");
-        path.to_str().expect("UTF-8").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// A file of tokens, as `printf %s TOKEN | sha256sum` makes it.
+fn tokens_file(folder: &Folder, tokens: &[(&str, &str)]) -> String {
+    let line = |(name, token): &(&str, &str)| {
+        let hash = hmac_sha256::Hash::hash(token.as_bytes());
+        let digits = hash.iter().fold(String::new(), |all, byte| all + &format!("{byte:02x}"));
+        format!(
+            "{name} {digits}
+"
+        )
+    };
+    folder.write("tokens", &tokens.iter().map(line).collect::<String>())
 }
 
 /// A server whose log is read.
@@ -108,7 +87,7 @@ fn shake(server: &Server, request: &str) -> String {
 #[test]
 fn a05_only_those_with_a_token_come_in() {
     let folder = Folder::new("tokens");
-    let file = folder.tokens(&[("ann", TOKEN), ("bob", OTHER)]);
+    let file = tokens_file(&folder, &[("ann", TOKEN), ("bob", OTHER)]);
     let server = Server::start(&["--auth-tokens", &file]);
     let basic = format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("me:{TOKEN}")));
     let known = [
@@ -161,7 +140,7 @@ fn a05_only_those_with_a_token_come_in() {
 #[test]
 fn the_status_is_told_to_those_with_a_token() {
     let folder = Folder::new("status");
-    let server = Server::start(&["--auth-tokens", &folder.tokens(&[("ann", TOKEN)])]);
+    let server = Server::start(&["--auth-tokens", &tokens_file(&folder, &[("ann", TOKEN)])]);
     let basic = format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("me:{TOKEN}")));
     let page = server.ask(&request("/status", &basic));
     assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("status</title>"), "{page}");
@@ -183,7 +162,7 @@ fn the_status_is_told_to_those_with_a_token() {
 #[test]
 fn the_counters_may_be_open() {
     let folder = Folder::new("metrics");
-    let file = folder.tokens(&[("ann", TOKEN)]);
+    let file = tokens_file(&folder, &[("ann", TOKEN)]);
     let server = Server::start(&["--auth-tokens", &file, "--metrics-open"]);
     server.ask(&request("/status", ""));
     let metrics = server.ask(&request("/metrics", ""));
@@ -194,7 +173,7 @@ fn the_counters_may_be_open() {
 #[test]
 fn a_health_check_needs_no_token() {
     let folder = Folder::new("health");
-    let server = Server::start(&["--auth-tokens", &folder.tokens(&[("ann", TOKEN)])]);
+    let server = Server::start(&["--auth-tokens", &tokens_file(&folder, &[("ann", TOKEN)])]);
     for (query, expected) in
         [("", "it is well"), ("/healthz?access_token=s3cr3t-of-ann", "echo of")]
     {
@@ -210,7 +189,7 @@ fn a_health_check_needs_no_token() {
 #[test]
 fn a07_sighup_loads_the_tokens_anew_and_a_bad_file_changes_nothing() {
     let folder = Folder::new("reload");
-    let file = folder.tokens(&[("ann", TOKEN)]);
+    let file = tokens_file(&folder, &[("ann", TOKEN)]);
     let (server, mut log) = logging(&["127.0.0.1:0", "--auth-tokens", &file]);
     let status = |token: &str| {
         let answer = server.ask(&request("/", &format!("Authorization: Bearer {token}\r\n")));
@@ -220,13 +199,13 @@ fn a07_sighup_loads_the_tokens_anew_and_a_bad_file_changes_nothing() {
     let mut open = server.connect();
     open.send(upgrade("/", &format!("Authorization: Bearer {TOKEN}\r\n")).as_bytes());
     while open.read(1) != b"\n" || open.read(2) != b"\r\n" {}
-    folder.tokens(&[("bob", OTHER), ("eve", "x")]);
+    tokens_file(&folder, &[("bob", OTHER), ("eve", "x")]);
     server.signal(Signal::HUP);
     assert!(line_with(&mut log, "INFO").contains("2 tokens in "));
     assert_eq!([status(TOKEN), status(OTHER)], ["401", "200"]);
     open.echo("who is in stays in");
     for wrong in ["", "bob s3cr3t-of-bob\n"] {
-        folder.write(wrong);
+        folder.write("tokens", wrong);
         server.signal(Signal::HUP);
         let line = line_with(&mut log, "ERROR");
         assert!(
@@ -246,7 +225,7 @@ fn a07_sighup_loads_the_tokens_anew_and_a_bad_file_changes_nothing() {
 fn a_file_that_is_wrong_ends_the_start() {
     let folder = Folder::new("wrong");
     for (file, wrong) in [
-        (folder.write("ann\n"), "line 1: it is not a name"),
+        (folder.write("tokens", "ann\n"), "line 1: it is not a name"),
         (folder.0.join("none").display().to_string(), "No such file"),
         (folder.0.display().to_string(), "directory"),
         ("/dev/zero".to_owned(), "longer than 1MiB"),
@@ -267,7 +246,7 @@ fn a_file_that_is_wrong_ends_the_start() {
 #[test]
 fn a06_no_token_reaches_the_log() {
     let folder = Folder::new("silent");
-    let file = folder.tokens(&[("ann", TOKEN)]);
+    let file = tokens_file(&folder, &[("ann", TOKEN)]);
     for format in ["text", "json"] {
         let arguments = ["127.0.0.1:0", "--auth-tokens", &file, "-vv", "--log-format", format];
         let (mut server, mut log) = logging(&arguments);

@@ -13,6 +13,8 @@ use std::process::{ChildStderr, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "bus")]
+use process::folder::Folder;
 use process::{PATIENCE, Server};
 
 /// The binary with nothing of the tester's own environment that it would listen to.
@@ -646,12 +648,9 @@ fn a_bus_that_is_required_and_not_there_is_one_line() {
 #[cfg(feature = "bus")]
 #[test]
 fn a_bus_that_is_required_comes_before_the_clients() {
-    let file = |kind: &str| {
-        let name = format!("wsecho-bus-{}-{kind}", std::process::id());
-        std::env::temp_dir().join(name).to_str().expect("UTF-8").to_owned()
-    };
-    let (path, tokens) = (file("socket"), file("tokens"));
-    std::fs::write(&tokens, format!("ann {}\n", "0".repeat(64))).expect("written");
+    let folder = Folder::new("bus");
+    let path = folder.file("socket").to_str().expect("UTF-8").to_owned();
+    let tokens = folder.write("tokens", &format!("ann {}\n", "0".repeat(64)));
     let redis = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let bus = format!("redis://{}", redis.local_addr().expect("bound"));
     let listen = format!("unix:{path}");
@@ -672,7 +671,6 @@ fn a_bus_that_is_required_comes_before_the_clients() {
     assert_eq!(&status, b"HTTP/1.1 401");
     child.kill().expect("it runs");
     child.wait().expect("it ends");
-    [path, tokens].iter().for_each(|path| drop(std::fs::remove_file(path)));
 }
 
 #[cfg(feature = "bus")]

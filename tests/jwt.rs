@@ -5,9 +5,7 @@
 #[expect(dead_code, reason = "each test target uses a part of it")]
 mod process;
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac_sha256::HMAC;
 use process::Server;
+use process::folder::Folder;
 use process::frames::{REQUEST, masked};
 use rustix::process::Signal;
 use wsecho::admission::Recognize;
@@ -222,29 +221,6 @@ fn what_is_wrong_with_a_key_is_said_without_quoting_it() {
     let secret = format!("{SECRET}\r\n");
     let jwts = jwts(&secret, &[]);
     assert_eq!(name(&jwts, &hs256(r#"{"exp":4102444800}"#)).as_deref(), Some("nobody"));
-}
-
-/// A folder with a file for the key.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wsecho-jwt-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, text).expect("written");
-        path.to_str().expect("UTF-8").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// The status of the answer to a page with this token, in each of the ways to bring one along.

@@ -11,34 +11,14 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use process::folder::Folder;
 use process::frames::{REQUEST, masked};
 use process::{PATIENCE, Server};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process};
-
-/// A folder for one test, in which paths are short enough for a socket.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wsecho-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A server of which only the ready lines are known.
 struct Started {

@@ -15,11 +15,12 @@ mod ways;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use process::Server;
+use process::folder::Folder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -236,24 +237,6 @@ fn thresholds_decide_the_exit_status() {
     assert_eq!(kept.status.code(), Some(0), "errors may be allowed");
     let line = failure(&quick(&[&welcome, "--threshold", "messages > 1G"]), 1);
     assert!(line.contains("threshold not met: messages > 1G (it is "), "{line}");
-}
-
-/// A folder of this test's own, taken away with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wsecho-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("writable");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // Nobody needs it any more, and nothing depends on its going.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]

@@ -9,9 +9,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::PathBuf;
 use std::process::{ChildStderr, Command, Stdio};
 
+use process::folder::Folder;
 use process::frames::masked;
 use process::{PATIENCE, Peer, Server};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -302,23 +302,6 @@ fn what_is_wrong_is_said_once() {
     assert_eq!(status, Some(2));
     assert_eq!(line, "wsecho: --reuse-port: only a port can be shared, not unix:/x");
     assert_eq!(crew.stop().0, Some(0));
-}
-
-/// A folder for one test, in which paths are short enough for a socket.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wsecho-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// The supervisor alone speaks to the service manager; a worker that is silent is killed by it.

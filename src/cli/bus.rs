@@ -152,17 +152,11 @@ pub(super) fn check(_: &mut Options) -> Result<(), String> {
 
 #[cfg(all(test, feature = "bus"))]
 mod tests {
-    use std::ffi::OsString;
-
-    use super::super::{Invocation, parse};
+    use super::super::options::tests::parsed as parsed_with;
     use super::*;
 
     fn parsed(line: &str) -> Result<Options, String> {
-        let arguments = line.split_whitespace().map(OsString::from);
-        match parse(arguments, &|_| None)? {
-            Invocation::Serve(options) => Ok(*options),
-            other => panic!("{line:?} should serve, not {other:?}"),
-        }
+        parsed_with(line, &[])
     }
 
     fn place(text: &str) -> (BusPlace, u32) {

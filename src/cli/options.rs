@@ -298,14 +298,18 @@ fn subprotocol(options: &mut Options, text: &str) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::ffi::OsString;
     use std::time::Duration;
 
     use super::super::{Invocation, parse};
     use super::*;
 
-    fn parsed(line: &str, variables: &[(&str, &str)]) -> Result<Options, String> {
+    /// What a line and variables ask for, if that is to serve.
+    pub(in crate::cli) fn parsed(
+        line: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Options, String> {
         let variables: Vec<(String, OsString)> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
         let environment = move |name: &str| {

@@ -64,17 +64,11 @@ pub(super) fn check(options: &mut Options) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
-    use super::super::{Invocation, parse};
+    use super::super::options::tests::parsed as parsed_with;
     use super::*;
 
     fn parsed(line: &str) -> Result<Options, String> {
-        let arguments = line.split_whitespace().map(OsString::from);
-        match parse(arguments, &|_| None)? {
-            Invocation::Serve(options) => Ok(*options),
-            other => panic!("{line:?} should serve, not {other:?}"),
-        }
+        parsed_with(line, &[])
     }
 
     #[test]

@@ -89,23 +89,8 @@ pub(super) fn check(options: &Options) -> Result<(), String> {
 
 #[cfg(all(test, feature = "tls"))]
 mod tests {
-    use std::ffi::OsString;
-
-    use super::super::{Invocation, parse};
+    use super::super::options::tests::parsed as parsed_with;
     use super::*;
-
-    fn parsed_with(line: &str, variables: &[(&str, &str)]) -> Result<Options, String> {
-        let variables: Vec<(String, OsString)> =
-            variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
-        let environment = move |name: &str| {
-            variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
-        };
-        let arguments = line.split_whitespace().map(OsString::from);
-        match parse(arguments, &environment)? {
-            Invocation::Serve(options) => Ok(*options),
-            other => panic!("{line:?} should serve, not {other:?}"),
-        }
-    }
 
     fn parsed(line: &str) -> Result<Options, String> {
         parsed_with(line, &[])

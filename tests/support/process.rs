@@ -1,5 +1,8 @@
 //! The real binary as a process, and a client that speaks to it in bytes.
 
+#[path = "folder.rs"]
+#[allow(dead_code, reason = "not each test target needs files")]
+pub mod folder;
 #[path = "frames.rs"]
 pub mod frames;
 
