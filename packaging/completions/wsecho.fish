@@ -116,7 +116,7 @@ complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l scenario -d 'Phas
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l find-limit -d 'Search for the highest rate at which this holds: "p99 < 5ms", or 5ms for short. Each rate is tried for --duration' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l header -d '"Name: value" to send with each request, as "Authorization: Bearer TOKEN"; may be repeated. Other users of the machine see flags, but not variables. Reports do not show it' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l ca -d 'Trust wss:// servers whose certificate an authority in FILE has signed, PEM; for a self-signed certificate, FILE is that one' -r
-complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l server-pid -d 'Process whose CPU time, memory and switches are read from /proc' -r
+complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l server-pid -d 'Process whose CPU time, memory and switches are read from /proc, with those that it has started, such as workers' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l hdr -d 'Write the latencies of each second as an interval log of HdrHistogram; if FILE ends in .hgrm, the percentiles of all as text' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l csv -d 'Write a row for each second' -r
 complete -c wsecho -n "__fish_wsecho_using_subcommand load" -l html -d 'Write a page with charts' -r

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What /proc tells of a process at one moment.
+/// What /proc tells at one moment of a process and of all that it has started, in sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Time on a processor, of all threads, exact.
@@ -18,7 +18,7 @@ pub struct Snapshot {
     pub voluntary: u64,
     /// Context switches because its time was up.
     pub involuntary: u64,
-    /// Resident memory.
+    /// Resident memory. What processes share counts for each.
     pub rss_kib: u64,
     /// The most it ever was.
     pub rss_peak_kib: u64,
@@ -29,24 +29,34 @@ pub struct Snapshot {
 impl Snapshot {
     /// Of a process now; `None` if there is none, or it may not be looked at.
     pub fn take(pid: u32) -> Option<Self> {
+        let mut snapshot = Self::default();
+        snapshot.add(pid)?;
+        Some(snapshot)
+    }
+
+    /// Adds a process and its children, of whom each may end meanwhile.
+    fn add(&mut self, pid: u32) -> Option<()> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let mut snapshot = Self {
-            rss_kib: field(&status, "VmRSS:"),
-            rss_peak_kib: field(&status, "VmHWM:"),
-            anon_kib: field(&status, "RssAnon:"),
-            ..Self::default()
-        };
-        (snapshot.user_ticks, snapshot.system_ticks) = ticks(&stat)?;
-        for task in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        let (user, system) = ticks(&stat)?;
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        self.user_ticks += user;
+        self.system_ticks += system;
+        self.rss_kib += field(&status, "VmRSS:");
+        self.rss_peak_kib += field(&status, "VmHWM:");
+        self.anon_kib += field(&status, "RssAnon:");
+        for task in tasks.flatten() {
             let read = |file| fs::read_to_string(task.path().join(file)).unwrap_or_default();
             let nanos = read("schedstat").split(' ').next().and_then(|word| word.parse().ok());
-            snapshot.cpu += Duration::from_nanos(nanos.unwrap_or(0));
+            self.cpu += Duration::from_nanos(nanos.unwrap_or(0));
             let status = read("status");
-            snapshot.voluntary += field(&status, "voluntary_ctxt_switches:");
-            snapshot.involuntary += field(&status, "nonvoluntary_ctxt_switches:");
+            self.voluntary += field(&status, "voluntary_ctxt_switches:");
+            self.involuntary += field(&status, "nonvoluntary_ctxt_switches:");
+            for child in read("children").split_whitespace().filter_map(|pid| pid.parse().ok()) {
+                self.add(child);
+            }
         }
-        Some(snapshot)
+        Some(())
     }
 }
 
@@ -69,6 +79,8 @@ fn field(text: &str, name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]
@@ -85,5 +97,25 @@ mod tests {
         assert!(snapshot.rss_kib > 0 && snapshot.rss_peak_kib >= snapshot.rss_kib);
         assert!(snapshot.anon_kib > 0 && snapshot.anon_kib < snapshot.rss_kib);
         assert!(snapshot.cpu > Duration::ZERO && own_cpu() > Duration::ZERO);
+    }
+
+    #[test]
+    fn children_belong_to_who_has_started_them() {
+        // A shell that starts another program, and lives on as long as its input.
+        let mut parent = std::process::Command::new("sh")
+            .args(["-c", "cat & echo; cat"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut line = [0];
+        parent.stdout.as_mut().expect("piped").read_exact(&mut line).expect("its word");
+        let pid = parent.id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let snapshot = Snapshot::take(pid).expect("it runs");
+        drop(parent.stdin.take());
+        parent.wait().expect("it ends");
+        assert!(snapshot.rss_kib > field(&status, "VmRSS:"), "{snapshot:?} of {status}");
+        assert_eq!(Snapshot::take(pid), None);
     }
 }

@@ -108,7 +108,8 @@ pub const WHOLE_OPTIONS: &[Spec<Whole>] = &[
         takes: Takes::One("PID"),
         heading: SERVER,
         help: "Process whose CPU time, memory and switches\n\
-               are read from /proc",
+               are read from /proc, with those that it has\n\
+               started, such as workers",
         default: |_| String::new(),
         apply: |whole, text| value::count(text).map(|pid| whole.server_pid = Some(pid)),
     },

@@ -76,7 +76,8 @@ impl Gauges {
         self.row = self.now();
         let (now, server) = self.row;
         let percent = |used: Duration| percent(used, length.as_secs_f64());
-        let server_cpu = server.zip(server_before).map(|(now, before)| now.cpu - before.cpu);
+        let server_cpu =
+            server.zip(server_before).map(|(now, before)| now.cpu.saturating_sub(before.cpu));
         Busy {
             client_percent: percent(now.saturating_sub(before)),
             server_percent: server_cpu.map(percent),

@@ -98,7 +98,7 @@ pub struct Broadcast {
     pub reordered: u64,
 }
 
-/// The server's process during the measurement, from /proc.
+/// The server's process during the measurement, with those that it has started, from /proc.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Server {
     /// Its process id.
