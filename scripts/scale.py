@@ -288,12 +288,48 @@ def many(figures):
     return table
 
 
+def cores():
+    """What one machine gains from workers."""
+    names = {"echo": "echoes of 5 B, 16 in flight on each of 64 connections",
+             "handshake": "openings with TLS, RSA 4096"}
+    table = [("load", "processes", "a second", "beside one without `--workers`", "CPU for each",
+              "the server's CPU", "the generator's")]
+    for row in rows("workers.csv"):
+        if row["what"] in names:
+            what = names[row["what"]] if row["workers"] == "none" else ""
+            processes = "1" if row["workers"] == "none" else f"`--workers {row['workers']}`"
+            table.append((what, processes, digits(float(row["messages_per_second"])), f"{row['ratio']}x",
+                          show_time(float(row["cpu_us_per_message"]) / 1e6),
+                          f"{row['server_cpu_percent']} %", f"{row['client_cpu_percent']} %"))
+    return table
+
+
+def spread():
+    """The smallest and largest share of a worker, by workers."""
+    return {row["workers"]: (row["least_percent"], row["most_percent"])
+            for row in rows("workers.csv") if row["what"] == "balance"}
+
+
+def bus():
+    """What a room over several processes costs."""
+    table = [("a room of 300", "CPU for a delivery", "beside one without a bus", "of Redis, for each",
+              "p50", "p99")]
+    for row in rows("bus.csv"):
+        what = "one process, no bus" if row["bus"] == "no bus" else f"{row['processes']} on a bus"
+        table.append((what, f"{row['cpu_us_per_delivery']} us", f"{row['ratio']}x",
+                      "" if row["bus"] == "no bus" else f"{row['redis_cpu_us_per_delivery']} us",
+                      *(show_time(float(row[key]) / 1e6) for key in ("p50_us", "p99_us"))))
+    return table
+
+
 def statements(figures):
     """What the text of the page says of its tables."""
     process, all_ = Load(figures, DESCRIPTORS), Load(figures, 10_000_000)
     percent = round(100 * 10 * 10_000 * figures.delivery)
     packaged = int((256 * MIB - PROCESS - BUDGET) / ASSUMED)
+    two, four = (" to ".join(spread()[workers]) for workers in ("2", "4"))
     return [
+        f"each of two workers had {two} %, and each of four {four} %",
         f"An opening costs as much as {['four', 'five', 'six'][round(figures.opening / figures.message) - 4]} messages",
         f"one with TLS as much as {round(figures.handshake / figures.message)}.",
         f"take {show_time(process.return_seconds(False))} of a core in all, with TLS "
@@ -315,7 +351,9 @@ def markdown(table):
 
 def made(page, figures):
     """The page with its tables made anew."""
-    for name, table in (("figures", figures.table()), ("places", places(figures)), ("many", many(figures))):
+    tables = {"figures": figures.table(), "places": places(figures), "many": many(figures),
+              "cores": cores(), "bus": bus()}
+    for name, table in tables.items():
         begin, end = f"<!-- {name}: made by scripts/scale.py --write -->", f"<!-- end of {name} -->"
         pattern = re.escape(begin) + ".*?" + re.escape(end)
         found = re.findall(pattern, page, re.S)
