@@ -4,8 +4,8 @@
 # Builds target/debian/wsecho_*.deb with cargo-deb (cargo install cargo-deb) and lets lintian and
 # systemd-analyze judge it. Then installs it in a clean Debian 13 root folder in which systemd
 # runs, with namespaces of its own: the service has to start, to answer, to reload, to be restarted
-# when it hangs, to be started by its socket, and to leave nothing behind; --no-install leaves that
-# out. Where no systemd can be started the program is run as its service would.
+# when it hangs, to be started by its socket, to share its port with other instances, and to leave
+# nothing behind; --no-install leaves that out. Where no systemd can be started the program is run as its service would.
 # The root is made with debootstrap, once, in target/debian-root, and needs to be root itself.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
@@ -151,7 +151,35 @@ as_a_service() {
   expect wsecho.service ActiveState inactive
   healthy
   expect wsecho.service ActiveState active
-  installed='installed, started, reloaded, watched, started by its socket and removed'
+  in_system systemctl stop wsecho.socket wsecho.service
+  instances
+  installed='installed, started, reloaded, watched, started by its socket, as instances, and removed'
+}
+
+# Two services on one port, of which the second is two processes: whichever is there answers.
+instances() {
+  local supervisor
+  in_system sed -i 's/^WSECHO_LISTEN=.*/WSECHO_LISTEN=:8080/' /etc/default/wsecho
+  in_system sh -c 'echo WSECHO_WORKERS=2 >/etc/default/wsecho-2'
+  in_system systemctl start wsecho@1 wsecho@2
+  expect wsecho@1.service ActiveState active
+  expect wsecho@2.service ActiveState active
+  in_system systemctl stop wsecho@2
+  expect wsecho@2.service Result success
+  healthy
+  in_system systemctl start wsecho@2
+  in_system systemctl stop wsecho@1
+  expect wsecho@1.service Result success
+  healthy
+  supervisor=$(property wsecho@2.service MainPID)
+  [ "$(in_system cat "/proc/$supervisor/task/$supervisor/children" | wc -w)" = 2 ] ||
+    die "wsecho@2 has not started two workers"
+  in_system systemctl reload wsecho@2
+  expect wsecho@2.service MainPID "$supervisor"
+  healthy
+  in_system systemctl stop wsecho@2
+  expect wsecho@2.service Result success
+  in_system rm /etc/default/wsecho-2
 }
 
 # What its ExecStart and EnvironmentFile say, as nobody.
