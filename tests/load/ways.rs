@@ -78,7 +78,7 @@ fn several_servers_take_turns() {
     assert_eq!(loaded["url"], format!("{}, {}", a.1, b.1));
     // The rooms of two servers are two rooms: three of five members are in one, two in the other.
     let rooms = [&a.1, &b.1].map(|url| format!("{url}broadcast/hall"));
-    let apart = [&rooms[0], &rooms[1], "-c", "5", "--broadcast", "all", "--rate", "50"];
+    let apart = [&rooms[0], &rooms[1], "-c", "5", "--broadcast", "others", "--rate", "50"];
     let apart = output(&[&apart[..], &QUICK, &["--timeout", "300ms"]].concat());
     let apart: serde_json::Value = serde_json::from_slice(&apart.stdout).expect("a report");
     let of_all = |name| number(&apart, &format!("/broadcast/{name}"));
