@@ -14,6 +14,7 @@
 //! heads, and answers that a socket would not take. Connections that are open cannot use it, so
 //! handshakes, `/healthz` and `/metrics` are answered however full the budget is.
 
+mod reserve;
 mod sessions;
 
 use std::cell::Cell;
@@ -135,11 +136,6 @@ impl Budget {
         self.0.inflaters.get()
     }
 
-    /// Bytes charged to the reserve.
-    pub fn reserve_used(&self) -> usize {
-        self.0.reserve_used.get()
-    }
-
     /// Bytes that open connections may still be charged.
     #[inline]
     pub fn free(&self) -> usize {
@@ -168,26 +164,10 @@ impl Budget {
         charge
     }
 
-    /// A charge against the reserve, for a peer without an open connection. It cannot be refused:
-    /// whoever has been there longest makes room for the newest.
-    pub fn reserve(&self, bytes: usize) -> Charge {
-        self.open(Account::Reserve, bytes)
-    }
-
     /// True when [`Self::reserve_is_short`] or [`Self::is_short_for_histories`].
     #[inline]
     pub fn is_short(&self) -> bool {
         self.0.short.get()
-    }
-
-    /// True when more of the reserve is used than there is.
-    pub fn reserve_is_short(&self) -> bool {
-        self.reserve_used() > RESERVE_BYTES
-    }
-
-    /// True when so much of it is used that this cannot wait for the end of a turn.
-    pub fn reserve_is_far_too_short(&self) -> bool {
-        self.reserve_used() > 2 * RESERVE_BYTES
     }
 
     /// How many bytes one connection may read now: no more than can be kept should its socket
@@ -329,20 +309,6 @@ mod tests {
         assert_eq!(budget.inflaters_left(), 45_500, "no more than is free");
         drop((kept, slow));
         assert_eq!((budget.used(), budget.inflaters_left()), (0, 50_000));
-    }
-
-    #[test]
-    fn the_reserve_is_apart_from_the_budget() {
-        let budget = Budget::new(10);
-        let full = budget.charge(1000);
-        let mut partial = budget.reserve(8000);
-        assert_eq!((budget.used(), budget.reserve_used()), (1000, 8000));
-        partial.set(RESERVE_BYTES);
-        assert!(!budget.reserve_is_short());
-        partial.set(RESERVE_BYTES + 1);
-        assert!(budget.reserve_is_short());
-        drop((full, partial));
-        assert_eq!((budget.used(), budget.reserve_used()), (0, 0));
     }
 
     /// One word says whether anything is.
