@@ -107,9 +107,10 @@ impl Effects {
         self.postbox.add(service, room, None);
     }
 
-    /// A charge for something that a service keeps, if there is room.
-    pub fn try_keep(&self, bytes: usize) -> Option<Charge> {
-        self.budget.try_keep(bytes)
+    /// A charge for something that a service keeps of a member elsewhere, if there is room.
+    #[cfg(feature = "bus")]
+    pub fn try_guest(&self, bytes: usize) -> Option<Charge> {
+        self.budget.try_guest(bytes)
     }
 
     /// Has a connection look into its mailbox.

@@ -105,7 +105,7 @@ impl Chat {
                 }
             }
             None => {
-                let Some(charge) = effects.try_keep(GUEST_BYTES) else { return };
+                let Some(charge) = effects.try_guest(GUEST_BYTES) else { return };
                 let change = if back { Change::Back } else { new };
                 hall.guests.insert(id, Guest { name, key, since, change }, charge);
                 hall.claim_name(id);
