@@ -45,8 +45,13 @@ fn who_has_won_a_race_keeps_the_name_at_third_processes_too() {
         bob.take_name("ann");
         fleet.settle();
         fleet.broker.frozen = false;
+        // The third has heard both claims, and not yet that one of them has lost it.
+        fleet.turn();
+        cyd.say(r#"{"type":"private","to":"ann","message":"early"}"#);
         fleet.settle();
-        assert!(bob.texts().concat().contains(LOST));
+        let (won, lost) = (ann.texts().concat(), bob.texts().concat());
+        assert!(won.contains("early") && !lost.contains("early"), "{won} {lost}");
+        assert!(lost.contains(LOST) && !won.contains(LOST));
         assert!(!takes(&mut fleet, &mut cyd, "Ann"));
         cyd.say(r#"{"type":"private","to":"ann","message":"psst"}"#);
         fleet.settle();
