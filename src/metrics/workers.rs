@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(Sum::of_numbers(&[1, 2]), None);
     }
 
-    /// Whoever alerts on the bus wants to know of one worker that is cut off, and how many share it.
+    /// Whoever alerts on the bus wants to know of one worker that is cut off.
     #[test]
     fn a_bus_is_not_added_up() {
         let of = |bus_connected, bus_processes, bus_losses| {
