@@ -65,11 +65,6 @@ impl<T> Guests<T> {
         self.guests.get(&id).map(|guest| &guest.own)
     }
 
-    /// What is kept of one, to be changed.
-    pub fn get_mut(&mut self, id: MemberId) -> Option<&mut T> {
-        self.guests.get_mut(&id).map(|guest| &mut guest.own)
-    }
-
     /// What is kept of one that has been named again, to be changed.
     pub fn again(&mut self, id: MemberId) -> Option<&mut T> {
         let guest = self.guests.get_mut(&id)?;
