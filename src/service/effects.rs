@@ -8,7 +8,9 @@ use super::outbox::Outbox;
 use super::outbox::{Postbox, Reach};
 use super::processes::{ProcessId, Word};
 use super::{Kind, SharedFrame};
-use crate::budget::{Budget, Charge};
+use crate::budget::Budget;
+#[cfg(feature = "bus")]
+use crate::budget::Charge;
 use crate::id::ConnId;
 use crate::limits::{TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
 use crate::ws::close::CloseCode;
