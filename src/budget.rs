@@ -8,12 +8,15 @@
 //! What waits for something else than the peer's reading is *kept*: replies for later, members of
 //! rooms. Nobody is slow with it, so it has no more than a quarter of the budget, and inflaters
 //! have another; in the half that is left, whoever makes others wait can be told by its pace, and
-//! ended. Where TLS is spoken a quarter is set aside for its sessions before that.
+//! ended. Half of what is kept may be of members at other processes, so that those here find room
+//! however many these are. Where TLS is spoken a quarter is set aside for its sessions before that.
 //!
 //! A part beside the budget is *reserved* for peers that have no open connection: partial request
 //! heads, and answers that a socket would not take. Connections that are open cannot use it, so
 //! handshakes, `/healthz` and `/metrics` are answered however full the budget is.
 
+mod guests;
+mod reserve;
 mod sessions;
 
 use std::cell::Cell;
@@ -37,6 +40,10 @@ struct Ledger {
     used: Cell<usize>,
     /// The part of `used` that is kept.
     kept: Cell<usize>,
+    /// The part of `kept` that is kept of members at other processes.
+    guests: Cell<usize>,
+    /// Some of them were turned away.
+    guests_missed: Cell<bool>,
     /// The part of `used` that inflaters have.
     inflaters: Cell<usize>,
     /// What TLS sessions have, beside `used`.
@@ -52,6 +59,7 @@ impl Ledger {
         match account {
             Account::Open => &self.used,
             Account::Kept => &self.kept,
+            Account::Guests => &self.guests,
             Account::Inflaters => &self.inflaters,
             Account::Sessions => &self.sessions,
             Account::Reserve => &self.reserve_used,
@@ -62,8 +70,11 @@ impl Ledger {
     fn exchange(&self, account: Account, old: usize, new: usize) {
         let book = |cell: &Cell<usize>| cell.set(cell.get() - old + new);
         book(self.cell(account));
-        if matches!(account, Account::Kept | Account::Inflaters) {
+        if matches!(account, Account::Kept | Account::Guests | Account::Inflaters) {
             book(&self.used);
+            if account == Account::Guests {
+                book(&self.kept);
+            }
         }
         let histories = self.used.get() > self.histories_limit;
         self.short.set(histories || self.reserve_used.get() > RESERVE_BYTES);
@@ -81,6 +92,7 @@ impl Ledger {
 enum Account {
     Open,
     Kept,
+    Guests,
     Inflaters,
     Sessions,
     Reserve,
@@ -98,6 +110,7 @@ impl Budget {
     /// A ledger for `limit` bytes, and the reserve beside it.
     pub fn new(limit: usize) -> Self {
         let (used, kept, inflaters, sessions, reserve_used, short) = Default::default();
+        let (guests, guests_missed) = Default::default();
         let soft_limit = limit.min(BUFFERED_BYTES_SOFT);
         let histories_limit = limit / 8 * 3;
         Self(Rc::new(Ledger {
@@ -107,6 +120,8 @@ impl Budget {
             histories_limit,
             used,
             kept,
+            guests,
+            guests_missed,
             inflaters,
             sessions,
             reserve_used,
@@ -133,11 +148,6 @@ impl Budget {
     /// Bytes of [`Self::used`] that inflaters have.
     pub fn inflaters(&self) -> usize {
         self.0.inflaters.get()
-    }
-
-    /// Bytes charged to the reserve.
-    pub fn reserve_used(&self) -> usize {
-        self.0.reserve_used.get()
     }
 
     /// Bytes that open connections may still be charged.
@@ -168,26 +178,10 @@ impl Budget {
         charge
     }
 
-    /// A charge against the reserve, for a peer without an open connection. It cannot be refused:
-    /// whoever has been there longest makes room for the newest.
-    pub fn reserve(&self, bytes: usize) -> Charge {
-        self.open(Account::Reserve, bytes)
-    }
-
     /// True when [`Self::reserve_is_short`] or [`Self::is_short_for_histories`].
     #[inline]
     pub fn is_short(&self) -> bool {
         self.0.short.get()
-    }
-
-    /// True when more of the reserve is used than there is.
-    pub fn reserve_is_short(&self) -> bool {
-        self.reserve_used() > RESERVE_BYTES
-    }
-
-    /// True when so much of it is used that this cannot wait for the end of a turn.
-    pub fn reserve_is_far_too_short(&self) -> bool {
-        self.reserve_used() > 2 * RESERVE_BYTES
     }
 
     /// How many bytes one connection may read now: no more than can be kept should its socket
@@ -283,7 +277,9 @@ impl Charge {
             Account::Open => Ledger::most(limit, others(Account::Open)),
             Account::Kept => Ledger::most(limit, others(Account::Open))
                 .min(Ledger::most(limit / 4, others(Account::Kept))),
-            Account::Inflaters | Account::Sessions | Account::Reserve => usize::MAX,
+            Account::Guests | Account::Inflaters | Account::Sessions | Account::Reserve => {
+                usize::MAX
+            }
         }
     }
 }
@@ -329,20 +325,6 @@ mod tests {
         assert_eq!(budget.inflaters_left(), 45_500, "no more than is free");
         drop((kept, slow));
         assert_eq!((budget.used(), budget.inflaters_left()), (0, 50_000));
-    }
-
-    #[test]
-    fn the_reserve_is_apart_from_the_budget() {
-        let budget = Budget::new(10);
-        let full = budget.charge(1000);
-        let mut partial = budget.reserve(8000);
-        assert_eq!((budget.used(), budget.reserve_used()), (1000, 8000));
-        partial.set(RESERVE_BYTES);
-        assert!(!budget.reserve_is_short());
-        partial.set(RESERVE_BYTES + 1);
-        assert!(budget.reserve_is_short());
-        drop((full, partial));
-        assert_eq!((budget.used(), budget.reserve_used()), (0, 0));
     }
 
     /// One word says whether anything is.

@@ -203,8 +203,18 @@ const TABLE: &[Row] = &[
         |m| m.address_rate_refused,
     ),
     ("rate_waits_total", "counter", "Reads put off by the rate of a connection.", |m| m.rate_waits),
-    ("bus_connected", "gauge", "1 while the bus can be reached.", |m| m.bus_connected),
-    ("bus_processes", "gauge", "Other processes on the bus now.", |m| m.bus_processes),
+    (
+        "bus_connected",
+        "gauge",
+        "1 while the bus can be reached; with ?all, by every worker.",
+        |m| m.bus_connected,
+    ),
+    (
+        "bus_processes",
+        "gauge",
+        "Other processes on the bus now; with ?all, the most that a worker knows.",
+        |m| m.bus_processes,
+    ),
     ("bus_published_total", "counter", "Messages of rooms to other processes.", |m| {
         m.bus_published
     }),

@@ -656,8 +656,11 @@ fn a_bus_that_is_required_comes_before_the_clients() {
     let listen = format!("unix:{path}");
     let arguments = ["--listen", &listen, "--auth-tokens", &tokens, "--bus-required"];
     let mut command = wsecho(&arguments);
-    let mut child = command.env("WSECHO_BUS", &bus).stdout(Stdio::null()).spawn().expect("starts");
+    let child = command.env("WSECHO_BUS", &bus).stdout(Stdio::null()).spawn().expect("starts");
+    // However this test ends, it does; nobody asks for its address.
+    let _server = Server { child, address: redis.local_addr().expect("bound") };
     let (mut link, _) = redis.accept().expect("a connection");
+    link.set_read_timeout(Some(PATIENCE)).expect("not zero");
     link.read_exact(&mut [0; 30]).expect("a greeting");
     let mut stream = UnixStream::connect(&path).expect("it listens");
     let request = process::frames::REQUEST.replacen("GET / ", "GET /chat/den ", 1);
@@ -665,12 +668,10 @@ fn a_bus_that_is_required_comes_before_the_clients() {
     stream.set_read_timeout(Some(Duration::from_millis(300))).expect("set");
     assert!(stream.read(&mut [0; 1]).is_err(), "nobody is served yet");
     link.write_all(b"%1\r\n$5\r\nproto\r\n:3\r\n").expect("taken");
-    stream.set_read_timeout(None).expect("set");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
     let mut status = [0; 12];
     stream.read_exact(&mut status).expect("an answer");
     assert_eq!(&status, b"HTTP/1.1 401");
-    child.kill().expect("it runs");
-    child.wait().expect("it ends");
 }
 
 #[cfg(feature = "bus")]

@@ -179,6 +179,34 @@ fn the_ready_line_names_the_scheme_and_an_echo_works() {
     }
 }
 
+/// The sum waits for the supervisor, and then wakes a connection whose answer is to be encrypted.
+#[test]
+fn what_all_workers_have_counted_is_told_over_tls() {
+    let certificates = Certificates::new();
+    let (certificate, key) = (certificates.path("server.pem"), certificates.path("server.key"));
+    let server = Server::start(&["--workers", "2", "--tls-cert", &certificate, "--tls-key", &key]);
+    for (version, opens) in [(&TLS12, 12), (&TLS13, 24)] {
+        let config = Arc::new(certificates.client(&[version]));
+        let mut peers: Vec<Stream> = (0..12).map(|_| server.connect(&config)).collect();
+        peers.iter_mut().for_each(open);
+        // All ask before anybody reads.
+        let mut askers: Vec<Stream> = (0..12).map(|_| server.connect(&config)).collect();
+        for asker in &mut askers {
+            asker.write_all(b"GET /metrics?all HTTP/1.1\r\nHost: h\r\n\r\n").expect("sent");
+        }
+        for asker in &mut askers {
+            let mut answer = Vec::new();
+            asker.read_to_end(&mut answer).expect("close_notify before the end");
+            let answer = text(&answer);
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+            let says = |line: &str| answer.lines().any(|other| other == line);
+            assert!(says("wsecho_workers_answered 2"), "{answer}");
+            assert!(says(&format!("wsecho_opens_total {opens}")), "{answer}");
+        }
+        peers.iter_mut().for_each(echo);
+    }
+}
+
 #[test]
 fn a_health_check_believes_whom_it_is_told_to() {
     let certificates = Certificates::new();

@@ -10,19 +10,23 @@
 //!   which it does not say who they are, though it was asked or does so everywhere.
 //! - Who may have been given up, or has given up somebody who lives, says hello in all rooms.
 
+mod crowds;
 mod doubts;
+mod sharers;
 mod speaking;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 use log::warn;
 
 use super::Bus;
+use crate::budget::Budget;
 use crate::limits::{PROCESS_TIME, PROCESSES_MAX};
 use crate::service::processes::{Letter, ProcessId, Unread, VERSION, Word, next_round, round};
 use crate::service::{MOUNTED, Post};
+use sharers::Sharers;
 
 /// How often it is looked who has not been heard.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -54,6 +58,11 @@ pub struct Fleet {
     unaware: BTreeSet<ProcessId>,
     /// Somebody speaks another version, and that has been said.
     warned: bool,
+    /// There are more processes than are heard, and that has been said.
+    too_many: bool,
+    /// Members elsewhere found no room, and that has been said.
+    crowded: bool,
+    budget: Budget,
 }
 
 #[derive(Debug)]
@@ -62,8 +71,7 @@ struct Room {
     service: usize,
     name: Rc<str>,
     due: Due,
-    /// Who has spoken of its members here, and by when it has to do so again.
-    processes: BTreeMap<ProcessId, Duration>,
+    sharers: Sharers,
 }
 
 /// What the others in a room are still to be told.
@@ -80,6 +88,9 @@ enum Due {
 struct Process {
     heard_at: Duration,
     number: u64,
+    /// By when it has to have told its members in all its rooms, in the round that this number is
+    /// of.
+    tells_until: Duration,
 }
 
 /// What a message means for a service.
@@ -106,8 +117,9 @@ pub enum Heard<'a> {
 }
 
 impl Fleet {
-    /// Nobody is anywhere. Only processes with the same `database` share rooms.
-    pub fn new(own: ProcessId, database: u32) -> Self {
+    /// Nobody is anywhere. Only processes with the same `database` share rooms. What is kept of
+    /// others is charged to `budget`.
+    pub fn new(own: ProcessId, database: u32, budget: Budget) -> Self {
         Self {
             own,
             prefix: format!("wsecho/{database}/"),
@@ -123,6 +135,9 @@ impl Fleet {
             given_up: VecDeque::new(),
             unaware: BTreeSet::new(),
             warned: false,
+            too_many: false,
+            crowded: false,
+            budget,
         }
     }
 
@@ -170,8 +185,8 @@ impl Fleet {
                 return;
             };
             let channel: Rc<str> = channel.as_str().into();
-            let (name, processes) = (Rc::clone(&post.room), BTreeMap::new());
-            let room = Room { service, name, due: Due::Hello, processes };
+            let (name, sharers) = (Rc::clone(&post.room), Sharers::default());
+            let room = Room { service, name, due: Due::Hello, sharers };
             self.rooms.insert(Rc::clone(&channel), room);
             if self.connected {
                 self.due.push_back(channel);
@@ -207,13 +222,14 @@ impl Fleet {
         let (service, name) = (room.service, Rc::clone(&room.name));
         if from == self.own {
             let hello = letter.word == Word::Hello;
-            if hello && !room.processes.is_empty() {
+            if hello && room.sharers.expect_answers(now + PROCESS_TIME) {
                 self.doubts_until = now + PROCESS_TIME;
-                room.processes.values_mut().for_each(|until| *until = now + PROCESS_TIME);
             }
             return hello.then_some(Heard::Whole { service, room: name });
         }
-        let until = room.processes.entry(from).or_insert(Duration::MAX);
+        if !room.sharers.follow(&letter, &self.budget) {
+            return None;
+        }
         match &letter.word {
             Word::Private(to, _) if to.process != self.own => return None,
             Word::Hello => {
@@ -223,7 +239,6 @@ impl Fleet {
                 }
                 return None;
             }
-            Word::Roster { last: true, .. } => *until = Duration::MAX,
             _ => {}
         }
         Some(Heard::Word { service, room: name, from, word: letter.word })
@@ -235,44 +250,28 @@ impl Fleet {
         match self.processes.get_mut(&letter.from) {
             Some(process) if process.number >= number => return false,
             Some(process) => {
-                let before = std::mem::replace(process, Process { heard_at: now, number });
-                if round(before.number) < round(number) {
-                    self.doubt(letter.from, now);
+                if round(process.number) < round(number) {
+                    // In all its rooms it has to tell its members.
+                    process.tells_until = now + PROCESS_TIME;
+                    self.doubts_until = process.tells_until;
+                    self.unaware.remove(&letter.from);
                 }
+                (process.heard_at, process.number) = (now, number);
             }
-            None if known >= PROCESSES_MAX => return false,
+            None if known >= PROCESSES_MAX => {
+                self.turn_away();
+                return false;
+            }
             None => {
                 if known == 0 {
                     self.look_at = now + LOOK_INTERVAL;
                 }
                 self.welcome(letter.from, number);
-                self.processes.insert(letter.from, Process { heard_at: now, number });
+                let process = Process { heard_at: now, number, tells_until: now };
+                self.processes.insert(letter.from, process);
             }
         }
         true
-    }
-
-    /// Who has not been heard for too long, or not of its members, with each room that it was in.
-    pub fn expire(&mut self, now: Duration) -> Vec<(usize, Rc<str>, ProcessId)> {
-        if self.processes.is_empty() || now < self.look_at {
-            return Vec::new();
-        }
-        self.look_at = now + LOOK_INTERVAL;
-        let dead = |process: &Process| now.saturating_sub(process.heard_at) >= PROCESS_TIME;
-        let all = self.processes.iter().filter(|(_, process)| dead(process));
-        let mut dead: Vec<ProcessId> = all.map(|(id, _)| *id).collect();
-        dead.sort_unstable();
-        let mut gone = Vec::new();
-        for id in dead {
-            self.give_up(id);
-            for room in self.rooms.values_mut() {
-                if room.processes.remove(&id).is_some() {
-                    gone.push((room.service, Rc::clone(&room.name), id));
-                }
-            }
-        }
-        self.drop_silent(now, &mut gone);
-        gone
     }
 
     /// When there is something to do, if nothing is heard until then.

@@ -71,6 +71,10 @@ pub const ROSTER_BYTES: usize = 16 * 1024;
 /// Memory that a member elsewhere takes: its name in two forms, its places in tables.
 pub const GUEST_BYTES: usize = 512;
 
+/// Memory that a process elsewhere takes beside that for each room here in which it has members:
+/// tables that hold one hold several.
+pub const SHARER_BYTES: usize = 512;
+
 /// Most other processes that are known at one time.
 pub const PROCESSES_MAX: usize = 256;
 

@@ -21,7 +21,7 @@ pub struct Sum {
     pub answered: u64,
     /// How often one was restarted.
     pub restarts: u64,
-    /// [`Metrics::values`], added up.
+    /// [`Metrics::values`], added up, but for what all workers have in common.
     pub values: Vec<u64>,
 }
 
@@ -32,10 +32,16 @@ impl Sum {
         Self { workers, answered: 0, restarts: 0, values }
     }
 
-    /// Adds what a worker says now.
-    pub fn add(&mut self, values: &[u64]) {
-        for (sum, value) in self.values.iter_mut().zip(values) {
-            *sum = sum.saturating_add(*value);
+    /// Adds what the workers say now. One that says nothing is not there.
+    pub fn add(&mut self, workers: &[Vec<u64>]) {
+        for (at, sum) in self.values.iter_mut().enumerate() {
+            let values = workers.iter().filter_map(|values| values.get(at).copied());
+            *sum = match TABLE.get(at) {
+                // Of what all share: the least and the most that one says.
+                Some(("bus_connected", ..)) => values.min().unwrap_or(0),
+                Some(("bus_processes", ..)) => values.max().unwrap_or(0),
+                _ => values.fold(*sum, u64::saturating_add),
+            };
         }
     }
 
@@ -103,7 +109,7 @@ mod tests {
         metrics.endings[1] = 7;
         metrics.count_answer("404");
         let mut sum = Sum::new(2);
-        sum.add(&metrics.values());
+        sum.add(&[metrics.values(), Vec::new()]);
         sum.add_ended(&metrics.values());
         sum.add_ended(&[]);
         let mut text = String::new();
@@ -124,6 +130,31 @@ mod tests {
         assert_eq!(Sum::of_numbers(&[1, 2]), None);
     }
 
+    /// Whoever alerts on the bus wants to know of one worker that is cut off.
+    #[test]
+    fn a_bus_is_not_added_up() {
+        let of = |bus_connected, bus_processes, bus_losses| {
+            Metrics { bus_connected, bus_processes, bus_losses, ..Metrics::default() }.values()
+        };
+        let told = |workers: &[Vec<u64>]| {
+            let mut sum = Sum::new(3);
+            sum.add_ended(&of(1, 9, 1));
+            sum.add(workers);
+            let mut text = String::new();
+            sum.render(&mut text);
+            ["bus_connected", "bus_processes", "bus_losses_total"].map(|name| {
+                let values = text.lines().filter_map(|line| {
+                    line.strip_prefix("wsecho_")?.strip_prefix(name)?.strip_prefix(' ')
+                });
+                values.collect::<String>()
+            })
+        };
+        assert_eq!(told(&[of(1, 2, 0), of(1, 3, 0), of(1, 2, 1)]), ["1", "3", "2"]);
+        assert_eq!(told(&[of(1, 2, 0), of(0, 0, 2), of(1, 2, 0)]), ["0", "2", "3"]);
+        assert_eq!(told(&[of(1, 2, 0), Vec::new()]), ["1", "2", "1"], "one is not there");
+        assert_eq!(told(&[Vec::new()]), ["0", "0", "1"]);
+    }
+
     /// A sum of one is what that says itself, and says so in the same words.
     #[test]
     fn a_sum_looks_like_its_parts() {
@@ -131,7 +162,7 @@ mod tests {
         let (mut own, mut summed) = (String::new(), String::new());
         metrics.render(&mut own);
         let mut sum = Sum::new(1);
-        sum.add(&metrics.values());
+        sum.add(&[metrics.values()]);
         sum.render(&mut summed);
         assert!(summed.starts_with(&own));
         describe_worker(3, &mut own);

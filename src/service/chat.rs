@@ -3,6 +3,8 @@
 //! The protocol is described, with examples that a test runs, in docs/protocols.md. What is said
 //! is passed on as data; no page of ours takes it for HTML.
 
+#[cfg_attr(not(feature = "bus"), allow(dead_code, reason = "nobody comes from elsewhere"))]
+mod claims;
 #[cfg(feature = "bus")]
 mod elsewhere;
 mod names;
@@ -24,6 +26,7 @@ use crate::budget::Budget;
 use crate::id::ConnId;
 use crate::limits::RoomHistory;
 use crate::ws::close::CloseCode;
+use claims::Claims;
 use names::{ANONYMOUS, Key, Name, Skeleton};
 use news::{Change, News};
 use patience::{Grant, Patience};
@@ -57,9 +60,9 @@ pub struct Chat {
 struct Hall {
     /// Who has a name.
     names: HashMap<Skeleton, ConnId>,
-    /// Who is here by way of other processes, and who of them has a name.
+    /// Who is here by way of other processes, and which names they have.
     guests: Guests<Guest>,
-    guest_names: HashMap<Skeleton, MemberId>,
+    guest_names: Claims,
     news: News,
 }
 
@@ -274,7 +277,7 @@ impl Chat {
     fn holder(&self, room: &str, name: &Name) -> Option<Holder> {
         let hall = self.rooms.own(room)?;
         let here = hall.names.get(name.skeleton()).map(|id| Holder::Here(*id));
-        here.or_else(|| hall.guest_names.get(name.skeleton()).map(|id| Holder::Elsewhere(*id)))
+        here.or_else(|| hall.guest_names.holder(name).map(Holder::Elsewhere))
     }
 
     /// Somebody leaves, and the room with it if that was the last one here.

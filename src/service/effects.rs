@@ -8,7 +8,9 @@ use super::outbox::Outbox;
 use super::outbox::{Postbox, Reach};
 use super::processes::{ProcessId, Word};
 use super::{Kind, SharedFrame};
-use crate::budget::{Budget, Charge};
+use crate::budget::Budget;
+#[cfg(feature = "bus")]
+use crate::budget::Charge;
 use crate::id::ConnId;
 use crate::limits::{TURN_DELIVERIES_MAX, TURN_EFFECT_BYTES_MAX, TURN_EFFECTS_MAX};
 use crate::ws::close::CloseCode;
@@ -107,9 +109,10 @@ impl Effects {
         self.postbox.add(service, room, None);
     }
 
-    /// A charge for something that a service keeps, if there is room.
-    pub fn try_keep(&self, bytes: usize) -> Option<Charge> {
-        self.budget.try_keep(bytes)
+    /// A charge for something that a service keeps of a member elsewhere, if there is room.
+    #[cfg(feature = "bus")]
+    pub fn try_guest(&self, bytes: usize) -> Option<Charge> {
+        self.budget.try_guest(bytes)
     }
 
     /// Has a connection look into its mailbox.

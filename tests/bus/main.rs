@@ -7,15 +7,18 @@
 
 mod absence;
 mod broker;
+mod crowds;
 #[allow(dead_code, reason = "each test target uses its own part")]
 #[path = "../sim/dice.rs"]
 mod dice;
 mod fleet;
 #[path = "../support/frames.rs"]
 mod frames;
+mod log;
 mod names;
 #[path = "../support/net.rs"]
 mod net;
+mod puppet;
 mod swarm;
 
 use std::panic::{catch_unwind, resume_unwind};

@@ -2,43 +2,11 @@
 
 use crate::SECOND;
 use crate::fleet::{Client, Fleet, who};
+use crate::puppet::Puppet;
 
 const TAKEN: &str = "that name is taken";
+const ROOM: &str = "chat/x";
 const LOST: &str = "somebody elsewhere has taken that name before you";
-
-/// Somebody at a process that is played by hand.
-struct Puppet {
-    process: u64,
-    /// Number of its next message.
-    next: u64,
-}
-
-impl Puppet {
-    fn new(process: u64) -> Self {
-        Self { process, next: 0 }
-    }
-
-    /// Has its first member say who it is.
-    fn claim(&mut self, fleet: &mut Fleet, node: usize, name: &str, since: u64) {
-        let length = u8::try_from(name.len()).expect("short");
-        let card = [&[0; 8][..], &since.to_be_bytes(), &[1, length], name.as_bytes()].concat();
-        self.publish(fleet, node, 4, &card);
-    }
-
-    fn leave(&mut self, fleet: &mut Fleet, node: usize) {
-        self.publish(fleet, node, 5, &[0; 8]);
-    }
-
-    fn publish(&mut self, fleet: &mut Fleet, node: usize, kind: u8, body: &[u8]) {
-        self.next += 1;
-        let (process, number) = (self.process.to_be_bytes(), self.next.to_be_bytes());
-        let payload = [&[1, kind][..], &process, &number, body].concat();
-        let head =
-            format!(">3\r\n$7\r\nmessage\r\n$15\r\nwsecho/0/chat/x\r\n${}\r\n", payload.len());
-        fleet.broker.say(node, &[head.as_bytes(), &payload, b"\r\n"].concat());
-        fleet.settle();
-    }
-}
 
 fn takes(fleet: &mut Fleet, client: &mut Client, name: &str) -> bool {
     client.texts();
@@ -77,8 +45,13 @@ fn who_has_won_a_race_keeps_the_name_at_third_processes_too() {
         bob.take_name("ann");
         fleet.settle();
         fleet.broker.frozen = false;
+        // The third has heard both claims, and not yet that one of them has lost it.
+        fleet.turn();
+        cyd.say(r#"{"type":"private","to":"ann","message":"early"}"#);
         fleet.settle();
-        assert!(bob.texts().concat().contains(LOST));
+        let (won, lost) = (ann.texts().concat(), bob.texts().concat());
+        assert!(won.contains("early") && !lost.contains("early"), "{won} {lost}");
+        assert!(lost.contains(LOST) && !won.contains(LOST));
         assert!(!takes(&mut fleet, &mut cyd, "Ann"));
         cyd.say(r#"{"type":"private","to":"ann","message":"psst"}"#);
         fleet.settle();
@@ -93,7 +66,7 @@ fn who_has_won_a_race_keeps_the_name_at_third_processes_too() {
 fn the_name_of_a_guest_that_goes_is_that_of_the_next_who_has_it() {
     let mut fleet = Fleet::new(1);
     let mut cyd = fleet.join(0, "/chat/x");
-    let [mut a, mut b, mut c] = [1, 2, 3].map(Puppet::new);
+    let [mut a, mut b, mut c] = [1, 2, 3].map(|process| Puppet::new(process, ROOM));
     c.claim(&mut fleet, 0, "ann", 10);
     b.claim(&mut fleet, 0, "Ann", 20);
     a.claim(&mut fleet, 0, "ann", 20);
@@ -116,7 +89,7 @@ fn a_claim_that_comes_too_late_is_answered_once() {
     let mut cyd = fleet.join(0, "/chat/x");
     cyd.take_name("cyd");
     fleet.settle();
-    let (mut a, before) = (Puppet::new(1), fleet.broker.published);
+    let (mut a, before) = (Puppet::new(1, ROOM), fleet.broker.published);
     for heard in 1..=3 {
         a.claim(&mut fleet, 0, "CYD", LATE);
         assert_eq!(fleet.broker.published, before + heard, "its process hears whose it is");

@@ -1,39 +1,50 @@
-//! Who has to tell its members anew, and who does not know that it was given up.
+//! Who has not been heard, who has to tell its members anew, and who does not know that it was
+//! given up.
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Fleet, Process};
+use super::{Fleet, LOOK_INTERVAL, Process};
 use crate::limits::{PROCESS_TIME, PROCESSES_MAX};
 use crate::service::processes::{ProcessId, round};
 
 impl Fleet {
-    /// It has begun a round: in all its rooms it has to tell its members.
-    pub(super) fn doubt(&mut self, id: ProcessId, now: Duration) {
-        self.unaware.remove(&id);
-        self.doubts_until = now + PROCESS_TIME;
-        let rooms = self.rooms.values_mut();
-        rooms
-            .filter_map(|room| room.processes.get_mut(&id))
-            .for_each(|until| *until = now + PROCESS_TIME);
+    /// Who has not been heard for too long, or not of its members, with each room that it was in.
+    pub fn expire(&mut self, now: Duration) -> Vec<(usize, Rc<str>, ProcessId)> {
+        if self.processes.is_empty() || now < self.look_at {
+            return Vec::new();
+        }
+        self.look_at = now + LOOK_INTERVAL;
+        let dead = |process: &Process| now.saturating_sub(process.heard_at) >= PROCESS_TIME;
+        let all = self.processes.iter().filter(|(_, process)| dead(process));
+        let mut dead: Vec<ProcessId> = all.map(|(id, _)| *id).collect();
+        dead.sort_unstable();
+        let mut gone = Vec::new();
+        for id in dead {
+            self.give_up(id);
+            for room in self.rooms.values_mut() {
+                if room.sharers.remove(id) {
+                    gone.push((room.service, Rc::clone(&room.name), id));
+                }
+            }
+        }
+        self.drop_silent(now, &mut gone);
+        gone
     }
 
     /// Adds those who have not told their members in time to those who are gone.
-    pub(super) fn drop_silent(
-        &mut self,
-        now: Duration,
-        gone: &mut Vec<(usize, Rc<str>, ProcessId)>,
-    ) {
+    fn drop_silent(&mut self, now: Duration, gone: &mut Vec<(usize, Rc<str>, ProcessId)>) {
         if self.doubts_until == Duration::ZERO {
             return;
         }
+        let begun = |id| {
+            let process: &Process = self.processes.get(&id)?;
+            Some((round(process.number), process.tells_until))
+        };
         for room in self.rooms.values_mut() {
-            room.processes.retain(|id, until| {
-                if *until <= now {
-                    gone.push((room.service, Rc::clone(&room.name), *id));
-                }
-                *until > now
-            });
+            for id in room.sharers.take_silent(now, begun) {
+                gone.push((room.service, Rc::clone(&room.name), id));
+            }
         }
         if self.doubts_until <= now {
             self.doubts_until = Duration::ZERO;
@@ -41,8 +52,9 @@ impl Fleet {
     }
 
     /// It has been given up.
-    pub(super) fn give_up(&mut self, id: ProcessId) {
+    fn give_up(&mut self, id: ProcessId) {
         let Some(Process { number, .. }) = self.processes.remove(&id) else { return };
+        self.too_many = false;
         if self.given_up.len() == PROCESSES_MAX {
             self.given_up.pop_front();
         }

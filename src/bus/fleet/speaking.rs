@@ -39,7 +39,7 @@ impl Fleet {
             // Who was late has stood still, or had nobody anywhere, and may have been given up.
             if late {
                 self.begin_round();
-            } else if !self.unaware.is_empty() {
+            } else if self.has_room_again() || !self.unaware.is_empty() {
                 self.announce_all();
             }
             self.beat_at = now + BEAT_INTERVAL;

@@ -54,7 +54,7 @@ impl<N: Net> Server<N> {
         self.cx.effects.connect(Outbox::new(own));
         self.bus = Some(Box::new(Seat {
             link: Link::new(bus, self.cx.budget.clone(), secret),
-            fleet: Fleet::new(own, address.database),
+            fleet: Fleet::new(own, address.database, self.cx.budget.clone()),
             scratch: vec![0; BUS_READ_BYTES].into(),
             outcome: None,
             security,

@@ -85,7 +85,7 @@ impl Counts {
         let over = |round: &mut Round| now >= round.until || !self.asked.contains(&true);
         let round = self.round.take_if(over)?;
         let mut sum = self.ended.clone();
-        self.last.iter().for_each(|values| sum.add(values));
+        sum.add(&self.last);
         sum.answered = round.heard.iter().filter(|heard| **heard).count() as u64;
         Some((round.askers, sum))
     }

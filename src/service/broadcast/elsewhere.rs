@@ -24,11 +24,12 @@ impl Broadcast {
             return pass_on(&mut self.boards, room, all, kind, payload, effects);
         }
         let guests = &mut told.guests;
+        let before = guests.len();
         let id = |number| MemberId { process, number };
         // Without memory for it, it is not counted.
         let come = |guests: &mut Guests<()>, number| {
             if guests.again(id(number)).is_none() {
-                let charge = effects.try_keep(GUEST_BYTES);
+                let charge = effects.try_guest(GUEST_BYTES);
                 charge.into_iter().for_each(|charge| guests.insert(id(number), (), charge));
             }
         };
@@ -46,6 +47,8 @@ impl Broadcast {
             }
             Word::Said(..) | Word::Private(..) | Word::Hello | Word::Alive => {}
         }
-        self.presence.note(room, told, now, effects);
+        if told.guests.len() != before {
+            self.presence.note(room, told, now, effects);
+        }
     }
 }

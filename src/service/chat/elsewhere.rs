@@ -90,7 +90,7 @@ impl Chat {
         match hall.guests.again(id) {
             Some(guest) => {
                 let before = guest.name().to_owned();
-                let old = std::mem::replace(&mut guest.name, name);
+                let old = (std::mem::replace(&mut guest.name, name), guest.since);
                 (guest.key, guest.since) = (key, since);
                 if back {
                     guest.change = Change::Back;
@@ -98,17 +98,17 @@ impl Chat {
                     guest.change = Change::Renamed(before);
                 }
                 let quiet = guest.change == Change::None;
-                hall.forget_name(old.as_ref(), id);
-                hall.claim_name(id);
+                hall.guest_names.remove(old.0.as_ref(), old.1, id);
+                hall.guest_names.insert(guest.name.as_ref(), since, id);
                 if quiet {
                     return;
                 }
             }
             None => {
-                let Some(charge) = effects.try_keep(GUEST_BYTES) else { return };
+                let Some(charge) = effects.try_guest(GUEST_BYTES) else { return };
                 let change = if back { Change::Back } else { new };
+                hall.guest_names.insert(name.as_ref(), since, id);
                 hall.guests.insert(id, Guest { name, key, since, change }, charge);
-                hall.claim_name(id);
             }
         }
         self.note(room, now, effects);

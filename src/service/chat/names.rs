@@ -19,8 +19,6 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
 pub(super) struct Name {
     text: Box<str>,
     skeleton: Skeleton,
-    /// Two guests of the room have claimed it, and both may have it still.
-    contested: bool,
 }
 
 impl Name {
@@ -51,7 +49,7 @@ impl Name {
         if skeleton == Skeleton::of(ANONYMOUS) {
             return Err("that name is everybody's");
         }
-        Ok(Self { text: text.into(), skeleton, contested: false })
+        Ok(Self { text: text.into(), skeleton })
     }
 
     /// As it is shown.
@@ -63,16 +61,6 @@ impl Name {
     pub(super) fn skeleton(&self) -> &Skeleton {
         &self.skeleton
     }
-
-    /// Whether more than one guest may have it.
-    pub(super) fn is_contested(&self) -> bool {
-        self.contested
-    }
-
-    /// More than one guest has it.
-    pub(super) fn contest(&mut self) {
-        self.contested = true;
-    }
 }
 
 const LENGTH: &str = "a name has 1 to 32 characters";
@@ -80,7 +68,7 @@ const UNSEEN: &str = "a name has no control or invisible characters";
 
 /// What names have in common that are taken for each other: those that differ in case, in the order
 /// or composition of accents (Unicode's canonical caseless match), or in the width of letters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Skeleton(Box<str>);
 
 impl Skeleton {

@@ -4,7 +4,7 @@ use super::names::{ANONYMOUS, Key, Name};
 use super::news::Change;
 use super::words::Content::Text;
 use super::words::{Field, Said, object};
-use super::{Chat, Guest, Hall, Holder, Outcome, SERVICE};
+use super::{Chat, Guest, Holder, Outcome, SERVICE};
 use crate::id::ConnId;
 use crate::service::processes::{MemberId, Word};
 use crate::service::{Effects, Kind, Now};
@@ -103,47 +103,8 @@ impl Chat {
     pub(super) fn remove_guest(&mut self, room: &str, id: MemberId) -> Option<Guest> {
         let hall = self.rooms.own_mut(room)?;
         let guest = hall.guests.remove(id)?;
-        hall.forget_name(guest.name.as_ref(), id);
+        hall.guest_names.remove(guest.name.as_ref(), guest.since, id);
         Some(guest)
-    }
-}
-
-impl Hall {
-    /// A guest has its name. If another guest has it too, the older claim counts, as it does for
-    /// their processes: the other one is about to lose it.
-    pub(super) fn claim_name(&mut self, id: MemberId) {
-        let Some(own) = self.guests.get_mut(id) else { return };
-        let (since, Some(name)) = (own.since, &mut own.name) else { return };
-        let skeleton = name.skeleton().clone();
-        let rival = self.guest_names.get(&skeleton).copied().filter(|rival| *rival != id);
-        if let Some(rival) = rival {
-            name.contest();
-            let Some(guest) = self.guests.get_mut(rival) else { return };
-            guest.name.iter_mut().for_each(Name::contest);
-            if (guest.since, rival) < (since, id) {
-                return;
-            }
-        }
-        self.guest_names.insert(skeleton, id);
-    }
-
-    /// A guest no longer has this name. Who has it too, if anybody, holds it from here on.
-    pub(super) fn forget_name(&mut self, name: Option<&Name>, id: MemberId) {
-        let Some(name) = name else { return };
-        if self.guest_names.get(name.skeleton()) != Some(&id) {
-            return;
-        }
-        self.guest_names.remove(name.skeleton());
-        // That is rare, and nobody is looked for otherwise.
-        if name.is_contested() {
-            let has_it = |guest: &Guest| {
-                guest.name.as_ref().is_some_and(|other| other.skeleton() == name.skeleton())
-            };
-            let heirs = self.guests.iter().filter(|(_, guest)| has_it(guest));
-            for heir in heirs.map(|(id, _)| id).collect::<Vec<_>>() {
-                self.claim_name(heir);
-            }
-        }
     }
 }
 
