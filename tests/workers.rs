@@ -7,7 +7,7 @@ mod process;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{ChildStderr, Command, Stdio};
 
@@ -42,11 +42,7 @@ impl Crew {
 
     /// The processes of the workers.
     fn workers(&self) -> Vec<Pid> {
-        let id = self.server.child.id();
-        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-        let children = children.expect("it runs");
-        let ids = children.split_whitespace().map(|id| id.parse().expect("a number"));
-        ids.map(|id| Pid::from_raw(id).expect("not zero")).collect()
+        workers_of(self.server.child.id())
     }
 
     /// Reads the log up to a line that holds `words`, and returns that.
@@ -78,6 +74,14 @@ impl Crew {
         self.log.read_to_string(&mut rest).expect("text");
         (self.server.wait().code(), rest)
     }
+}
+
+/// The processes of a supervisor's workers.
+fn workers_of(id: u32) -> Vec<Pid> {
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    let children = children.expect("it runs");
+    let ids = children.split_whitespace().map(|id| id.parse().expect("a number"));
+    ids.map(|id| Pid::from_raw(id).expect("not zero")).collect()
 }
 
 /// What a sample of metrics says.
@@ -340,4 +344,63 @@ fn the_service_manager_hears_of_one_process() {
     assert_eq!(hear(), "STOPPING=1", "and of nothing else");
     assert_eq!(crew.end().0, Some(0));
     assert!(!folder.0.join("echo").exists(), "removed at the end");
+}
+
+/// Asks so many times at once whether all is well, each on a connection of its own, and returns
+/// those that wait for the answer.
+fn ask_often(address: SocketAddr, count: usize) -> Vec<Peer> {
+    let ask = |_| {
+        // One that is not accepted is not waited for as long as the system would.
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("somebody listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        let mut peer = Peer(stream);
+        peer.send(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+        peer
+    };
+    (0..count).map(ask).collect()
+}
+
+/// Hears that all is well, as each of them.
+fn all_are_well(askers: Vec<Peer>) {
+    for mut peer in askers {
+        let answer = String::from_utf8(peer.rest()).expect("text");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+    }
+}
+
+/// Whoever connects meanwhile waits for the next one, or is served by it at once.
+#[test]
+fn a_worker_that_is_told_to_end_is_followed_by_another() {
+    for arguments in [&["--workers", "2"][..], &["--workers", "2", "--reuse-port"]] {
+        let mut crew = Crew::start(arguments);
+        // Some have its drain last.
+        let peers: Vec<Peer> = (0..16).map(|_| crew.server.open()).collect();
+        kill_process(crew.workers()[0], Signal::TERM).expect("it runs");
+        crew.until("[1] draining");
+        let waiting = ask_often(crew.server.address, 32);
+        drop(peers);
+        crew.until("worker 1: ended (status 0); it is started again");
+        all_are_well(waiting);
+        all_are_well(ask_often(crew.server.address, 32));
+        assert_eq!(crew.stop().0, Some(0));
+    }
+}
+
+/// All processes of a group are told to end, as some managers do it: a worker that has begun to
+/// leave its listeners to the next one learns that there will be none, and tells balancers.
+#[test]
+fn a_worker_that_is_told_to_end_with_all_others_says_so() {
+    // It has 250 ms to learn it, which a busy machine may not have.
+    let told = (0..10).any(|_| {
+        let mut crew = Crew::start(&["--workers", "2", "--drain-delay", "20s"]);
+        kill_process(crew.workers()[0], Signal::TERM).expect("it runs");
+        crew.until("[1] leaving the listeners");
+        crew.server.signal(Signal::TERM);
+        let line = crew.until("draining in 20 s");
+        crew.server.signal(Signal::TERM);
+        let (status, rest) = crew.end();
+        assert_eq!(status, Some(1), "cut short");
+        (line + &rest).contains("[1] draining in 20 s")
+    });
+    assert!(told);
 }

@@ -49,6 +49,8 @@ pub struct MioNet {
     /// Of each listener: to whom it belongs.
     owners: Vec<Owner>,
     supervisor: Option<Rc<Control>>,
+    /// The supervisor goes on, and has the listeners for the next worker.
+    replaced: bool,
     signals: UnixStream,
     /// Set with each signal and taken back here: a signal that finds it set ends the process.
     unheard: Arc<AtomicBool>,
@@ -86,6 +88,7 @@ impl MioNet {
             owners: vec![Owner::Us; known.len()],
             listeners: known,
             supervisor: None,
+            replaced: false,
             signals,
             unheard,
             hangup,
@@ -113,7 +116,7 @@ impl MioNet {
         let descriptor = supervisor.as_fd().as_raw_fd();
         let token = Token(SUPERVISOR_TOKEN);
         self.poll.registry().register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
-        self.supervisor = Some(supervisor);
+        (self.supervisor, self.replaced) = (Some(supervisor), true);
         Ok(self)
     }
 
@@ -230,20 +233,23 @@ impl Net for MioNet {
                 _ => {}
             }
         }
-        !self.owners.contains(&Owner::Us)
+        self.replaced || !self.owners.contains(&Owner::Us)
+                (Some(listener), Owner::Port) if !self.replaced => listener.leave(),
     }
 
     fn hear_supervisor(&mut self) -> Option<Packet> {
         let supervisor = self.supervisor.as_ref()?;
-        match supervisor.receive() {
-            Ok(Some(packet)) => Some(packet),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        let packet = match supervisor.receive() {
+            Ok(Some(packet)) => packet,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
             // It is gone, and nobody else asks this process to end.
             Ok(None) | Err(_) => {
                 self.supervisor = None;
-                Some(Packet { word: Word::Drain, numbers: Vec::new() })
+                Packet { word: Word::Drain, numbers: Vec::new() }
             }
-        }
+        };
+        self.replaced &= !matches!(packet.word, Word::Drain | Word::Cut);
+        Some(packet)
     }
 
     fn tell_supervisor(&mut self, word: Word, numbers: &[u64]) {
