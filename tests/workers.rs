@@ -346,6 +346,14 @@ fn the_service_manager_hears_of_one_process() {
     assert!(!folder.0.join("echo").exists(), "removed at the end");
 }
 
+/// Another server on the port of `crew`.
+#[cfg(feature = "bus")]
+fn beside(crew: &Crew, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
+    command.args(["--listen", &crew.server.address.to_string()]).args(arguments);
+    command
+}
+
 /// Asks so many times at once whether all is well, each on a connection of its own, and returns
 /// those that wait for the answer.
 fn ask_often(address: SocketAddr, count: usize) -> Vec<Peer> {
@@ -403,4 +411,25 @@ fn a_worker_that_is_told_to_end_with_all_others_says_so() {
         (line + &rest).contains("[1] draining in 20 s")
     });
     assert!(told);
+}
+
+/// A new version with a mistake in its options, beside an old one.
+#[cfg(feature = "bus")]
+#[test]
+fn who_cannot_serve_takes_nobody_from_those_who_do() {
+    let crew = Crew::start(&["--reuse-port"]);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let bus = format!("redis://{}", silent.local_addr().expect("bound"));
+    for workers in [&[][..], &["--workers", "2"]] {
+        let mut command = beside(&crew, &["--reuse-port", "--bus-required", "--bus", &bus]);
+        let mut new = command.args(workers).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let new = new.as_mut().expect("the binary runs");
+        // By now it has all but the bus.
+        let (_bus, _) = silent.accept().expect("it connects");
+        all_are_well(ask_often(crew.server.address, 64));
+        assert!(new.try_wait().expect("a child of ours").is_none(), "it was there all the time");
+        new.kill().expect("it runs");
+        new.wait().expect("a child of ours");
+    }
+    assert_eq!(crew.stop().0, Some(0));
 }

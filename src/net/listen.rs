@@ -17,7 +17,7 @@ use socket2::{SockRef, Type};
 
 pub use inherited::Passed;
 pub use socket_file::SocketFile;
-pub use tcp::stop_connecting;
+pub use tcp::{start_listening, stop_connecting};
 
 /// Connections that may wait for accept; the kernel cuts this to its own limit.
 const BACKLOG: i32 = 4096;

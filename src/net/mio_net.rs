@@ -18,7 +18,7 @@ use mio::{Events, Interest, Poll, Token};
 #[cfg(feature = "bus")]
 use super::connecting::begin_to_connect;
 use super::control::{Control, Packet, Word};
-use super::listen::{self, Owner, stop_connecting};
+use super::listen::{self, Owner};
 #[cfg(feature = "bus")]
 use super::lookup::Lookup;
 use super::service_manager::ServiceManager;
@@ -118,6 +118,12 @@ impl MioNet {
         self.poll.registry().register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
         (self.supervisor, self.replaced) = (Some(supervisor), true);
         Ok(self)
+    }
+
+    /// The process serves: from here on those get here who connect to a port that it shares.
+    pub fn start_listening(&self) -> io::Result<()> {
+        let known = self.listeners.iter().zip(&self.owners);
+        known.filter_map(|(listener, owner)| Some(listener.as_ref()?.start(*owner))).collect()
     }
 
     /// Who started the process, to be told how it fares.
@@ -226,15 +232,13 @@ impl Net for MioNet {
     fn leave_listeners(&mut self) -> bool {
         for (listener, owner) in self.listeners.iter_mut().zip(&self.owners) {
             match (&listener, owner) {
-                // Where that cannot be done, some who are on the way meet a reset.
-                (Some(Listener::Tcp(tcp)), Owner::Port) => drop(stop_connecting(tcp)),
                 // Whoever waits there is served by those who have it as well.
                 (_, Owner::Others) => *listener = None,
+                (Some(listener), Owner::Port) if !self.replaced => listener.leave(),
                 _ => {}
             }
         }
         self.replaced || !self.owners.contains(&Owner::Us)
-                (Some(listener), Owner::Port) if !self.replaced => listener.leave(),
     }
 
     fn hear_supervisor(&mut self) -> Option<Packet> {
@@ -253,7 +257,9 @@ impl Net for MioNet {
     }
 
     fn tell_supervisor(&mut self, word: Word, numbers: &[u64]) {
-        self.supervisor.iter().for_each(|supervisor| supervisor.say(word, numbers));
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.say(word, numbers);
+        }
     }
 
     fn begin_reload(&mut self) {
