@@ -413,6 +413,25 @@ fn a_worker_that_is_told_to_end_with_all_others_says_so() {
     assert!(told);
 }
 
+/// What was there at the start is gone: the worker that dies cannot be started again, and does not
+/// keep its share of those who connect.
+#[test]
+fn others_serve_for_a_worker_that_does_not_come_back() {
+    let folder = Folder::new("gone");
+    let tokens = folder.0.join("tokens");
+    let line = "me 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\n";
+    fs::write(&tokens, line).expect("written");
+    let tokens = tokens.to_str().expect("UTF-8");
+    let mut crew = Crew::start(&["--workers", "2", "--auth-tokens", tokens]);
+    fs::remove_file(tokens).expect("it is there");
+    kill_process(crew.workers()[0], Signal::KILL).expect("it runs");
+    crew.until("started again in 800 ms");
+    all_are_well(ask_often(crew.server.address, 64));
+    fs::write(tokens, line).expect("written");
+    while worker(&crew.get("/metrics?access_token=hello")) != "1" {}
+    assert_eq!(crew.stop().0, Some(0));
+}
+
 /// A new version with a mistake in its options, beside an old one.
 #[cfg(feature = "bus")]
 #[test]

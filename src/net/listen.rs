@@ -200,6 +200,14 @@ pub enum Place {
 }
 
 impl Listener {
+    /// Another one in its place, if it is on a port, to which nobody gets for now.
+    pub fn again(&self) -> Option<Self> {
+        match self {
+            Self::Tcp(listener) => tcp::again(listener).ok().map(Self::Tcp),
+            Self::Unix(..) => None,
+        }
+    }
+
     /// Where it is.
     pub fn place(&self) -> io::Result<Place> {
         match self {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use log::error;
 
 use super::{Handed, Phase, Supervisor};
+use crate::limits::WAIT_FOR_RESTART_MAX;
 use crate::net::children::{self, Side, Worker};
 use crate::net::control::Control;
 use crate::server::run::{Failure, Stopped, announce};
@@ -55,6 +56,9 @@ impl Supervisor {
         let slot = &mut self.slots[at];
         let delay = slot.restarts.delay(ran);
         slot.start_at = Some(self.now + delay);
+        if delay > WAIT_FOR_RESTART_MAX {
+            self.listeners.turn_over(at);
+        }
         let delay = about_duration(delay);
         error!("worker {}: {why}; it is started again in {delay}", at + 1);
     }
