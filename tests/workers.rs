@@ -452,3 +452,25 @@ fn who_cannot_serve_takes_nobody_from_those_who_do() {
     }
     assert_eq!(crew.stop().0, Some(0));
 }
+
+/// A worker that does not listen at all hears in the end that it has to drain.
+#[test]
+fn no_worker_misses_the_end_for_all_it_has_not_heard_before() {
+    let mut crew = Crew::start(&["--workers", "2"]);
+    let stopped = crew.workers()[1];
+    let mut peers: Vec<Peer> = (0..16).map(|_| crew.server.open()).collect();
+    kill_process(stopped, Signal::STOP).expect("it runs");
+    for _ in 0..1000 {
+        crew.server.signal(Signal::HUP);
+        crew.until("[1] there is nothing to reload");
+    }
+    crew.server.signal(Signal::TERM);
+    crew.until("[1] draining");
+    kill_process(stopped, Signal::CONT).expect("it runs");
+    for peer in &mut peers {
+        assert_eq!(peer.read(4), b"\x88\x02\x03\xe9", "1001");
+    }
+    drop(peers);
+    let (status, log) = crew.end();
+    assert_eq!(status, Some(0), "{log}");
+}
