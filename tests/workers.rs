@@ -474,3 +474,17 @@ fn no_worker_misses_the_end_for_all_it_has_not_heard_before() {
     let (status, log) = crew.end();
     assert_eq!(status, Some(0), "{log}");
 }
+
+/// Whoever starts it ignores how its own children end, which is inherited.
+#[test]
+fn ends_of_workers_are_told_whatever_was_ignored_before() {
+    let mut command = Command::new("env");
+    command.args(["--ignore-signal=CHLD", env!("CARGO_BIN_EXE_wsecho")]);
+    command.args(["--listen", "127.0.0.1:0", "--workers", "2"]);
+    let mut crew = Crew::spawn(command);
+    kill_process(crew.workers()[0], Signal::KILL).expect("it runs");
+    let line = crew.until("started again");
+    assert!(line.contains("worker 1: ended (signal 9)"), "{line}");
+    assert_eq!(one_each(&crew, 2), ["1", "2"].map(str::to_owned).into());
+    assert_eq!(crew.stop().0, Some(0));
+}

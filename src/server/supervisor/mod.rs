@@ -72,7 +72,8 @@ pub fn supervise(
     let listeners = Listeners::open(addresses, count)?;
     let secure = addresses.iter().any(ListenAddress::is_secure);
     let asked = share(asked, limits(descriptors), count, listeners.count(), secure);
-    let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
+    let mut signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
+    signals.hear_children().map_err(system("signals"))?;
     let hangup = signals.hear_hangup().map_err(system("signals"))?;
     let places = listeners.places(addresses).map_err(system("listener"))?;
     let now = children::now();
