@@ -488,3 +488,21 @@ fn ends_of_workers_are_told_whatever_was_ignored_before() {
     assert_eq!(one_each(&crew, 2), ["1", "2"].map(str::to_owned).into());
     assert_eq!(crew.stop().0, Some(0));
 }
+
+/// Nothing went wrong there, but nobody else would say why all of it ends.
+#[cfg(feature = "bus")]
+#[test]
+fn a_worker_that_is_told_to_end_before_it_serves_is_a_reason_to_end() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let bus = format!("redis://{}", silent.local_addr().expect("bound"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
+    command.args(["--listen", "127.0.0.1:0", "--workers", "2", "--bus-required", "--bus", &bus]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let (_bus, _) = silent.accept().expect("it connects");
+    kill_process(workers_of(child.id())[0], Signal::TERM).expect("it runs");
+    let mut log = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut log).expect("text");
+    assert_eq!(child.wait().expect("a child of ours").code(), Some(1));
+    assert!(log.ends_with("wsecho: worker 1 ended before it was ready: status 0\n"), "{log}");
+}

@@ -95,7 +95,9 @@ impl Supervisor {
             Err(error) => return self.fail(Err(Failure::System("worker", error))),
         };
         match self.phase {
-            Phase::Starting if status.code().is_some() => self.fail(Ok(Stopped::Failed)),
+            Phase::Starting if status.code().is_some_and(|code| code != 0) => {
+                self.fail(Ok(Stopped::Failed));
+            }
             Phase::Starting => self.fail(Err(Failure::Worker(at + 1, status))),
             Phase::Serving => self.put_off(at, ran, &format!("ended ({status})")),
             Phase::Ending { cut: false, .. } if status.code() != Some(0) => {
