@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "each test target uses a part of it")]
 mod process;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -505,4 +506,32 @@ fn a_worker_that_is_told_to_end_before_it_serves_is_a_reason_to_end() {
     child.stderr.take().expect("piped").read_to_string(&mut log).expect("text");
     assert_eq!(child.wait().expect("a child of ours").code(), Some(1));
     assert!(log.ends_with("wsecho: worker 1 ended before it was ready: status 0\n"), "{log}");
+}
+
+/// What was asked for at the wrong one is asked for again, and is there once.
+#[test]
+fn a_private_url_is_found_in_the_end() {
+    let crew = Crew::start(&["--workers", "2"]);
+    let name = crew.get("/poll").lines().last().expect("a body").to_owned();
+    let misdirected = Cell::new(0);
+    let insist = |request: &str| loop {
+        let answer = crew.server.ask(request);
+        if !answer.starts_with("HTTP/1.1 421 Misdirected Request\r\n") {
+            return answer;
+        }
+        misdirected.set(misdirected.get() + 1);
+    };
+    for number in 0..16 {
+        let body = format!("message {number:02}");
+        let head = "Host: h\r\nContent-Type: text/plain\r\nContent-Length: 10";
+        let answer = insist(&format!("POST /{name} HTTP/1.1\r\n{head}\r\n\r\n{body}"));
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+        let answer = insist(&format!("GET /{name} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        assert!(answer.ends_with(&body), "{answer}");
+    }
+    assert!(misdirected.get() > 0, "of 32 requests none got to the other worker");
+    let gone = format!("{}0000{}", &name[..9], &name[13..]);
+    let answer = insist(&format!("GET /{gone} HTTP/1.1\r\nHost: h\r\n\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert_eq!(crew.stop().0, Some(0));
 }
