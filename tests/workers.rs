@@ -380,8 +380,11 @@ fn all_are_well(askers: Vec<Peer>) {
 /// Whoever connects meanwhile waits for the next one, or is served by it at once.
 #[test]
 fn a_worker_that_is_told_to_end_is_followed_by_another() {
-    for arguments in [&["--workers", "2"][..], &["--workers", "2", "--reuse-port"]] {
-        let mut crew = Crew::start(arguments);
+    let folder = Folder::new("followed");
+    let path = folder.0.join("echo");
+    let unix = format!("unix:{}", path.display());
+    for (more, file) in [(&["--listen", &*unix][..], true), (&["--reuse-port"], false)] {
+        let mut crew = Crew::start(&[&["--workers", "2"], more].concat());
         // Some have its drain last.
         let peers: Vec<Peer> = (0..16).map(|_| crew.server.open()).collect();
         kill_process(crew.workers()[0], Signal::TERM).expect("it runs");
@@ -391,7 +394,9 @@ fn a_worker_that_is_told_to_end_is_followed_by_another() {
         crew.until("worker 1: ended (status 0); it is started again");
         all_are_well(waiting);
         all_are_well(ask_often(crew.server.address, 32));
+        assert_eq!(path.exists(), file, "it goes with the supervisor");
         assert_eq!(crew.stop().0, Some(0));
+        assert!(!path.exists());
     }
 }
 
@@ -426,6 +431,8 @@ fn others_serve_for_a_worker_that_does_not_come_back() {
     let mut crew = Crew::start(&["--workers", "2", "--auth-tokens", tokens]);
     fs::remove_file(tokens).expect("it is there");
     kill_process(crew.workers()[0], Signal::KILL).expect("it runs");
+    let said = crew.until("tokens in ");
+    assert!(said.contains(" ERROR [1] tokens in "), "{said}");
     crew.until("started again in 800 ms");
     all_are_well(ask_often(crew.server.address, 64));
     fs::write(tokens, line).expect("written");

@@ -44,6 +44,7 @@ impl Supervisor {
         std::mem::forget(Rc::clone(&control));
         Handed {
             number: u32::try_from(at + 1).unwrap_or(u32::MAX),
+            again: self.phase != Phase::Starting,
             control,
             listeners: self.listeners.of(at),
             asked: self.asked,
