@@ -146,6 +146,23 @@ def shared_port(*options):
     return passed
 
 
+def failed_starts():
+    """New processes that lack a file they want, beside one that goes on."""
+    server = Server("--listen=127.0.0.1:0", "--reuse-port")
+    clients = Clients(server.port)
+    command = [program, f"--listen=127.0.0.1:{server.port}", "--reuse-port", "--auth-tokens=/none/such"]
+    starts = 20
+    for at in range(starts):
+        clients.wait_for(20)
+        workers = ["--workers=2"] if at % 2 else []
+        status = subprocess.run(command + workers, stderr=subprocess.DEVNULL, timeout=PATIENCE).returncode
+        if status != 1:
+            raise SystemExit(f"exit status {status} without a file")
+    passed = clients.end(f"--reuse-port, {starts} starts that fail")
+    server.end()
+    return passed
+
+
 def passed_socket(overlap):
     """The socket stays with this script, as it would with systemd."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
@@ -192,6 +209,7 @@ try:
     results = [
         shared_port(),
         shared_port("--workers=2"),
+        failed_starts(),
         passed_socket(overlap=True),
         passed_socket(overlap=False),
         killed_workers(),

@@ -60,7 +60,15 @@ fn serve(options: Options) -> ExitCode {
             Ok(Role::Supervisor(stopped)) => Ok(stopped),
             Ok(Role::Worker(handed)) => {
                 cli::log::set_worker(handed.number);
-                server::run(&listen, asked, config, Some(handed))
+                let again = handed.again;
+                match server::run(&listen, asked, config, Some(handed)) {
+                    // It is not what the command comes to, as it was at the start.
+                    Err(failure) if again => {
+                        log::error!("{failure}");
+                        Ok(Stopped::Failed)
+                    }
+                    stopped => stopped,
+                }
             }
         },
     };

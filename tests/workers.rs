@@ -4,10 +4,11 @@
 #[expect(dead_code, reason = "each test target uses a part of it")]
 mod process;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{ChildStderr, Command, Stdio};
 
@@ -42,11 +43,7 @@ impl Crew {
 
     /// The processes of the workers.
     fn workers(&self) -> Vec<Pid> {
-        let id = self.server.child.id();
-        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-        let children = children.expect("it runs");
-        let ids = children.split_whitespace().map(|id| id.parse().expect("a number"));
-        ids.map(|id| Pid::from_raw(id).expect("not zero")).collect()
+        workers_of(self.server.child.id())
     }
 
     /// Reads the log up to a line that holds `words`, and returns that.
@@ -78,6 +75,14 @@ impl Crew {
         self.log.read_to_string(&mut rest).expect("text");
         (self.server.wait().code(), rest)
     }
+}
+
+/// The processes of a supervisor's workers.
+fn workers_of(id: u32) -> Vec<Pid> {
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    let children = children.expect("it runs");
+    let ids = children.split_whitespace().map(|id| id.parse().expect("a number"));
+    ids.map(|id| Pid::from_raw(id).expect("not zero")).collect()
 }
 
 /// What a sample of metrics says.
@@ -340,4 +345,200 @@ fn the_service_manager_hears_of_one_process() {
     assert_eq!(hear(), "STOPPING=1", "and of nothing else");
     assert_eq!(crew.end().0, Some(0));
     assert!(!folder.0.join("echo").exists(), "removed at the end");
+}
+
+/// Another server on the port of `crew`.
+#[cfg(feature = "bus")]
+fn beside(crew: &Crew, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
+    command.args(["--listen", &crew.server.address.to_string()]).args(arguments);
+    command
+}
+
+/// Asks so many times at once whether all is well, each on a connection of its own, and returns
+/// those that wait for the answer.
+fn ask_often(address: SocketAddr, count: usize) -> Vec<Peer> {
+    let ask = |_| {
+        // One that is not accepted is not waited for as long as the system would.
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("somebody listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        let mut peer = Peer(stream);
+        peer.send(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+        peer
+    };
+    (0..count).map(ask).collect()
+}
+
+/// Hears that all is well, as each of them.
+fn all_are_well(askers: Vec<Peer>) {
+    for mut peer in askers {
+        let answer = String::from_utf8(peer.rest()).expect("text");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+    }
+}
+
+/// Whoever connects meanwhile waits for the next one, or is served by it at once.
+#[test]
+fn a_worker_that_is_told_to_end_is_followed_by_another() {
+    let folder = Folder::new("followed");
+    let path = folder.0.join("echo");
+    let unix = format!("unix:{}", path.display());
+    for (more, file) in [(&["--listen", &*unix][..], true), (&["--reuse-port"], false)] {
+        let mut crew = Crew::start(&[&["--workers", "2"], more].concat());
+        // Some have its drain last.
+        let peers: Vec<Peer> = (0..16).map(|_| crew.server.open()).collect();
+        kill_process(crew.workers()[0], Signal::TERM).expect("it runs");
+        crew.until("[1] draining");
+        let waiting = ask_often(crew.server.address, 32);
+        drop(peers);
+        crew.until("worker 1: ended (status 0); it is started again");
+        all_are_well(waiting);
+        all_are_well(ask_often(crew.server.address, 32));
+        assert_eq!(path.exists(), file, "it goes with the supervisor");
+        assert_eq!(crew.stop().0, Some(0));
+        assert!(!path.exists());
+    }
+}
+
+/// All processes of a group are told to end, as some managers do it: a worker that has begun to
+/// leave its listeners to the next one learns that there will be none, and tells balancers.
+#[test]
+fn a_worker_that_is_told_to_end_with_all_others_says_so() {
+    // It has 250 ms to learn it, which a busy machine may not have.
+    let told = (0..10).any(|_| {
+        let mut crew = Crew::start(&["--workers", "2", "--drain-delay", "20s"]);
+        kill_process(crew.workers()[0], Signal::TERM).expect("it runs");
+        crew.until("[1] leaving the listeners");
+        crew.server.signal(Signal::TERM);
+        let line = crew.until("draining in 20 s");
+        crew.server.signal(Signal::TERM);
+        let (status, rest) = crew.end();
+        assert_eq!(status, Some(1), "cut short");
+        (line + &rest).contains("[1] draining in 20 s")
+    });
+    assert!(told);
+}
+
+/// What was there at the start is gone: the worker that dies cannot be started again, and does not
+/// keep its share of those who connect.
+#[test]
+fn others_serve_for_a_worker_that_does_not_come_back() {
+    let folder = Folder::new("gone");
+    let tokens = folder.0.join("tokens");
+    let line = "me 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\n";
+    fs::write(&tokens, line).expect("written");
+    let tokens = tokens.to_str().expect("UTF-8");
+    let mut crew = Crew::start(&["--workers", "2", "--auth-tokens", tokens]);
+    fs::remove_file(tokens).expect("it is there");
+    kill_process(crew.workers()[0], Signal::KILL).expect("it runs");
+    let said = crew.until("tokens in ");
+    assert!(said.contains(" ERROR [1] tokens in "), "{said}");
+    crew.until("started again in 800 ms");
+    all_are_well(ask_often(crew.server.address, 64));
+    fs::write(tokens, line).expect("written");
+    while worker(&crew.get("/metrics?access_token=hello")) != "1" {}
+    assert_eq!(crew.stop().0, Some(0));
+}
+
+/// A new version with a mistake in its options, beside an old one.
+#[cfg(feature = "bus")]
+#[test]
+fn who_cannot_serve_takes_nobody_from_those_who_do() {
+    let crew = Crew::start(&["--reuse-port"]);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let bus = format!("redis://{}", silent.local_addr().expect("bound"));
+    for workers in [&[][..], &["--workers", "2"]] {
+        let mut command = beside(&crew, &["--reuse-port", "--bus-required", "--bus", &bus]);
+        let mut new = command.args(workers).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let new = new.as_mut().expect("the binary runs");
+        // By now it has all but the bus.
+        let (_bus, _) = silent.accept().expect("it connects");
+        all_are_well(ask_often(crew.server.address, 64));
+        assert!(new.try_wait().expect("a child of ours").is_none(), "it was there all the time");
+        new.kill().expect("it runs");
+        new.wait().expect("a child of ours");
+    }
+    assert_eq!(crew.stop().0, Some(0));
+}
+
+/// A worker that does not listen at all hears in the end that it has to drain.
+#[test]
+fn no_worker_misses_the_end_for_all_it_has_not_heard_before() {
+    let mut crew = Crew::start(&["--workers", "2"]);
+    let stopped = crew.workers()[1];
+    let mut peers: Vec<Peer> = (0..16).map(|_| crew.server.open()).collect();
+    kill_process(stopped, Signal::STOP).expect("it runs");
+    for _ in 0..1000 {
+        crew.server.signal(Signal::HUP);
+        crew.until("[1] there is nothing to reload");
+    }
+    crew.server.signal(Signal::TERM);
+    crew.until("[1] draining");
+    kill_process(stopped, Signal::CONT).expect("it runs");
+    for peer in &mut peers {
+        assert_eq!(peer.read(4), b"\x88\x02\x03\xe9", "1001");
+    }
+    drop(peers);
+    let (status, log) = crew.end();
+    assert_eq!(status, Some(0), "{log}");
+}
+
+/// Whoever starts it ignores how its own children end, which is inherited.
+#[test]
+fn ends_of_workers_are_told_whatever_was_ignored_before() {
+    let mut command = Command::new("env");
+    command.args(["--ignore-signal=CHLD", env!("CARGO_BIN_EXE_wsecho")]);
+    command.args(["--listen", "127.0.0.1:0", "--workers", "2"]);
+    let mut crew = Crew::spawn(command);
+    kill_process(crew.workers()[0], Signal::KILL).expect("it runs");
+    let line = crew.until("started again");
+    assert!(line.contains("worker 1: ended (signal 9)"), "{line}");
+    assert_eq!(one_each(&crew, 2), ["1", "2"].map(str::to_owned).into());
+    assert_eq!(crew.stop().0, Some(0));
+}
+
+/// Nothing went wrong there, but nobody else would say why all of it ends.
+#[cfg(feature = "bus")]
+#[test]
+fn a_worker_that_is_told_to_end_before_it_serves_is_a_reason_to_end() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let bus = format!("redis://{}", silent.local_addr().expect("bound"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsecho"));
+    command.args(["--listen", "127.0.0.1:0", "--workers", "2", "--bus-required", "--bus", &bus]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let (_bus, _) = silent.accept().expect("it connects");
+    kill_process(workers_of(child.id())[0], Signal::TERM).expect("it runs");
+    let mut log = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut log).expect("text");
+    assert_eq!(child.wait().expect("a child of ours").code(), Some(1));
+    assert!(log.ends_with("wsecho: worker 1 ended before it was ready: status 0\n"), "{log}");
+}
+
+/// What was asked for at the wrong one is asked for again, and is there once.
+#[test]
+fn a_private_url_is_found_in_the_end() {
+    let crew = Crew::start(&["--workers", "2"]);
+    let name = crew.get("/poll").lines().last().expect("a body").to_owned();
+    let misdirected = Cell::new(0);
+    let insist = |request: &str| loop {
+        let answer = crew.server.ask(request);
+        if !answer.starts_with("HTTP/1.1 421 Misdirected Request\r\n") {
+            return answer;
+        }
+        misdirected.set(misdirected.get() + 1);
+    };
+    for number in 0..16 {
+        let body = format!("message {number:02}");
+        let head = "Host: h\r\nContent-Type: text/plain\r\nContent-Length: 10";
+        let answer = insist(&format!("POST /{name} HTTP/1.1\r\n{head}\r\n\r\n{body}"));
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+        let answer = insist(&format!("GET /{name} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        assert!(answer.ends_with(&body), "{answer}");
+    }
+    assert!(misdirected.get() > 0, "of 32 requests none got to the other worker");
+    let gone = format!("{}0000{}", &name[..9], &name[13..]);
+    let answer = insist(&format!("GET /{gone} HTTP/1.1\r\nHost: h\r\n\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert_eq!(crew.stop().0, Some(0));
 }

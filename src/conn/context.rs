@@ -102,7 +102,7 @@ impl Context {
             queues: SendQueues::new(budget.clone()),
             inflaters: Inflaters::new(config.inflaters, budget.clone()),
             effects: Effects::new(budget.clone()),
-            mailboxes: Mailboxes::new(budget.clone()),
+            mailboxes: Mailboxes::new(budget.clone()).of_worker(config.worker),
             sums: Sums::default(),
             bounds,
             scratch: Vec::new(),

@@ -30,6 +30,8 @@ pub struct Mail {
 pub struct Mailboxes {
     boxes: HashMap<MailboxName, Mailbox>,
     secret: [u64; 4],
+    /// What the names of this worker's mailboxes end with, so that others know whose they are.
+    mark: Option<u8>,
     /// Names given out.
     count: u64,
     budget: Budget,
@@ -59,7 +61,14 @@ impl Mailbox {
 impl Mailboxes {
     /// None yet; their memory is charged to `budget`. Without a secret their names can be known.
     pub fn new(budget: Budget) -> Self {
-        Self { boxes: HashMap::new(), secret: [0; 4], count: 0, budget }
+        Self { boxes: HashMap::new(), secret: [0; 4], mark: None, count: 0, budget }
+    }
+
+    /// The same, of the worker with this number, if there are several.
+    #[must_use]
+    pub fn of_worker(self, number: Option<u32>) -> Self {
+        // There are no more than 256.
+        Self { mark: number.map(|number| number.to_le_bytes()[0]), ..self }
     }
 
     /// From now on names are made of `secret`.
@@ -116,11 +125,13 @@ impl Mailboxes {
     /// The mailbox that a private URL of this kind names.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none, or it is not here.
     pub fn find(&self, kind: Kind, name: &str) -> Result<MailboxName, Refusal> {
         let name = MailboxName::parse(name).ok_or(Refusal::Mailbox)?;
         let found = self.boxes.get(&name).is_some_and(|mailbox| mailbox.kind == kind);
-        found.then_some(name).ok_or(Refusal::Mailbox)
+        let elsewhere = self.mark.is_some_and(|mark| name.0.to_le_bytes()[0] != mark);
+        let refusal = if elsewhere { Refusal::Elsewhere } else { Refusal::Mailbox };
+        found.then_some(name).ok_or(refusal)
     }
 
     /// Whether a message of `length` bytes may be added.
@@ -201,7 +212,7 @@ impl Mailboxes {
         self.boxes.values().filter_map(Mailbox::ends).min()
     }
 
-    /// 128 of the 160 bits.
+    /// 128 of the 160 bits, or a few less.
     fn next_name(&mut self) -> MailboxName {
         self.count += 1;
         let mut hash = Sha1::new();
@@ -212,7 +223,7 @@ impl Mailboxes {
         for byte in &hash.digest().bytes()[..16] {
             name = name << 8 | u128::from(*byte);
         }
-        MailboxName(name)
+        MailboxName(self.mark.map_or(name, |mark| name & !0xff | u128::from(mark)))
     }
 }
 
@@ -242,6 +253,22 @@ mod tests {
         }
         let others = names([1, 2, 3, 5]);
         assert!(some.iter().all(|name| !others.contains(name)));
+    }
+
+    #[test]
+    fn names_say_whose_they_are() {
+        let of = |number| Mailboxes::new(Budget::default()).of_worker(number);
+        let [mut first, mut last, mut alone] = [Some(1), Some(256), None].map(of);
+        let open = |boxes: &mut Mailboxes| boxes.open(Kind::Polls, None, Duration::ZERO);
+        let names = [&mut first, &mut last, &mut alone].map(|boxes| open(boxes).expect("room"));
+        let find =
+            |boxes: &Mailboxes, name: MailboxName| boxes.find(Kind::Polls, &name.to_string());
+        assert_eq!([find(&first, names[0]), find(&last, names[1])], [Ok(names[0]), Ok(names[1])]);
+        assert_eq!(find(&first, names[1]), Err(Refusal::Elsewhere));
+        assert_eq!(find(&last, names[0]), Err(Refusal::Elsewhere));
+        assert_eq!(find(&alone, names[0]), Err(Refusal::Mailbox), "there is nobody else");
+        first.close(names[0]);
+        assert_eq!(find(&first, names[0]), Err(Refusal::Mailbox), "it was here");
     }
 
     #[test]

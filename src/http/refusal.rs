@@ -31,6 +31,8 @@ pub enum Refusal {
     BodyTimeout,
     /// There is no mailbox of this name any more, or never was.
     Mailbox,
+    /// The mailbox is another worker's.
+    Elsewhere,
     /// No more messages may wait in the mailbox.
     MailboxFull,
     /// Another request polls the mailbox now.
@@ -93,6 +95,7 @@ impl Refusal {
             Self::TooLong => Status::CONTENT_TOO_LARGE,
             Self::MailboxFull => Status::TOO_MANY_REQUESTS,
             Self::Replaced => Status::CONFLICT,
+            Self::Elsewhere => Status::MISDIRECTED,
             Self::UpgradeOnly | Self::Stripped | Self::Version => Status::UPGRADE_REQUIRED,
             Self::Origin => Status::FORBIDDEN,
             Self::Token | Self::TokenUnknown => Status::UNAUTHORIZED,
@@ -137,6 +140,7 @@ impl Refusal {
             Self::Text => "the body is not UTF-8: send other bytes as application/octet-stream",
             Self::BodyTimeout => "the body did not arrive in time",
             Self::Mailbox => "no such mailbox: its stream or its polls have ended",
+            Self::Elsewhere => "another worker has this mailbox: try again on another connection",
             Self::MailboxFull => "too much waits in this mailbox: read first",
             Self::Replaced => "another request polls this mailbox now",
             Self::Expectation => "the expectation cannot be met",

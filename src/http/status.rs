@@ -78,6 +78,8 @@ impl Status {
     pub const URI_TOO_LONG: Self = Self(414);
     /// 417
     pub const EXPECTATION_FAILED: Self = Self(417);
+    /// 421, which a client may ask again after, on another connection
+    pub const MISDIRECTED: Self = Self(421);
     /// 426, sent with `Upgrade` and `Sec-WebSocket-Version`
     pub const UPGRADE_REQUIRED: Self = Self(426);
     /// 429 (RFC 6585 §4), sent with `Retry-After`

@@ -8,8 +8,12 @@ pub const WORKERS_MAX: usize = 256;
 /// A worker that has died is restarted after this time, which doubles each time that it dies again.
 pub const RESTART_DELAY_MIN: Duration = Duration::from_millis(50);
 
-/// The longest time until a restart. Connections wait in the queue of the dead worker meanwhile.
+/// The longest time until a restart.
 pub const RESTART_DELAY_MAX: Duration = Duration::from_secs(10);
+
+/// Connections wait in the queue of a dead worker for a restart that is no further away than this.
+/// Else those that are there end, and the others get those who come.
+pub const WAIT_FOR_RESTART_MAX: Duration = Duration::from_millis(500);
 
 /// A worker that has run for this long before it died is restarted as if that were the first time.
 pub const RUN_WELL_TIME: Duration = Duration::from_secs(60);

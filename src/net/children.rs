@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, setpgid, waitpid};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::control::Control;
+use super::control::{Control, Word};
 use super::signals::Signals;
 
 /// A process that this one has made, and has not waited for.
@@ -52,6 +52,16 @@ pub fn split() -> io::Result<Side> {
 }
 
 impl Worker {
+    /// Tells it to drain, to end or to reload, be it by the signal for that where it has left what
+    /// it was told unheard for so long that no word fits beside.
+    pub fn tell(&self, word: Word) {
+        if !self.control.say(word, &[]) {
+            let signal = if word == Word::Reload { Signal::HUP } else { Signal::TERM };
+            // It may have ended by itself.
+            let _ = kill_process(self.id, signal);
+        }
+    }
+
     /// Ends it where it stands.
     pub fn kill(&self) {
         // It may have ended by itself.

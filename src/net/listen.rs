@@ -17,7 +17,7 @@ use socket2::{SockRef, Type};
 
 pub use inherited::Passed;
 pub use socket_file::SocketFile;
-pub use tcp::stop_connecting;
+pub use tcp::{start_listening, stop_connecting};
 
 /// Connections that may wait for accept; the kernel cuts this to its own limit.
 const BACKLOG: i32 = 4096;
@@ -200,6 +200,14 @@ pub enum Place {
 }
 
 impl Listener {
+    /// Another one in its place, if it is on a port, to which nobody gets for now.
+    pub fn again(&self) -> Option<Self> {
+        match self {
+            Self::Tcp(listener) => tcp::again(listener).ok().map(Self::Tcp),
+            Self::Unix(..) => None,
+        }
+    }
+
     /// Where it is.
     pub fn place(&self) -> io::Result<Place> {
         match self {

@@ -18,7 +18,7 @@ use mio::{Events, Interest, Poll, Token};
 #[cfg(feature = "bus")]
 use super::connecting::begin_to_connect;
 use super::control::{Control, Packet, Word};
-use super::listen::{self, Owner, stop_connecting};
+use super::listen::{self, Owner};
 #[cfg(feature = "bus")]
 use super::lookup::Lookup;
 use super::service_manager::ServiceManager;
@@ -49,6 +49,8 @@ pub struct MioNet {
     /// Of each listener: to whom it belongs.
     owners: Vec<Owner>,
     supervisor: Option<Rc<Control>>,
+    /// The supervisor goes on, and has the listeners for the next worker.
+    replaced: bool,
     signals: UnixStream,
     /// Set with each signal and taken back here: a signal that finds it set ends the process.
     unheard: Arc<AtomicBool>,
@@ -86,6 +88,7 @@ impl MioNet {
             owners: vec![Owner::Us; known.len()],
             listeners: known,
             supervisor: None,
+            replaced: false,
             signals,
             unheard,
             hangup,
@@ -113,8 +116,14 @@ impl MioNet {
         let descriptor = supervisor.as_fd().as_raw_fd();
         let token = Token(SUPERVISOR_TOKEN);
         self.poll.registry().register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
-        self.supervisor = Some(supervisor);
+        (self.supervisor, self.replaced) = (Some(supervisor), true);
         Ok(self)
+    }
+
+    /// The process serves: from here on those get here who connect to a port that it shares.
+    pub fn start_listening(&self) -> io::Result<()> {
+        let known = self.listeners.iter().zip(&self.owners);
+        known.filter_map(|(listener, owner)| Some(listener.as_ref()?.start(*owner))).collect()
     }
 
     /// Who started the process, to be told how it fares.
@@ -223,31 +232,34 @@ impl Net for MioNet {
     fn leave_listeners(&mut self) -> bool {
         for (listener, owner) in self.listeners.iter_mut().zip(&self.owners) {
             match (&listener, owner) {
-                // Where that cannot be done, some who are on the way meet a reset.
-                (Some(Listener::Tcp(tcp)), Owner::Port) => drop(stop_connecting(tcp)),
                 // Whoever waits there is served by those who have it as well.
                 (_, Owner::Others) => *listener = None,
+                (Some(listener), Owner::Port) if !self.replaced => listener.leave(),
                 _ => {}
             }
         }
-        !self.owners.contains(&Owner::Us)
+        self.replaced || !self.owners.contains(&Owner::Us)
     }
 
     fn hear_supervisor(&mut self) -> Option<Packet> {
         let supervisor = self.supervisor.as_ref()?;
-        match supervisor.receive() {
-            Ok(Some(packet)) => Some(packet),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        let packet = match supervisor.receive() {
+            Ok(Some(packet)) => packet,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
             // It is gone, and nobody else asks this process to end.
             Ok(None) | Err(_) => {
                 self.supervisor = None;
-                Some(Packet { word: Word::Drain, numbers: Vec::new() })
+                Packet { word: Word::Drain, numbers: Vec::new() }
             }
-        }
+        };
+        self.replaced &= !matches!(packet.word, Word::Drain | Word::Cut);
+        Some(packet)
     }
 
     fn tell_supervisor(&mut self, word: Word, numbers: &[u64]) {
-        self.supervisor.iter().for_each(|supervisor| supervisor.say(word, numbers));
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.say(word, numbers);
+        }
     }
 
     fn begin_reload(&mut self) {

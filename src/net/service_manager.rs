@@ -87,7 +87,11 @@ impl ServiceManager {
     /// A supervisor is told less, since it knows the rest.
     fn tell(&self, word: Option<Word>, states: &[NotifyState<'_>]) {
         match &self.supervisor {
-            Some(supervisor) => word.into_iter().for_each(|word| supervisor.say(word, &[])),
+            Some(supervisor) => {
+                if let Some(word) = word {
+                    supervisor.say(word, &[]);
+                }
+            }
             None => tell(states),
         }
     }

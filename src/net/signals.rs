@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::SigId;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::unregister;
 
 /// Where signals are heard: a byte each.
@@ -53,6 +53,18 @@ impl Signals {
             signal_hook::low_level::pipe::register(SIGHUP, self.writer.try_clone()?)?,
         ];
         Ok(Hangup { raised, registered, had_terminal: io::stderr().is_terminal() })
+    }
+
+    /// Ends of children wake the loop, and are kept until somebody asks for them: whoever has
+    /// started this process may have had them thrown away.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn hear_children(&mut self) -> io::Result<()> {
+        let heard = signal_hook::low_level::pipe::register(SIGCHLD, self.writer.try_clone()?)?;
+        self.registered.push(heard);
+        Ok(())
     }
 
     /// Nothing is heard here any more: another process hears these.

@@ -47,9 +47,15 @@ impl Drain {
 impl<N: Net> Server<N> {
     /// The process was asked to end. Who asks twice means at once.
     pub(super) fn start_draining(&mut self) {
-        if self.drain != Drain::No {
-            return self.cut_drain_short();
+        match self.drain {
+            Drain::No => self.announce_drain(),
+            _ => self.cut_drain_short(),
         }
+    }
+
+    /// The listeners are left, or tell everybody that the end is near. All of the supervisor's
+    /// workers end, where one alone may have begun to leave them to the next.
+    pub(super) fn announce_drain(&mut self) {
         let delay = self.cx.config.drain_delay;
         if self.net.leave_listeners() {
             let close = self.cx.now + LEAVE_TIME;

@@ -12,6 +12,8 @@ use crate::net::listen::Listener;
 pub struct Handed {
     /// Which of the workers it is.
     pub number: u32,
+    /// All have served already, and it is in the place of one that has died.
+    pub again: bool,
     pub(super) control: Rc<Control>,
     /// Listeners, with the numbers of their addresses.
     pub(super) listeners: Vec<(usize, Listener)>,

@@ -177,10 +177,12 @@ fn serve<N: Net>(
             return Ok(Stopped::Drained);
         }
     }
+    let net = below(server.net());
+    net.start_listening().map_err(system("listener"))?;
     if worker.is_none() {
         announce(places);
     }
-    below(server.net()).service_manager().ready();
+    net.service_manager().ready();
     while server.turn().map_err(system("poll"))? {}
     if server.was_cut_short() {
         return Ok(Stopped::CutShort);

@@ -12,7 +12,9 @@ impl<N: Net> Server<N> {
     pub(super) fn heed_supervisor(&mut self) {
         while let Some(packet) = self.net.hear_supervisor() {
             match packet.word {
-                Word::Drain if self.drain == Drain::No => self.start_draining(),
+                Word::Drain if matches!(self.drain, Drain::No | Drain::Leaving { .. }) => {
+                    self.announce_drain();
+                }
                 Word::Cut => {
                     if self.drain == Drain::No {
                         self.start_draining();

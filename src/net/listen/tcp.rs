@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
@@ -10,11 +11,29 @@ use super::BACKLOG;
 /// Opens listeners at an address, an IPv6 one for both families if that is said.
 pub(super) type Open<'a> = dyn Fn(SocketAddr, bool) -> io::Result<Vec<TcpListener>> + 'a;
 
-/// Opens a listener. With `reuse` others of the same user may listen there, if they say so too.
-pub(super) fn open(at: SocketAddr, dual_stack: bool, reuse: bool) -> io::Result<TcpListener> {
-    let socket = bind(at, dual_stack, reuse)?;
-    socket.listen(BACKLOG)?;
+/// Opens a listener. With `shared` others of the same user may listen there, if they say so too;
+/// then nobody gets to this one before it [begins](start_listening).
+pub(super) fn open(at: SocketAddr, dual_stack: bool, shared: bool) -> io::Result<TcpListener> {
+    let socket = bind(at, dual_stack, shared)?;
+    if !shared {
+        socket.listen(BACKLOG)?;
+    }
     Ok(socket.into())
+}
+
+/// From here on a share of those who connect to a port gets to this listener.
+///
+/// # Errors
+///
+/// What the system says: somebody else has taken the port meanwhile.
+pub fn start_listening(listener: &impl AsFd) -> io::Result<()> {
+    SockRef::from(listener).listen(BACKLOG)
+}
+
+/// Another listener beside an old one, to which nobody gets before it [begins](start_listening).
+pub(super) fn again(old: &TcpListener) -> io::Result<TcpListener> {
+    let dual_stack = !SockRef::from(old).only_v6().unwrap_or(true);
+    Ok(bind(old.local_addr()?, dual_stack, true)?.into())
 }
 
 /// Opens so many listeners at the same place, among which the kernel divides connections. Unless
@@ -25,14 +44,12 @@ pub(super) fn open_group(
     count: usize,
     shared: bool,
 ) -> io::Result<Vec<TcpListener>> {
-    if !shared && at.port() != 0 {
-        // The group itself would not notice another one.
-        bind(at, dual_stack, false)?;
-    }
-    let first = open(at, dual_stack, true)?;
-    let at = first.local_addr()?;
-    let others = (1..count).map(|_| open(at, dual_stack, true));
-    std::iter::once(Ok(first)).chain(others).collect()
+    let first = open(at, dual_stack, shared)?;
+    // From here on only, so that it has met whoever listens there already.
+    SockRef::from(&first).set_reuse_port(true)?;
+    let others = (1..count).map(|_| again(&first));
+    let others = others.collect::<io::Result<Vec<_>>>()?;
+    Ok(std::iter::once(first).chain(others).collect())
 }
 
 /// Opens on all addresses of the host: IPv6 and IPv4, or IPv4 where there is no other.
@@ -75,7 +92,7 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 /// the first packet of others away meanwhile (a program of the classic BPF, which sees TCP's head):
 /// they send it again, a second later, and find another listener of the port. Accepted sockets
 /// inherit the filter, and get no such packets.
-pub fn stop_connecting(listener: &impl std::os::fd::AsFd) -> io::Result<()> {
+pub fn stop_connecting(listener: &impl AsFd) -> io::Result<()> {
     SockRef::from(listener).attach_filter(&SYN_FILTER)
 }
 

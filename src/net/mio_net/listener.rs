@@ -7,7 +7,7 @@ use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use rustix::net::sockopt::socket_peercred;
 
-use super::super::listen::{self, SocketFile};
+use super::super::listen::{self, Owner, SocketFile, start_listening, stop_connecting};
 use super::super::socket::Socket;
 use crate::peer::Peer;
 
@@ -38,6 +38,21 @@ impl Listener {
                 Self::Unix(listener, file)
             }
         })
+    }
+
+    /// From here on those get here who connect to a port that is shared.
+    pub(super) fn start(&self, owner: Owner) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) if owner != Owner::Others => start_listening(listener),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody new gets here. Where that cannot be done, some who are on the way meet a reset.
+    pub(super) fn leave(&self) {
+        if let Self::Tcp(listener) = self {
+            let _ = stop_connecting(listener);
+        }
     }
 
     /// Takes a connection from its queue.

@@ -13,7 +13,7 @@ export const CARRIERS = {
 
 // A stream that something in between keeps to itself says nothing for as long as this.
 const OPEN_MS = 4000;
-const RETRY_MS = 1000, TOO_MANY = 429, NOTHING = 204;
+const RETRY_MS = 1000, TOO_MANY = 429, NOTHING = 204, MISDIRECTED = 421, TRIES_MAX = 100;
 const CODES = { 400: 1007, 413: 1009, 503: 1013 };
 
 const fromBase64 = base64 => Uint8Array.from(atob(base64), character => character.charCodeAt(0)).buffer;
@@ -37,9 +37,13 @@ class Carrier {
     return this;
   }
 
-  // Asks for something below the page's own path.
-  ask(where, options = {}) {
-    return fetch(new URL(where, httpHome), { cache: 'no-store', signal: this.#gone.signal, ...options });
+  // Asks for something below the page's own path. Of several workers one has the mailbox, and each connection gets
+  // to any of them.
+  async ask(where, options = {}) {
+    for (let tries = 1; ; tries++) {
+      const answer = await fetch(new URL(where, httpHome), { cache: 'no-store', signal: this.#gone.signal, ...options });
+      if (answer.status !== MISDIRECTED || tries === TRIES_MAX) return answer;
+    }
   }
 
   // One after the other: a server may answer in any order what reaches it on several connections.

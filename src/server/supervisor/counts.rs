@@ -46,7 +46,9 @@ impl Counts {
     /// A worker wants to know. Returns which have to be asked.
     pub fn want(&mut self, asker: usize, now: Duration) -> Vec<usize> {
         if let Some(round) = &mut self.round {
-            round.askers.push(asker);
+            if !round.askers.contains(&asker) {
+                round.askers.push(asker);
+            }
             return Vec::new();
         }
         let heard = vec![false; self.last.len()];
@@ -54,6 +56,11 @@ impl Counts {
         let unasked = (0..self.asked.len()).filter(|at| !self.asked[*at]).collect();
         self.asked.fill(true);
         unasked
+    }
+
+    /// The question has not reached a worker.
+    pub fn pass_over(&mut self, worker: usize) {
+        self.asked[worker] = false;
     }
 
     /// A worker says what it has counted.
@@ -121,6 +128,17 @@ mod tests {
         let (askers, sum) = counts.take(START).expect("all have answered");
         assert_eq!((askers, sum.answered, opens(&sum)), (vec![1, 2], 3, (30, 3)));
         assert!(counts.take(START).is_none() && counts.next().is_none());
+    }
+
+    #[test]
+    fn whoever_asks_often_is_told_once_and_who_was_not_reached_is_asked_again() {
+        let mut counts = Counts::new(2);
+        (0..100).for_each(|_| drop(counts.want(0, START)));
+        counts.note(0, values(1, 1));
+        counts.pass_over(1);
+        let (askers, sum) = counts.take(START).expect("nobody else was asked");
+        assert_eq!((askers, sum.answered), (vec![0], 1));
+        assert_eq!(counts.want(0, START), [0, 1]);
     }
 
     #[test]

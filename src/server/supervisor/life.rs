@@ -6,6 +6,7 @@ use std::time::Duration;
 use log::error;
 
 use super::{Handed, Phase, Supervisor};
+use crate::limits::WAIT_FOR_RESTART_MAX;
 use crate::net::children::{self, Side, Worker};
 use crate::net::control::Control;
 use crate::server::run::{Failure, Stopped, announce};
@@ -43,6 +44,7 @@ impl Supervisor {
         std::mem::forget(Rc::clone(&control));
         Handed {
             number: u32::try_from(at + 1).unwrap_or(u32::MAX),
+            again: self.phase != Phase::Starting,
             control,
             listeners: self.listeners.of(at),
             asked: self.asked,
@@ -55,6 +57,9 @@ impl Supervisor {
         let slot = &mut self.slots[at];
         let delay = slot.restarts.delay(ran);
         slot.start_at = Some(self.now + delay);
+        if delay > WAIT_FOR_RESTART_MAX {
+            self.listeners.turn_over(at);
+        }
         let delay = about_duration(delay);
         error!("worker {}: {why}; it is started again in {delay}", at + 1);
     }
@@ -91,7 +96,9 @@ impl Supervisor {
             Err(error) => return self.fail(Err(Failure::System("worker", error))),
         };
         match self.phase {
-            Phase::Starting if status.code().is_some() => self.fail(Ok(Stopped::Failed)),
+            Phase::Starting if status.code().is_some_and(|code| code != 0) => {
+                self.fail(Ok(Stopped::Failed));
+            }
             Phase::Starting => self.fail(Err(Failure::Worker(at + 1, status))),
             Phase::Serving => self.put_off(at, ran, &format!("ended ({status})")),
             Phase::Ending { cut: false, .. } if status.code() != Some(0) => {

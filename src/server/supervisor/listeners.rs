@@ -45,6 +45,16 @@ impl Listeners {
         self.0.into_iter().map(take).collect()
     }
 
+    /// Has others serve those who connect to the sockets of this worker, until that serves again.
+    pub fn turn_over(&mut self, worker: usize) {
+        for (_, sockets) in self.0.iter_mut().filter(|(_, sockets)| sockets.len() > 1) {
+            // Where there is none to be had, the old one stays.
+            if let Some(socket) = sockets[worker].again() {
+                sockets[worker] = socket;
+            }
+        }
+    }
+
     /// The workers decide when their ports are closed. What stands in the file system goes last.
     pub fn leave(&mut self) {
         self.0.retain(|(_, sockets)| matches!(sockets[..], [Listener::Unix(_, Some(_))]));

@@ -72,7 +72,8 @@ pub fn supervise(
     let listeners = Listeners::open(addresses, count)?;
     let secure = addresses.iter().any(ListenAddress::is_secure);
     let asked = share(asked, limits(descriptors), count, listeners.count(), secure);
-    let signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
+    let mut signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
+    signals.hear_children().map_err(system("signals"))?;
     let hangup = signals.hear_hangup().map_err(system("signals"))?;
     let places = listeners.places(addresses).map_err(system("listener"))?;
     let now = children::now();
@@ -174,6 +175,14 @@ impl Supervisor {
             if let Some((at, control)) = self.start() {
                 return Ok(Role::Worker(self.hand(at, control)));
             }
+            if let Phase::Ending { until, .. } = self.phase {
+                if self.slots.iter().all(|slot| slot.worker.is_none()) {
+                    return self.end().map(Role::Supervisor);
+                }
+                if self.now >= until {
+                    self.give_up();
+                }
+            }
             let workers = self.slots.iter().filter_map(|slot| slot.worker.as_ref());
             let patience = self.manager.patience(self.patience());
             children::wait(&self.signals, workers, patience).map_err(system("poll"))?;
@@ -185,14 +194,6 @@ impl Supervisor {
             }
             self.tell_sums();
             self.look_for_the_silent(before);
-            if let Phase::Ending { until, .. } = self.phase {
-                if self.slots.iter().all(|slot| slot.worker.is_none()) {
-                    return self.end().map(Role::Supervisor);
-                }
-                if self.now >= until {
-                    self.give_up();
-                }
-            }
         }
     }
 

@@ -37,7 +37,7 @@ impl Supervisor {
 
     pub(super) fn tell_all(&self, word: Word) {
         let workers = self.slots.iter().filter_map(|slot| slot.worker.as_ref());
-        workers.for_each(|worker| worker.control.say(word, &[]));
+        workers.for_each(|worker| worker.tell(word));
     }
 
     /// Hears what a worker has to say, or that it has ended.
@@ -66,7 +66,8 @@ impl Supervisor {
     fn ask_all(&mut self, asker: usize) {
         for at in self.counts.want(asker, self.now) {
             match &self.slots[at].worker {
-                Some(worker) => worker.control.say(Word::Count, &[]),
+                Some(worker) if worker.control.say(Word::Count, &[]) => {}
+                Some(_) => self.counts.pass_over(at),
                 None => self.counts.end(at),
             }
         }
