@@ -327,8 +327,11 @@ def statements(figures):
     process, all_ = Load(figures, DESCRIPTORS), Load(figures, 10_000_000)
     percent = round(100 * 10 * 10_000 * figures.delivery)
     packaged = int((256 * MIB - PROCESS - BUDGET) / ASSUMED)
+    gain = next(row["ratio"] for row in rows("workers.csv")
+                if (row["what"], row["workers"]) == ("handshake", "2"))
     two, four = (" to ".join(spread()[workers]) for workers in ("2", "4"))
     return [
+        f"two workers do {gain} times as much as one process",
         f"each of two workers had {two} %, and each of four {four} %",
         f"An opening costs as much as {['four', 'five', 'six'][round(figures.opening / figures.message) - 4]} messages",
         f"one with TLS as much as {round(figures.handshake / figures.message)}.",
