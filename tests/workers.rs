@@ -131,6 +131,7 @@ fn all_workers_serve_and_drain() {
     let mut crew = Crew::start(&["--workers", "3"]);
     let line = crew.until("3 workers");
     assert!(line.contains(" connections and --buffer-budget 64MiB each"), "{line}");
+    crew.until("INFO  a room or a private URL is one worker's");
     assert_eq!(crew.workers().len(), 3);
     assert_eq!(one_each(&crew, 3), ["1", "2", "3"].map(str::to_owned).into());
     let mut peers: Vec<Peer> = (0..20).map(|_| crew.server.open()).collect();
@@ -146,6 +147,14 @@ fn all_workers_serve_and_drain() {
         assert!(log.contains(&format!("[{number}] drained")), "{log}");
     }
     assert!(log.contains("all workers have drained"), "{log}");
+}
+
+#[cfg(feature = "bus")]
+#[test]
+fn a_room_on_a_bus_is_no_worker_s_own() {
+    let mut crew = Crew::start(&["--workers", "1", "--bus", "redis://127.0.0.1:1"]);
+    crew.until("INFO  a private URL is one worker's");
+    assert_eq!(crew.stop().0, Some(0));
 }
 
 #[test]

@@ -72,6 +72,10 @@ pub fn supervise(
     let listeners = Listeners::open(addresses, count)?;
     let secure = addresses.iter().any(ListenAddress::is_secure);
     let asked = share(asked, limits(descriptors), count, listeners.count(), secure);
+    info!(
+        "{} is one worker's",
+        if has_bus(config) { "a private URL" } else { "a room or a private URL" }
+    );
     let mut signals = signals::catch(IMPATIENT_STATUS).map_err(system("signals"))?;
     signals.hear_children().map_err(system("signals"))?;
     let hangup = signals.hear_hangup().map_err(system("signals"))?;
@@ -100,6 +104,18 @@ pub fn supervise(
     supervisor.run()
 }
 
+/// Whether rooms go over all workers.
+fn has_bus(config: &Config) -> bool {
+    #[cfg(feature = "bus")]
+    let has = config.bus.is_some();
+    #[cfg(not(feature = "bus"))]
+    let has = {
+        let _ = config;
+        false
+    };
+    has
+}
+
 /// What each worker takes on, which is said.
 fn share(asked: Asked, mut limits: Limits, count: usize, listeners: usize, secure: bool) -> Asked {
     // They are all in the same control group, and each has the descriptors of a process.
@@ -114,10 +130,7 @@ fn share(asked: Asked, mut limits: Limits, count: usize, listeners: usize, secur
     }
     let workers = counted(count as u64, "worker");
     let bytes = show_bytes(budget as u64);
-    info!(
-        "{workers} with at most {connections} connections and --buffer-budget {bytes} each; a room \
-         or a private URL is one worker's"
-    );
+    info!("{workers} with at most {connections} connections and --buffer-budget {bytes} each");
     Asked { connections: Some(connections), budget: Some(budget) }
 }
 
