@@ -35,7 +35,7 @@ fn loads(url: &str, ways: &[&str]) {
     let shapes: [&[&str]; 8] = [
         &[url, "-c", "8", "-p", "16", "-s", "5"],
         &[url, "-c", "3", "-s", "90%:64,10%:100k", "--binary", "-p", "4"],
-        &[url, "-c", "2", "-s", "2m"],
+        &[url, "-c", "2", "-s", "600k"],
         &[url, "-c", "3", "--deflate", "on", "--records", "-s", "1k"],
         &[url, "-c", "5", "--rate", "500"],
         &[url, "-c", "5", "--churn", "2"],
