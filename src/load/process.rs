@@ -101,9 +101,9 @@ mod tests {
 
     #[test]
     fn children_belong_to_who_has_started_them() {
-        // A shell that starts another program, and lives on as long as its input.
+        // A shell that starts another program, and both live on as long as their input.
         let mut parent = std::process::Command::new("sh")
-            .args(["-c", "cat & echo; cat"])
+            .args(["-c", "exec 3<&0; cat <&3 & echo; wait"])
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .spawn()
