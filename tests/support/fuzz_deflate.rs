@@ -54,8 +54,10 @@ impl Offer {
                 Some((name, value)) => (name.trim(), Some(value.trim())),
                 None => (part, None),
             };
-            let bits = value.map(|value| value.parse().ok().filter(|_| !value.starts_with('0')));
-            let bits = bits.map(|bits: Option<u8>| bits.and_then(WindowBits::new));
+            // A number as Rust reads it may have more in front of it than digits.
+            let number =
+                |value: &str| value.parse().ok().filter(|_| !value.starts_with(['0', '+']));
+            let bits = value.map(|value| number(value).and_then(WindowBits::new));
             match (name, bits) {
                 _ if seen.contains(&name) => return None,
                 ("server_no_context_takeover" | "client_no_context_takeover", None) => {
